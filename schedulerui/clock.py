@@ -1,0 +1,60 @@
+"""The one place that reads the wall clock; everybody else is handed a moment."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+from django.db import DEFAULT_DB_ALIAS, connections
+
+
+class Clock(Protocol):
+    """A source of moments: wall time in UTC, and seconds that never go back."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+
+class SystemClock:
+    """This machine's clock."""
+
+    def now(self) -> datetime:
+        return now()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class DatabaseClock:
+    """The database server's clock, so that beats on several machines agree; SQLite has none and uses this machine's."""
+
+    _queries = {"postgresql": "SELECT clock_timestamp()", "mysql": "SELECT UTC_TIMESTAMP(6)"}
+
+    def __init__(self, *, using: str = DEFAULT_DB_ALIAS) -> None:
+        self._using = using
+
+    def now(self) -> datetime:
+        """Return the database's moment in UTC; raises django.db.Error when it cannot be asked."""
+        connection = connections[self._using]
+        query = self._queries.get(connection.vendor)
+        if query is None:
+            return now()
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            (moment,) = cursor.fetchone()
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def now() -> datetime:
+    """Return this machine's wall time as an aware moment in UTC."""
+    return datetime.now(tz=UTC)
+
+
+def monotonic() -> float:
+    """Return seconds that never go back; only differences mean something."""
+    return time.monotonic()

@@ -1,0 +1,95 @@
+"""The host's ``SCHEDULERUI`` setting as one typed object: defaults, checks, nothing else reads it."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every option with its default; durations are seconds."""
+
+    CELERY_APP: str = ""
+    """Dotted path of the host's Celery application, for example ``"project.celery.app"``."""
+    DISPATCH_LEASE: float = 30.0
+    """Seconds for which a claimed run belongs to the beat that claimed it; it publishes in the first half only."""
+    CLAIM_BATCH: int = 200
+    """Most schedules claimed in one transaction."""
+    MARK_EVERY: float = 0.05
+    """Seconds of publishing after which the sent runs are marked, so that a kill re-sends at most that much."""
+    HEARTBEAT_EVERY: float = 5.0
+    """Seconds between two heartbeat writes of a beat and of a worker."""
+    MAX_SLEEP: float = 1.0
+    """Longest sleep of beat between two looks at the table, seconds: how soon an edit is seen."""
+    BEAT_STALE_AFTER: float = 15.0
+    """Seconds without a tick after which a beat is shown as not ticking."""
+    WORKER_STALE_AFTER: float = 10.0
+    """Seconds without a heartbeat after which a worker is shown as stale."""
+    WORKER_OFFLINE_AFTER: float = 20.0
+    """Seconds without a heartbeat after which a worker instance is taken for dead."""
+    LOST_AFTER: float = 30.0
+    """Seconds without a heartbeat of its worker instance after which a started run becomes lost."""
+    MANUAL_SEND_WITHIN: float = 60.0
+    """Seconds within which a run asked for by a person may still be sent; after that it becomes ``unsent``."""
+    MONITOR_EVERY: float = 5.0
+    """Seconds between two rounds of the monitor."""
+    QUEUES: tuple[str, ...] = ()
+    """Queues whose depth the monitor measures beside those seen on schedules and workers."""
+    KEEP_RUNS_FOR_DAYS: int = 90
+    """Days after which finished runs are purged."""
+    RESULT_LIMIT: int = 4096
+    """Most characters of a result kept with a run."""
+    TRACEBACK_LIMIT: int = 32768
+    """Most characters of a traceback kept with a run."""
+    SPOOL_DIR: str = ""
+    """Folder in which workers keep reports while the database is away; empty: a private folder in the temporary directory."""
+    RECORDER_PATIENCE: float = 0.8
+    """Most seconds for which recording may hold up a task."""
+    REDACT: tuple[str, ...] = ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "credential")
+    """Parts of key names whose values are never shown."""
+    ACCESS: str = ""
+    """Dotted path of ``may(user, verb, obj) -> bool``; empty: Django's permissions."""
+    FLOWER_URL: str = ""
+    """Where Flower listens on loopback, with its prefix, for example ``http://127.0.0.1:5555/flower/``; empty: no Flower."""
+    FLOWER_AUTH_FILE: str = ""
+    """File (mode 0600) holding Flower's ``user:password``."""
+    PAGE_SIZE: int = 50
+    """Rows on one page of a list."""
+    POLL_EVERY: int = 5
+    """Seconds between two polls of a live page."""
+
+
+def load(raw: object) -> Settings:
+    """Return the typed settings of a ``SCHEDULERUI`` mapping.
+
+    Raises ImproperlyConfigured for anything that is not a mapping and for an unknown key, with the nearest known one.
+    """
+    if not isinstance(raw, dict):
+        message = "SCHEDULERUI must be a dictionary."
+        raise ImproperlyConfigured(message)
+    known = {field.name: field for field in fields(Settings)}
+    for key in raw:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            message = f"SCHEDULERUI has an unknown key {key!r}.{hint}"
+            raise ImproperlyConfigured(message)
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    return Settings(**values)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """Return the host's settings, read once; ``reset`` forgets them."""
+    return load(getattr(django_settings, "SCHEDULERUI", {}))
+
+
+def reset() -> None:
+    """Forget the settings that were read; tests and setting_changed call it."""
+    settings.cache_clear()

@@ -1,0 +1,139 @@
+"""Run: one occurrence or one click, and one Celery task id; Attempt: one start of one delivery of it."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from schedulerui.facts import ACTIVE, FINISHED, RunState, Trigger
+from schedulerui.models.schedule import Schedule
+
+STATES = [(str(state), str(state)) for state in RunState]
+TRIGGERS = [(str(trigger), str(trigger)) for trigger in Trigger]
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Questions asked of runs."""
+
+    def newest_first(self) -> RunQuerySet:
+        """Return them as lists show them."""
+        return self.order_by("-due_at", "-id")
+
+    def active(self) -> RunQuerySet:
+        """Return those that may be alive somewhere."""
+        return self.filter(state__in=[str(state) for state in ACTIVE])
+
+    def finished(self) -> RunQuerySet:
+        """Return those of which nothing more is expected."""
+        return self.filter(state__in=[str(state) for state in FINISHED])
+
+    def abandoned(self, now: datetime) -> RunQuerySet:
+        """Return those claimed and not sent within their lease."""
+        return self.filter(state=RunState.PENDING, lease_until__lt=now).order_by("lease_until", "id")
+
+
+class Run(models.Model):
+    """History, outbox and dedupe key in one row. ``key`` is unique: ``s:`` schedule, ``m:`` click, ``b:`` backfill, ``r:`` retry."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    key = models.CharField(max_length=120, unique=True)
+    schedule = models.ForeignKey(Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs")
+    schedule_name = models.CharField(_("schedule"), max_length=190, blank=True, default="")
+    schedule_version = models.PositiveIntegerField(default=0)
+    trigger = models.CharField(_("trigger"), max_length=8, choices=TRIGGERS, default="schedule")
+    actor = models.CharField(max_length=150, blank=True, default="")
+
+    nominal_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(_("due"))
+    covers_until = models.DateTimeField(null=True, blank=True)
+    count = models.PositiveBigIntegerField(default=1)
+
+    task_id = models.CharField(_("task id"), max_length=64, null=True, blank=True, unique=True)
+    state = models.CharField(_("state"), max_length=10, choices=STATES, default="pending")
+    progress = models.BigIntegerField(default=0)
+    """facts.progress of (attempt, delivery, state): every change is conditional on this growing."""
+    attempt = models.PositiveIntegerField(default=0)
+    delivery = models.PositiveSmallIntegerField(default=0)
+    delivery_mode = models.CharField(max_length=14, default="at_least_once")
+    publishes = models.PositiveSmallIntegerField(default=0)
+    owner = models.CharField(max_length=120, blank=True, default="")
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    task = models.CharField(_("task"), max_length=200)
+    args = models.JSONField(default=list)
+    kwargs = models.JSONField(default=dict)
+    headers = models.JSONField(default=dict)
+    options = models.JSONField(default=dict)
+    queue = models.CharField(_("queue"), max_length=200, blank=True, default="")
+
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    runtime = models.FloatField(_("run time, seconds"), null=True, blank=True)
+
+    worker = models.CharField(_("worker"), max_length=255, blank=True, default="")
+    worker_instance = models.UUIDField(null=True, blank=True)
+    reason = models.CharField(_("reason"), max_length=500, blank=True, default="")
+    blocked_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    start_token = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - null means: nobody has started it
+    result = models.TextField(blank=True, default="")
+    exception = models.TextField(blank=True, default="")
+    traceback = models.TextField(blank=True, default="")
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        indexes = [
+            models.Index(fields=["state", "lease_until"], name="su_run_outbox"),
+            models.Index(fields=["schedule", "-due_at", "-id"], name="su_run_schedule"),
+            models.Index(fields=["-due_at", "-id"], name="su_run_newest"),
+            models.Index(fields=["state", "-due_at", "-id"], name="su_run_state"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(key=""), name="su_run_key"),
+            models.CheckConstraint(
+                condition=~Q(state__in=["skipped", "missed"]) | Q(task_id__isnull=True), name="su_run_decision"
+            ),
+            models.CheckConstraint(condition=~Q(state="pending") | Q(lease_until__isnull=False), name="su_run_leased"),
+            models.CheckConstraint(condition=Q(count__gte=1), name="su_run_count"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_name or self.task} at {self.due_at:%Y-%m-%d %H:%M:%S}"
+
+
+class Attempt(models.Model):
+    """One delivery of one attempt of a run, as its worker told it."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="attempts")
+    attempt = models.PositiveIntegerField(default=0)
+    """Celery's retry number, 0 for the first."""
+    delivery = models.PositiveSmallIntegerField(default=1)
+    """How often the broker has handed over this attempt's message, from 1."""
+    state = models.CharField(max_length=10, choices=STATES)
+    worker = models.CharField(max_length=255, blank=True, default="")
+    worker_instance = models.UUIDField(null=True, blank=True)
+    pid = models.PositiveIntegerField(null=True, blank=True)
+    received_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    runtime = models.FloatField(null=True, blank=True)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    exception = models.TextField(blank=True, default="")
+    traceback = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["attempt", "delivery"]
+        indexes = [models.Index(fields=["worker_instance", "state"], name="su_attempt_instance")]
+        constraints = [models.UniqueConstraint(fields=["run", "attempt", "delivery"], name="su_attempt_once")]
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt}.{self.delivery} of run {self.run_id}"

@@ -1,0 +1,240 @@
+"""Schedule: the row that a person edits; ScheduleState: what workers write about it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from schedulerui.facts import Delivery, Kind, Misfire, Overlap, ScheduleFacts
+from schedulerui.recurrence import Rule, parse_rule
+
+
+def choices_of(*pairs: tuple[str, object]) -> list[tuple[str, object]]:
+    """Return choices as plain strings, so that migrations do not import our enumerations."""
+    return [(str(value), label) for value, label in pairs]
+
+
+KINDS = choices_of(
+    (Kind.INTERVAL, _("Interval")),
+    (Kind.CRONTAB, _("Crontab")),
+    (Kind.CLOCKED, _("Once, at a time")),
+    (Kind.SOLAR, _("Solar")),
+    (Kind.MANUAL, _("By hand only")),
+)
+PERIODS = choices_of(
+    ("seconds", _("seconds")), ("minutes", _("minutes")), ("hours", _("hours")), ("days", _("days")), ("weeks", _("weeks"))
+)
+SEMANTICS = choices_of(
+    ("celery-and", _("Both must match, as in Celery")), ("vixie-or", _("Either may match, as in classic cron"))
+)
+MISFIRES = choices_of(
+    (Misfire.LATEST, _("Run the newest missed time once")),
+    (Misfire.ALL, _("Run every missed time, oldest first")),
+    (Misfire.NONE, _("Run none of them")),
+)
+OVERLAPS = choices_of((Overlap.ALLOW, _("Start another run")), (Overlap.SKIP, _("Skip that time")))
+DELIVERIES = choices_of(
+    (Delivery.AT_LEAST_ONCE, _("Send again under the same id")), (Delivery.AT_MOST_ONCE, _("Leave it unsent"))
+)
+SOURCES = choices_of(("browser", _("Browser")), ("code", _("Code")), ("import", _("Import")))
+SOLAR_EVENTS = choices_of(
+    *(
+        (event, label)
+        for event, label in (
+            ("dawn_astronomical", _("Astronomical dawn")),
+            ("dawn_nautical", _("Nautical dawn")),
+            ("dawn_civil", _("Civil dawn")),
+            ("sunrise", _("Sunrise")),
+            ("solar_noon", _("Solar noon")),
+            ("sunset", _("Sunset")),
+            ("dusk_civil", _("Civil dusk")),
+            ("dusk_nautical", _("Nautical dusk")),
+            ("dusk_astronomical", _("Astronomical dusk")),
+        )
+    )
+)
+
+
+class ScheduleQuerySet(models.QuerySet["Schedule"]):
+    """Questions asked of schedules."""
+
+    def due(self, now: datetime) -> ScheduleQuerySet:
+        """Return those to dispatch at ``now``, the longest overdue first; one probe of the due index."""
+        return self.filter(next_run_at__lte=now).order_by("next_run_at", "id")
+
+    def enabled(self) -> ScheduleQuerySet:
+        """Return those that are switched on."""
+        return self.filter(enabled=True)
+
+
+class Schedule(models.Model):
+    """When to send which task. ``next_run_at`` is null exactly when nothing is to come: disabled, finished or in error."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=190, unique=True)
+    task = models.CharField(_("task"), max_length=200)
+    description = models.TextField(_("description"), blank=True, default="")
+    enabled = models.BooleanField(_("enabled"), default=True)
+
+    kind = models.CharField(_("kind"), max_length=10, choices=KINDS, default="interval")
+    expression = models.CharField(_("crontab expression"), max_length=250, blank=True, default="")
+    semantics = models.CharField(_("day fields"), max_length=12, choices=SEMANTICS, default="celery-and")
+    tz = models.CharField(_("time zone"), max_length=63, default="UTC")
+    every = models.PositiveIntegerField(_("every"), null=True, blank=True, validators=[MinValueValidator(1)])
+    period = models.CharField(_("period"), max_length=8, choices=PERIODS, blank=True, default="")
+    anchor_at = models.DateTimeField(_("counted from"), null=True, blank=True)
+    clocked_at_utc = models.DateTimeField(_("moment"), null=True, blank=True)
+    clocked_at_local = models.CharField(_("wall time"), max_length=26, blank=True, default="")
+    solar_event = models.CharField(_("solar event"), max_length=24, choices=SOLAR_EVENTS, blank=True, default="")
+    latitude = models.DecimalField(_("latitude"), max_digits=9, decimal_places=6, null=True, blank=True)
+    longitude = models.DecimalField(_("longitude"), max_digits=9, decimal_places=6, null=True, blank=True)
+
+    args = models.JSONField(_("positional arguments"), default=list, blank=True)
+    kwargs = models.JSONField(_("keyword arguments"), default=dict, blank=True)
+    headers = models.JSONField(_("headers"), default=dict, blank=True)
+    queue = models.CharField(_("queue"), max_length=200, blank=True, default="")
+    exchange = models.CharField(_("exchange"), max_length=200, blank=True, default="")
+    routing_key = models.CharField(_("routing key"), max_length=200, blank=True, default="")
+    priority = models.PositiveSmallIntegerField(_("priority"), null=True, blank=True, validators=[MaxValueValidator(255)])
+    expires_after = models.PositiveIntegerField(_("message expires after, seconds"), null=True, blank=True)
+    soft_time_limit = models.PositiveIntegerField(_("soft time limit, seconds"), null=True, blank=True)
+    time_limit = models.PositiveIntegerField(_("time limit, seconds"), null=True, blank=True)
+    ignore_result = models.BooleanField(_("ignore the result"), null=True, blank=True)
+    options = models.JSONField(_("other send options"), default=dict, blank=True)
+
+    start_at = models.DateTimeField(_("not before"), null=True, blank=True)
+    end_at = models.DateTimeField(_("not after"), null=True, blank=True)
+    max_runs = models.PositiveIntegerField(_("most runs"), null=True, blank=True, validators=[MinValueValidator(1)])
+    misfire = models.CharField(_("after an outage"), max_length=8, choices=MISFIRES, default="latest")
+    grace = models.PositiveIntegerField(_("late after, seconds"), default=30)
+    overlap = models.CharField(_("while a run is active"), max_length=8, choices=OVERLAPS, default="allow")
+    delivery = models.CharField(_("when sending is in doubt"), max_length=14, choices=DELIVERIES, default="at_least_once")
+
+    source = models.CharField(_("defined in"), max_length=8, choices=SOURCES, default="browser")
+    source_key = models.CharField(max_length=190, null=True, blank=True)  # noqa: DJ001 - nulls do not collide in the key
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    updated_at = models.DateTimeField(editable=False)
+
+    next_nominal_at = models.DateTimeField(null=True, blank=True, editable=False)
+    next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
+    runs_created = models.PositiveBigIntegerField(default=0, editable=False)
+    error = models.TextField(blank=True, default="", editable=False)
+
+    objects = ScheduleQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("schedule")
+        verbose_name_plural = _("schedules")
+        permissions = [
+            ("operate_schedule", "May enable, disable and run schedules"),
+            ("run_custom", "May run with other arguments"),
+            ("view_values", "May see arguments, results and tracebacks"),
+            ("control_workers", "May control workers"),
+        ]
+        indexes = [
+            # Beat's query and the list's default order. Null is not in the way: no range scan reaches it, on any database.
+            models.Index(fields=["next_run_at", "id"], name="su_schedule_due"),
+            models.Index(fields=["task"], name="su_schedule_task"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="su_schedule_named"),
+            models.CheckConstraint(condition=~Q(task=""), name="su_schedule_task_given"),
+            models.CheckConstraint(condition=~Q(kind="crontab") | ~Q(expression=""), name="su_schedule_crontab"),
+            models.CheckConstraint(
+                condition=~Q(kind="interval") | (Q(every__gte=1) & ~Q(period="") & Q(anchor_at__isnull=False)),
+                name="su_schedule_interval",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="clocked")
+                | (Q(clocked_at_utc__isnull=False) & Q(clocked_at_local=""))
+                | (Q(clocked_at_utc__isnull=True) & ~Q(clocked_at_local="")),
+                name="su_schedule_clocked",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="solar")
+                | (~Q(solar_event="") & Q(latitude__isnull=False) & Q(longitude__isnull=False)),
+                name="su_schedule_solar",
+            ),
+            models.CheckConstraint(
+                condition=Q(priority__isnull=True) | Q(priority__lte=255), name="su_schedule_priority"
+            ),
+            models.CheckConstraint(
+                condition=Q(next_run_at__isnull=True) | (Q(enabled=True) & Q(error="")), name="su_schedule_runnable"
+            ),
+            models.CheckConstraint(
+                condition=(Q(next_run_at__isnull=True) & Q(next_nominal_at__isnull=True))
+                | (Q(next_run_at__isnull=False) & Q(next_nominal_at__isnull=False)),
+                name="su_schedule_next",
+            ),
+            models.UniqueConstraint(fields=["source", "source_key"], name="su_schedule_source"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def spec(self) -> Mapping[str, object]:
+        """Return the rule's fields as ``recurrence.parse_rule`` takes them."""
+        fields_of_kind: dict[str, dict[str, object]] = {
+            "interval": {"every": self.every, "period": self.period, "anchor": self.anchor_at},
+            "clocked": {"at_utc": self.clocked_at_utc}
+            if self.clocked_at_utc
+            else {"at_local": self.clocked_at_local},
+            "solar": {"event": self.solar_event, "latitude": self.latitude, "longitude": self.longitude},
+        }
+        return {
+            "kind": self.kind,
+            "tz": self.tz,
+            "semantics": self.semantics,
+            "expression": self.expression,
+            "fields": fields_of_kind.get(self.kind, {}),
+        }
+
+    def rule(self) -> Rule:
+        """Return the parsed rule; raises RuleError when the row does not hold a valid one."""
+        return parse_rule(self.spec())
+
+    def facts(self) -> ScheduleFacts:
+        """Return what planning needs; raises RuleError for a broken rule and ValueError for a broken policy.
+
+        Only for a row with a next occurrence.
+        """
+        if self.next_nominal_at is None:
+            message = f"{self.name} has no next occurrence"
+            raise ValueError(message)
+        return ScheduleFacts(
+            uuid=self.uuid,
+            rule=self.rule(),
+            next_nominal_at=self.next_nominal_at,
+            start_at=self.start_at,
+            end_at=self.end_at,
+            max_runs=self.max_runs,
+            runs_created=self.runs_created,
+            misfire=Misfire(self.misfire),
+            grace=timedelta(seconds=self.grace),
+            overlap=Overlap(self.overlap),
+        )
+
+
+class ScheduleState(models.Model):
+    """One row beside each schedule for what runs tell: so that a finishing run never holds the row that beat claims."""
+
+    schedule = models.OneToOneField(Schedule, on_delete=models.CASCADE, primary_key=True, related_name="state")
+    last_run_id = models.BigIntegerField(null=True, blank=True)
+    last_run_at = models.DateTimeField(null=True, blank=True)
+    last_state = models.CharField(max_length=10, blank=True, default="")
+    failure_streak = models.PositiveIntegerField(default=0)
+    recent = models.CharField(max_length=60, blank=True, default="")
+    """The last 30 outcomes, newest last, two characters each: a state's letter and a digit for the duration's logarithm."""
+
+    class Meta:
+        indexes = [models.Index(fields=["last_state", "schedule"], name="su_state_last")]
+
+    def __str__(self) -> str:
+        return f"state of schedule {self.schedule_id}"

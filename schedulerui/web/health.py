@@ -1,0 +1,14 @@
+"""Whether the process answers at all: open to everybody, and therefore silent about everything else."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+
+@never_cache
+@require_safe
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Answer 200; asks neither the database nor the broker."""
+    return HttpResponse("ok", content_type="text/plain")

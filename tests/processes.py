@@ -1,0 +1,163 @@
+"""Processes that a test starts: each in a session of its own, its output in a log, ended with all it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.waiting import eventually
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TAIL_LINES = 40
+
+
+class Process:
+    """One command with its log file; as a context manager it is ended, with its descendants, at the end."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path = REPOSITORY,
+        owner: tuple[int, int] | None = None,
+        name: str = "",
+    ) -> None:
+        """Start `command` with `env` added to this environment, as `owner` (uid, gid) if given."""
+        self.command = [str(part) for part in command]
+        self.name = name or Path(self.command[0]).name
+        self.log = log
+        uid, gid = owner or (None, None)
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+                start_new_session=True,
+                user=uid,
+                group=gid,
+                extra_groups=None if owner is None else [],
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.popen.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self.popen.poll() is None
+
+    @property
+    def returncode(self) -> int | None:
+        return self.popen.poll()
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def tail(self, *, lines: int = TAIL_LINES) -> str:
+        """The end of the log, with a heading, for messages of failures."""
+        text = "\n".join(self.output().splitlines()[-lines:])
+        state = "running" if self.is_running else f"ended with {self.returncode}"
+        return f"--- {self.name} (pid {self.pid}, {state}), end of its log ---\n{text}\n---"
+
+    def wait_for(self, text: str, *, within: float = 20) -> None:
+        """Wait until `text` stands in the log; fail at once when the process ends before."""
+        eventually(
+            lambda: text in self.output() or not self.is_running,
+            within=within,
+            describe=lambda: f"{text!r} in the log\n{self.tail()}",
+        )
+        assert text in self.output(), f"{self.name} ended before it wrote {text!r}\n{self.tail()}"
+
+    def wait(self, *, within: float = 20) -> int:
+        """Wait until the process has ended by itself and return its exit code."""
+        try:
+            return self.popen.wait(timeout=within)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {within:g} s\n{self.tail()}") from None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to this process alone, as a supervisor would."""
+        if self.is_running:
+            os.kill(self.pid, number)
+
+    def terminate(self, *, within: float = 20) -> int:
+        """Ask the process to end (SIGTERM) and wait until it has."""
+        self.signal(signal.SIGTERM)
+        return self.wait(within=within)
+
+    def kill9(self, *, within: float = 10) -> None:
+        """Kill the process and all its descendants without asking, as a power cut would."""
+        family = descendants(self.pid)
+        _kill_group(self.pid)
+        for pid in family:
+            _kill(pid)
+        self.popen.wait(timeout=within)
+        eventually(
+            lambda: not any(_is_alive(pid) for pid in family),
+            within=within,
+            describe=f"the end of the processes {family} that {self.name} had started",
+        )
+
+    def close(self, *, within: float = 20) -> None:
+        """End the process in order if it does so in time, by force otherwise; nothing of it is left."""
+        try:
+            self.signal(signal.SIGTERM)
+            self.popen.wait(timeout=within)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.kill9()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            print(self.tail())
+        self.close()
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below `pid`, also those that left its process group; empty where there is no /proc."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended while we looked
+        parents[int(entry.parent.name)] = int(fields[1])
+    found: list[int] = []
+    frontier = {pid}
+    while frontier:
+        frontier = {child for child, parent in parents.items() if parent in frontier}
+        found.extend(sorted(frontier))
+    return found
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
