@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -108,13 +109,15 @@ class Process:
 
     def close(self, *, within: float = 20) -> None:
         """End the process in order if it does so in time, by force otherwise; nothing of it is left."""
+        family = descendants(self.pid)
         try:
             self.signal(signal.SIGTERM)
-            self.popen.wait(timeout=within)
-        except subprocess.TimeoutExpired:
-            pass
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(timeout=within)
         finally:
             self.kill9()
+            for pid in family:
+                _kill(pid)
 
     def __enter__(self) -> Process:
         return self
@@ -150,14 +153,10 @@ def _is_alive(pid: int) -> bool:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _kill_group(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
