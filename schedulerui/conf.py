@@ -51,7 +51,16 @@ class Settings:
     """Folder in which workers keep reports while the database is away; empty: a private folder in the temporary directory."""
     RECORDER_PATIENCE: float = 0.8
     """Most seconds for which recording may hold up a task."""
-    REDACT: tuple[str, ...] = ("password", "passwd", "secret", "token", "api_key", "apikey", "authorization", "credential")
+    REDACT: tuple[str, ...] = (
+        "password",
+        "passwd",
+        "secret",
+        "token",
+        "api_key",
+        "apikey",
+        "authorization",
+        "credential",
+    )
     """Parts of key names whose values are never shown."""
     ACCESS: str = ""
     """Dotted path of ``may(user, verb, obj) -> bool``; empty: Django's permissions."""
@@ -80,7 +89,9 @@ def load(raw: object) -> Settings:
             hint = f" Did you mean {near[0]!r}?" if near else ""
             message = f"SCHEDULERUI has an unknown key {key!r}.{hint}"
             raise ImproperlyConfigured(message)
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()
+    }
     return Settings(**values)
 
 

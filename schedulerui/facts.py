@@ -72,7 +72,8 @@ RANK: dict[RunState, int] = {
 ``lost`` stands below every result: a late result corrects it."""
 
 FINISHED: frozenset[RunState] = frozenset(
-    {RunState.UNSENT, RunState.CANCELLED} | {state for state, rank in RANK.items() if rank >= RANK[RunState.LOST]}
+    {RunState.UNSENT, RunState.CANCELLED}
+    | {state for state, rank in RANK.items() if rank >= RANK[RunState.LOST]}
 )
 """States after which nothing more is expected."""
 

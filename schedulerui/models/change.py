@@ -21,7 +21,9 @@ class Change(models.Model):
     actor = models.CharField(max_length=150)
     via = models.CharField(max_length=10)
     address = models.CharField(max_length=45, blank=True, default="")
-    schedule = models.ForeignKey(Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="changes")
+    schedule = models.ForeignKey(
+        Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
+    )
     schedule_uuid = models.UUIDField(null=True, blank=True)
     schedule_name = models.CharField(max_length=190, blank=True, default="")
     version = models.PositiveIntegerField(default=0)

@@ -41,7 +41,9 @@ class Run(models.Model):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     key = models.CharField(max_length=120, unique=True)
-    schedule = models.ForeignKey(Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs")
+    schedule = models.ForeignKey(
+        Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs"
+    )
     schedule_name = models.CharField(_("schedule"), max_length=190, blank=True, default="")
     schedule_version = models.PositiveIntegerField(default=0)
     trigger = models.CharField(_("trigger"), max_length=8, choices=TRIGGERS, default="schedule")
@@ -100,9 +102,12 @@ class Run(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(key=""), name="su_run_key"),
             models.CheckConstraint(
-                condition=~Q(state__in=["skipped", "missed"]) | Q(task_id__isnull=True), name="su_run_decision"
+                condition=~Q(state__in=["skipped", "missed"]) | Q(task_id__isnull=True),
+                name="su_run_decision",
             ),
-            models.CheckConstraint(condition=~Q(state="pending") | Q(lease_until__isnull=False), name="su_run_leased"),
+            models.CheckConstraint(
+                condition=~Q(state="pending") | Q(lease_until__isnull=False), name="su_run_leased"
+            ),
             models.CheckConstraint(condition=Q(count__gte=1), name="su_run_count"),
         ]
 

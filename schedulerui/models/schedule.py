@@ -28,10 +28,15 @@ KINDS = choices_of(
     (Kind.MANUAL, _("By hand only")),
 )
 PERIODS = choices_of(
-    ("seconds", _("seconds")), ("minutes", _("minutes")), ("hours", _("hours")), ("days", _("days")), ("weeks", _("weeks"))
+    ("seconds", _("seconds")),
+    ("minutes", _("minutes")),
+    ("hours", _("hours")),
+    ("days", _("days")),
+    ("weeks", _("weeks")),
 )
 SEMANTICS = choices_of(
-    ("celery-and", _("Both must match, as in Celery")), ("vixie-or", _("Either may match, as in classic cron"))
+    ("celery-and", _("Both must match, as in Celery")),
+    ("vixie-or", _("Either may match, as in classic cron")),
 )
 MISFIRES = choices_of(
     (Misfire.LATEST, _("Run the newest missed time once")),
@@ -91,7 +96,9 @@ class Schedule(models.Model):
     anchor_at = models.DateTimeField(_("counted from"), null=True, blank=True)
     clocked_at_utc = models.DateTimeField(_("moment"), null=True, blank=True)
     clocked_at_local = models.CharField(_("wall time"), max_length=26, blank=True, default="")
-    solar_event = models.CharField(_("solar event"), max_length=24, choices=SOLAR_EVENTS, blank=True, default="")
+    solar_event = models.CharField(
+        _("solar event"), max_length=24, choices=SOLAR_EVENTS, blank=True, default=""
+    )
     latitude = models.DecimalField(_("latitude"), max_digits=9, decimal_places=6, null=True, blank=True)
     longitude = models.DecimalField(_("longitude"), max_digits=9, decimal_places=6, null=True, blank=True)
 
@@ -101,7 +108,9 @@ class Schedule(models.Model):
     queue = models.CharField(_("queue"), max_length=200, blank=True, default="")
     exchange = models.CharField(_("exchange"), max_length=200, blank=True, default="")
     routing_key = models.CharField(_("routing key"), max_length=200, blank=True, default="")
-    priority = models.PositiveSmallIntegerField(_("priority"), null=True, blank=True, validators=[MaxValueValidator(255)])
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), null=True, blank=True, validators=[MaxValueValidator(255)]
+    )
     expires_after = models.PositiveIntegerField(_("message expires after, seconds"), null=True, blank=True)
     soft_time_limit = models.PositiveIntegerField(_("soft time limit, seconds"), null=True, blank=True)
     time_limit = models.PositiveIntegerField(_("time limit, seconds"), null=True, blank=True)
@@ -110,11 +119,15 @@ class Schedule(models.Model):
 
     start_at = models.DateTimeField(_("not before"), null=True, blank=True)
     end_at = models.DateTimeField(_("not after"), null=True, blank=True)
-    max_runs = models.PositiveIntegerField(_("most runs"), null=True, blank=True, validators=[MinValueValidator(1)])
+    max_runs = models.PositiveIntegerField(
+        _("most runs"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     misfire = models.CharField(_("after an outage"), max_length=8, choices=MISFIRES, default="latest")
     grace = models.PositiveIntegerField(_("late after, seconds"), default=30)
     overlap = models.CharField(_("while a run is active"), max_length=8, choices=OVERLAPS, default="allow")
-    delivery = models.CharField(_("when sending is in doubt"), max_length=14, choices=DELIVERIES, default="at_least_once")
+    delivery = models.CharField(
+        _("when sending is in doubt"), max_length=14, choices=DELIVERIES, default="at_least_once"
+    )
 
     source = models.CharField(_("defined in"), max_length=8, choices=SOURCES, default="browser")
     source_key = models.CharField(max_length=190, null=True, blank=True)  # noqa: DJ001 - nulls do not collide in the key
@@ -146,9 +159,12 @@ class Schedule(models.Model):
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="su_schedule_named"),
             models.CheckConstraint(condition=~Q(task=""), name="su_schedule_task_given"),
-            models.CheckConstraint(condition=~Q(kind="crontab") | ~Q(expression=""), name="su_schedule_crontab"),
             models.CheckConstraint(
-                condition=~Q(kind="interval") | (Q(every__gte=1) & ~Q(period="") & Q(anchor_at__isnull=False)),
+                condition=~Q(kind="crontab") | ~Q(expression=""), name="su_schedule_crontab"
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="interval")
+                | (Q(every__gte=1) & ~Q(period="") & Q(anchor_at__isnull=False)),
                 name="su_schedule_interval",
             ),
             models.CheckConstraint(
@@ -166,7 +182,8 @@ class Schedule(models.Model):
                 condition=Q(priority__isnull=True) | Q(priority__lte=255), name="su_schedule_priority"
             ),
             models.CheckConstraint(
-                condition=Q(next_run_at__isnull=True) | (Q(enabled=True) & Q(error="")), name="su_schedule_runnable"
+                condition=Q(next_run_at__isnull=True) | (Q(enabled=True) & Q(error="")),
+                name="su_schedule_runnable",
             ),
             models.CheckConstraint(
                 condition=(Q(next_run_at__isnull=True) & Q(next_nominal_at__isnull=True))
@@ -225,7 +242,9 @@ class Schedule(models.Model):
 class ScheduleState(models.Model):
     """One row beside each schedule for what runs tell: so that a finishing run never holds the row that beat claims."""
 
-    schedule = models.OneToOneField(Schedule, on_delete=models.CASCADE, primary_key=True, related_name="state")
+    schedule = models.OneToOneField(
+        Schedule, on_delete=models.CASCADE, primary_key=True, related_name="state"
+    )
     last_run_id = models.BigIntegerField(null=True, blank=True)
     last_run_at = models.DateTimeField(null=True, blank=True)
     last_state = models.CharField(max_length=10, blank=True, default="")

@@ -1,0 +1,101 @@
+"""The heartbeat of one beat: a row that says it lives, how late it is and what it lacks."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import uuid
+from datetime import datetime
+from importlib import metadata
+
+import celery
+import django
+
+from schedulerui import __version__
+from schedulerui.clock import Clock, SystemClock
+from schedulerui.models import Beat
+from schedulerui.operations import beats
+
+
+def software() -> dict[str, str]:
+    """Return the versions that decide about times and messages."""
+    return {
+        "schedulerui": __version__,
+        "python": platform.python_version(),
+        "celery": celery.__version__,
+        "django": django.get_version(),
+        "tzdata": metadata.version("tzdata"),
+    }
+
+
+class Heart:
+    """Writes the Beat row at most every ``every`` seconds, and at once when the state changes."""
+
+    def __init__(self, *, clock: Clock, every: float) -> None:
+        self._clock, self._every = clock, every
+        self._row: Beat | None = None
+        self._written_at = 0.0
+        self._degraded, self._is_dirty = "", False
+        self._dispatched, self._lag = 0, 0.0
+        self._instance = uuid.uuid4()
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{self._instance}"[:120]
+
+    def beat(self, now: datetime) -> None:
+        """Tell that this beat ticked at ``now`` (the database's clock)."""
+        if (
+            self._row is not None
+            and not self._is_dirty
+            and self._clock.monotonic() - self._written_at < self._every
+        ):
+            return
+        self.touch(now)
+
+    def touch(self, now: datetime | None = None) -> None:
+        """Write the row now; the first statement of every claim."""
+        moment = now or self._clock.now()
+        row = self._row or self._new_row(moment)
+        row.seen_at = moment
+        row.clock_seen_at = max(row.clock_seen_at or moment, moment)
+        row.clock_offset = (moment - SystemClock().now()).total_seconds()
+        row.lag, row.dispatched, row.degraded = self._lag, self._dispatched, self._degraded[:500]
+        if self._row is None or not beats.tick(row):
+            row.pk = None
+            beats.register(row)
+        self._row = row
+        self._written_at, self._is_dirty = self._clock.monotonic(), False
+
+    def degrade(self, reason: str) -> None:
+        """Say why the beat cannot work as it should; written with the next heartbeat."""
+        reason = " ".join(reason.replace("\x00", "").split())
+        if reason != self._degraded:
+            self._degraded, self._is_dirty = reason, True
+
+    def recover(self) -> None:
+        """Say that all is well again."""
+        if self._degraded:
+            self._degraded, self._is_dirty = "", True
+
+    def lag(self, seconds: float) -> None:
+        """Note how late the last claim was."""
+        self._lag = max(seconds, 0.0)
+
+    def count(self) -> None:
+        """Count one sent message."""
+        self._dispatched += 1
+
+    def stop(self) -> None:
+        """Delete the row: an orderly end leaves no stale beat behind. Safe to call twice."""
+        row, self._row = self._row, None
+        if row is not None:
+            beats.sign_off(row)
+
+    def _new_row(self, moment: datetime) -> Beat:
+        return Beat(
+            instance=self._instance,
+            host=socket.gethostname()[:255],
+            pid=os.getpid(),
+            started_at=moment,
+            seen_at=moment,
+            software=software(),
+        )

@@ -1,0 +1,200 @@
+"""One beat: claim, publish, mark, recover, sleep. Every beat does the same; there is no leader."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from celery import Celery
+from django.db import Error as DatabaseFault
+from django.db import connections
+from kombu import Producer
+
+from schedulerui import dispatch
+from schedulerui.beat.heart import Heart
+from schedulerui.clock import Clock
+from schedulerui.conf import Settings
+from schedulerui.models import Run
+from schedulerui.operations import claims, runs
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_FIRST = 0.5
+"""Seconds to wait after the first failure of the broker or the database; doubled up to BACKOFF_MAX."""
+BACKOFF_MAX = 5.0
+ROUND_FOR = 2.0
+"""Seconds after which a tick that is still busy goes back to its host, so that a signal or a heartbeat is never late."""
+IDLE_MIN = 0.005
+"""Shortest sleep in seconds: two looks at the same moment bring nothing."""
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Growing waits while something does not answer; ``reset`` when it does."""
+
+    wait: float = 0.0
+
+    def grow(self) -> float:
+        self.wait = min(max(self.wait * 2, BACKOFF_FIRST), BACKOFF_MAX)
+        return self.wait
+
+    def reset(self) -> None:
+        self.wait = 0.0
+
+
+class Loop:
+    """The work of one beat process, hosted by Celery's service loop; ``tick`` never raises."""
+
+    def __init__(self, *, app: Celery, clock: Clock, options: Settings, max_sleep: float) -> None:
+        self._app, self._clock, self._options = app, clock, options
+        self._max_sleep = max_sleep
+        self._producer: Producer | None = None
+        self._unmarked: list[tuple[Run, datetime]] = []
+        self._broker, self._database = Backoff(), Backoff()
+        self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY)
+
+    def tick(self) -> float:
+        """Do what is due and return the seconds to sleep, from 0 to ``max_sleep``."""
+        try:
+            wait = self._round()
+        except DatabaseFault as error:
+            logger.warning("the database does not answer: %s", error, extra={"action": "database_away"})
+            self.heart.degrade(f"database: {error}")
+            connections.close_all()
+            return self._database.grow()
+        except Exception as error:
+            logger.exception("a tick failed", extra={"action": "tick_failed"})
+            self.heart.degrade(f"{type(error).__name__}: {error}")
+            return self._database.grow()
+        if self._database.wait and not self._broker.wait:
+            self.heart.recover()
+        self._database.reset()
+        return max(min(wait, self._max_sleep), 0.0)
+
+    def close(self) -> None:
+        """Mark what was sent, sign off and let go of the broker; safe to call twice."""
+        try:
+            self._flush()
+            self.heart.stop()
+        except DatabaseFault as error:
+            logger.warning("could not sign off: %s", error, extra={"action": "sign_off_failed"})
+        self._drop_producer()
+
+    def _round(self) -> float:
+        for connection in connections.all(initialized_only=True):
+            connection.close_if_unusable_or_obsolete()
+        self._flush()
+        started = self._clock.monotonic()
+        while True:
+            now = self._clock.now()
+            self.heart.beat(now)
+            due_at, lease_until = claims.next_wake(now)
+            is_due = due_at is not None and due_at <= now
+            is_abandoned = lease_until is not None and lease_until < now
+            if not (is_due or is_abandoned):
+                return self._until(now, due_at, lease_until)
+            if not self._connect():
+                return self._broker.grow()
+            worked = self._work(now, is_due=is_due, is_abandoned=is_abandoned)
+            if self._producer is None:
+                return self._broker.grow()
+            if not worked:
+                return IDLE_MIN * 10
+            if self._clock.monotonic() - started > ROUND_FOR:
+                return 0.0
+
+    def _work(self, now: datetime, *, is_due: bool, is_abandoned: bool) -> int:
+        worked = 0
+        if is_abandoned:
+            worked += self._claim_and_publish(
+                now,
+                lambda lease: claims.recover(
+                    lease=lease,
+                    now=now,
+                    limit=self._options.CLAIM_BATCH,
+                    manual_within=timedelta(seconds=self._options.MANUAL_SEND_WITHIN),
+                ),
+            )
+        if is_due and self._producer is not None:
+            worked += self._claim_and_publish(
+                now,
+                lambda lease: claims.claim_due(
+                    lease=lease, now=now, limit=self._options.CLAIM_BATCH, touch=self.heart.touch
+                ),
+            )
+        return worked
+
+    def _claim_and_publish(self, now: datetime, take: Callable[[claims.Lease], claims.Claim]) -> int:
+        # The deadline runs from before the claim and on a clock that cannot be set: a process that was frozen must not
+        # publish what another one has taken over meanwhile.
+        deadline = self._clock.monotonic() + self._options.DISPATCH_LEASE / 2
+        lease = claims.Lease(
+            owner=self.heart.name, until=now + timedelta(seconds=self._options.DISPATCH_LEASE)
+        )
+        claim = take(lease)
+        if claim.oldest_due_at is not None:
+            self.heart.lag((now - claim.oldest_due_at).total_seconds())
+        self._publish(list(claim.runs), deadline=deadline)
+        return len(claim.runs) + claim.n_schedules + claim.n_quarantined
+
+    def _publish(self, claimed: list[Run], *, deadline: float) -> None:
+        marked_at = self._clock.monotonic()
+        for position, run in enumerate(claimed):
+            if self._clock.monotonic() > deadline:
+                logger.warning("the lease ended before the work", extra={"action": "lease_ended"})
+                break
+            if not self._send(run, left=claimed[position:]):
+                break
+            if self._clock.monotonic() - marked_at > self._options.MARK_EVERY:
+                self._flush()
+                marked_at = self._clock.monotonic()
+        self._flush()
+
+    def _send(self, run: Run, *, left: list[Run]) -> bool:
+        """Publish one run; returns False when the broker is gone and the rest was given back."""
+        if self._producer is None:
+            return False
+        try:
+            dispatch.publish(run, producer=self._producer, celery_app=self._app)
+        except dispatch.BrokerUnavailable as error:
+            self.heart.degrade(f"broker: {error}")
+            self._drop_producer()
+            claims.release(left, owner=self.heart.name, now=self._clock.now(), reason=str(error))
+            return False
+        except dispatch.Unsendable as error:
+            logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
+            runs.mark_unsent(run, reason=str(error), now=self._clock.now())
+            return True
+        self._unmarked.append((run, self._clock.now()))
+        self.heart.count()
+        return True
+
+    def _flush(self) -> None:
+        """Mark what was sent. Kept in memory until the database has taken it: it must not be sent again."""
+        if not self._unmarked:
+            return
+        runs.mark_sent([run for run, _ in self._unmarked], sent_at=self._unmarked[-1][1])
+        self._unmarked.clear()
+
+    def _connect(self) -> bool:
+        if self._producer is None:
+            try:
+                self._producer = dispatch.open_producer(self._app)
+            except dispatch.BrokerUnavailable as error:
+                logger.warning("the broker does not answer: %s", error, extra={"action": "broker_away"})
+                self.heart.degrade(f"broker: {error}")
+                return False
+            self._broker.reset()
+            self.heart.recover()
+        return True
+
+    def _drop_producer(self) -> None:
+        if self._producer is not None:
+            dispatch.close_producer(self._producer)
+            self._producer = None
+
+    def _until(self, now: datetime, *moments: datetime | None) -> float:
+        waits = [(moment - now).total_seconds() for moment in moments if moment is not None]
+        return max(min([self._max_sleep, *waits]), IDLE_MIN)

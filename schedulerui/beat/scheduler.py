@@ -1,0 +1,108 @@
+"""``celery beat -S schedulerui``: a thin host around the loop.
+
+Written against celery.beat 5.5 to 5.7: the class is built twice (once with ``lazy=True`` for the banner: no database then),
+``tick`` must never raise, ``close`` is called twice at shutdown. The heap, ``is_due``, ``reserve`` and ``apply_entry`` of the
+base class are not used.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from celery import Celery
+from celery.beat import Scheduler
+from django.db import Error as DatabaseFault
+
+from schedulerui.beat.entries import UnknownEntry, fields_of
+from schedulerui.beat.loop import Loop
+from schedulerui.clock import DatabaseClock
+from schedulerui.conf import settings
+from schedulerui.operations import adoption
+
+logger = logging.getLogger(__name__)
+
+
+class DatabaseScheduler(Scheduler):
+    """Celery's beat driven by the schedule table. Any number may run at once."""
+
+    def __init__(
+        self, app: Celery, *args: Any, max_interval: float | None = None, lazy: bool = False, **kwargs: Any
+    ) -> None:
+        self._loop: Loop | None = None
+        self._max_sleep = min(
+            float(max_interval or app.conf.beat_max_loop_interval or settings().MAX_SLEEP), 60.0
+        )
+        self._is_adopted = False
+        self._clock = DatabaseClock()
+        super().__init__(app, *args, max_interval=self._max_sleep, lazy=lazy, **kwargs)
+
+    @property
+    def info(self) -> str:
+        """Return the line of Celery's banner; asked of the lazy instance, so nothing is opened here."""
+        return "    . schedules -> database (schedulerui)"
+
+    @property
+    def schedule(self) -> Mapping[str, Any]:  # type: ignore[override]  # read-only on purpose: rows are the truth
+        """Return an empty mapping: entries are rows, changed by operations and never through beat."""
+        return MappingProxyType({})
+
+    def setup_schedule(self) -> None:
+        """Build the loop. The database may be away now: entries of code are adopted in the first tick that reaches it."""
+        self._loop = Loop(app=self.app, clock=self._clock, options=settings(), max_sleep=self._max_sleep)
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Do what is due and return the seconds to sleep; never raises, never returns 0 for long."""
+        if self._loop is None:
+            return self._max_sleep
+        if not self._is_adopted:
+            self._adopt()
+        return self._loop.tick()
+
+    def should_sync(self) -> bool:
+        """Return False: nothing is kept in memory that would need it."""
+        return False
+
+    def sync(self) -> None:
+        """Do nothing: every change is in the database with the claim that made it."""
+
+    def close(self) -> None:
+        """Mark, sign off and release the broker; Celery calls this twice."""
+        if self._loop is not None:
+            self._loop.close()
+
+    def _adopt(self) -> None:
+        configured = dict(self.app.conf.beat_schedule or {})
+        self._default_entries: dict[str, Any] = {}
+        self.install_default_entries(configured)
+        entries = {**self._default_entries, **configured}
+        fields: dict[str, dict[str, object]] = {}
+        for name, entry in entries.items():
+            try:
+                fields[str(name)] = fields_of(str(name), _as_mapping(entry), app=self.app)
+            except UnknownEntry as error:
+                logger.error("%s", error, extra={"action": "adopt_refused"})
+        try:
+            adoption.adopt(fields, now=self._clock.now())
+        except DatabaseFault as error:
+            logger.warning("entries of code are not adopted yet: %s", error, extra={"action": "adopt_later"})
+            return
+        self._is_adopted = True
+
+    def update_from_dict(self, dict_: dict[str, Any]) -> None:
+        """Take Celery's default entries as they are: the base class would build entry objects of its own."""
+        self._default_entries.update(dict_)
+
+
+def _as_mapping(entry: Any) -> Mapping[str, Any]:
+    if isinstance(entry, Mapping):
+        return entry
+    return {
+        "task": entry.task,
+        "schedule": entry.schedule,
+        "args": entry.args,
+        "kwargs": entry.kwargs,
+        "options": entry.options,
+    }

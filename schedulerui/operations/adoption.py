@@ -1,0 +1,63 @@
+"""Schedules that are defined in code: taken over as rows that only code may change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+
+from schedulerui.facts import Actor
+from schedulerui.models import Schedule
+from schedulerui.operations import audit, schedules, validation
+from schedulerui.operations.errors import InvalidSchedule, VersionConflict
+
+logger = logging.getLogger(__name__)
+
+ACTOR = Actor(name="beat_schedule", via="code")
+
+
+def adopt(entries: Mapping[str, Mapping[str, object]], *, now: datetime) -> dict[str, str]:
+    """Make the code-managed rows equal to ``entries`` (name to fields) and return what was refused, name to sentence.
+
+    An entry that has not changed is not touched, so that a restart does not restart an interval; whether it is switched on is
+    the person's business. A row whose entry is gone from the code is switched off, not deleted. Idempotent; several beats may
+    do it at once.
+    """
+    refused: dict[str, str] = {}
+    for name, fields in entries.items():
+        try:
+            _adopt_one(name, fields, now=now)
+        except InvalidSchedule as error:
+            refused[name] = str(error)
+            logger.error(
+                "entry %r of beat_schedule is refused: %s", name, error, extra={"action": "adopt_refused"}
+            )
+        except VersionConflict:
+            logger.debug("another beat adopted %r first", name, extra={"action": "adopt_lost"})
+    gone = Schedule.objects.filter(source="code", enabled=True).exclude(source_key__in=entries)
+    for pk in gone.values_list("pk", flat=True):
+        schedules.disable(pk, actor=ACTOR, now=now)
+    return refused
+
+
+def _adopt_one(name: str, fields: Mapping[str, object], *, now: datetime) -> None:
+    existing = Schedule.objects.filter(source="code", source_key=name).first()
+    if existing is None:
+        _create(name, fields, now=now)
+        return
+    before = audit.snapshot(existing)
+    kept = {"anchor_at": existing.anchor_at} if existing.kind == fields.get("kind") == "interval" else {}
+    validation.apply(existing, {**kept, **fields}, now=now)
+    errors = validation.errors_of(existing)
+    if errors:
+        raise InvalidSchedule(errors)
+    schedules.rewrite(existing, before=before, actor=ACTOR, now=now, action="adopt")
+
+
+def _create(name: str, fields: Mapping[str, object], *, now: datetime) -> None:
+    values = {**fields, "name": name, "source": "code", "source_key": name}
+    try:
+        schedules.create(values, actor=ACTOR, now=now)
+    except InvalidSchedule:
+        if not Schedule.objects.filter(source="code", source_key=name).exists():
+            raise

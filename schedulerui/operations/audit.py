@@ -1,0 +1,65 @@
+"""One line of the audit log for every change, written in the transaction of the change itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from schedulerui.facts import Actor
+from schedulerui.models import Change, Schedule
+
+EDITABLE: tuple[str, ...] = tuple(
+    field.name
+    for field in Schedule._meta.concrete_fields  # noqa: SLF001 - Django's documented introspection
+    if field.editable and field.name not in {"id", "source", "source_key"}
+)
+"""Fields that a person decides about; beat's and the workers' own columns are not among them."""
+
+
+def plain(value: object) -> object:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    return value
+
+
+def snapshot(schedule: Schedule) -> dict[str, object]:
+    """Return all editable values of a schedule as JSON can hold them."""
+    return {name: plain(getattr(schedule, name)) for name in EDITABLE}
+
+
+def difference(before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, list[object]]:
+    """Return field to ``[before, after]`` for the values that differ."""
+    return {name: [before.get(name), after[name]] for name in after if before.get(name) != after[name]}
+
+
+def record(
+    schedule: Schedule,
+    *,
+    action: str,
+    actor: Actor,
+    now: datetime,
+    before: Mapping[str, object] | None = None,
+    note: str = "",
+) -> Change:
+    """Write the audit row of a change to ``schedule``, whose values are those after the change."""
+    after = snapshot(schedule)
+    return Change.objects.create(
+        at=now,
+        action=action,
+        user_id=actor.user_id,
+        actor=actor.name[:150],
+        via=actor.via,
+        address=actor.address[:45],
+        schedule=schedule if schedule.pk else None,
+        schedule_uuid=schedule.uuid,
+        schedule_name=schedule.name,
+        version=schedule.version,
+        diff=difference(before, after) if before is not None else {},
+        snapshot=after,
+        note=note[:500],
+    )

@@ -1,0 +1,180 @@
+"""Verbs on single runs: run now, and what becomes of one that could not be sent."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.db.models import Case, DateTimeField, F, Value, When
+from django.db.models.functions import Coalesce, Greatest
+from django.utils.translation import gettext as _
+
+from schedulerui import dispatch
+from schedulerui.conf import settings
+from schedulerui.facts import Actor, RunState, Trigger, progress
+from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.operations import audit
+
+logger = logging.getLogger(__name__)
+
+Publish = Callable[[Run], None]
+"""Hands one run to the broker; raises dispatch.DispatchError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """The run that was asked for; ``created`` is False when the same click had made it before."""
+
+    run: Run
+    created: bool
+    sent: bool
+    reason: str = ""
+    """Why it was not sent at once, in a sentence; beat tries again."""
+
+
+def run_now(
+    schedule_id: int,
+    *,
+    token: str,
+    actor: Actor,
+    now: datetime,
+    publish: Publish | None = None,
+) -> Queued:
+    """Run a schedule once, at once, whether it is enabled or not; its next run does not move.
+
+    The run is committed first and published after that, so that a broker that is down loses nothing: beat sends it as soon
+    as it can, for MANUAL_SEND_WITHIN seconds. ``token`` names the click: the same token is the same run. Must not be called
+    inside a transaction. Raises Schedule.DoesNotExist.
+    """
+    schedule = Schedule.objects.get(pk=schedule_id)
+    run = _manual_run(schedule, token=token, actor=actor, now=now)
+    try:
+        with transaction.atomic():
+            run.save(force_insert=True)
+            note_last_run(run)
+            audit.record(schedule, action="run_now", actor=actor, now=now, note=f"run {run.uuid}")
+    except IntegrityError:
+        earlier = Run.objects.filter(key=run.key).first()
+        if earlier is None:
+            raise
+        return Queued(run=earlier, created=False, sent=earlier.sent_at is not None, reason=earlier.reason)
+    return _publish(run, publish or publish_from_here, now=now)
+
+
+def publish_from_here(run: Run) -> None:
+    """Publish one run on a connection of its own, within a few seconds; raises dispatch.DispatchError."""
+    celery_app = dispatch.app()
+    with dispatch.producer(celery_app) as producer:
+        dispatch.publish(run, producer=producer, celery_app=celery_app)
+
+
+def snapshot_of(schedule: Schedule, *, now: datetime) -> dict[str, object]:
+    """Return the run's copy of what to send: an edit after this cannot change a re-send."""
+    options: dict[str, object] = dict(schedule.options)
+    for name in ("exchange", "routing_key", "priority", "soft_time_limit", "time_limit", "ignore_result"):
+        value = getattr(schedule, name)
+        if value not in {None, ""}:
+            options[name] = value
+    if schedule.expires_after:
+        options["expires"] = (now + timedelta(seconds=schedule.expires_after)).isoformat()
+    if not isinstance(schedule.headers, Mapping):
+        message = "the headers are not a JSON object"
+        raise TypeError(message)
+    return {
+        "schedule_id": schedule.pk,
+        "schedule_name": schedule.name,
+        "schedule_version": schedule.version,
+        "delivery_mode": schedule.delivery,
+        "task": schedule.task,
+        "args": schedule.args,
+        "kwargs": schedule.kwargs,
+        "headers": dict(schedule.headers),
+        "options": options,
+        "queue": schedule.queue,
+        "created_at": now,
+    }
+
+
+def note_last_run(run: Run) -> None:
+    """Write the run into its schedule's state row, in the caller's transaction."""
+    ScheduleState.objects.filter(schedule_id=run.schedule_id).update(
+        last_run_id=run.pk, last_run_at=run.due_at, last_state=run.state
+    )
+
+
+def mark_unsent(run: Run, *, reason: str, now: datetime) -> bool:
+    """Give a run up that is still pending; returns whether it was."""
+    changed = Run.objects.filter(pk=run.pk, state=RunState.PENDING).update(
+        state=RunState.UNSENT,
+        progress=progress(RunState.UNSENT),
+        lease_until=None,
+        finished_at=now,
+        reason=reason[:500],
+    )
+    if changed:
+        ScheduleState.objects.filter(schedule_id=run.schedule_id, last_run_id=run.pk).update(
+            last_state=RunState.UNSENT
+        )
+    return bool(changed)
+
+
+def _manual_run(schedule: Schedule, *, token: str, actor: Actor, now: datetime) -> Run:
+    return Run(
+        key=f"m:{token}"[:120],
+        trigger=Trigger.MANUAL,
+        actor=actor.name[:150],
+        due_at=now,
+        task_id=str(uuid.uuid4()),
+        state=RunState.PENDING,
+        progress=progress(RunState.PENDING),
+        publishes=1,
+        owner=f"{actor.via}:{actor.name}"[:120],
+        lease_until=now + timedelta(seconds=settings().DISPATCH_LEASE),
+        **snapshot_of(schedule, now=now),
+    )
+
+
+def _publish(run: Run, publish: Publish, *, now: datetime) -> Queued:
+    try:
+        publish(run)
+    except dispatch.Unsendable as error:
+        mark_unsent(run, reason=str(error), now=now)
+        run.refresh_from_db()
+        return Queued(run=run, created=True, sent=False, reason=str(error))
+    except dispatch.DispatchError as error:
+        reason = _("Queued for dispatch: %(error)s") % {"error": error}
+        logger.warning(
+            "run %s waits for the broker", run.uuid, extra={"action": "run_now_waits", "run": str(run.uuid)}
+        )
+        Run.objects.filter(pk=run.pk, state=RunState.PENDING).update(lease_until=now, reason=reason[:500])
+        run.refresh_from_db()
+        return Queued(run=run, created=True, sent=False, reason=str(error))
+    mark_sent([run], sent_at=now)
+    run.refresh_from_db()
+    return Queued(run=run, created=True, sent=True)
+
+
+def mark_sent(runs: Iterable[Run], *, sent_at: datetime) -> int:
+    """Mark runs as sent, in two statements for any number; a worker that was faster keeps its later state."""
+    sent = list(runs)
+    ids = [run.pk for run in sent]
+    if not ids:
+        return 0
+    # The order of the assignments matters: MySQL and MariaDB read already assigned columns in the later ones.
+    marked = Run.objects.filter(pk__in=ids).update(
+        state=Case(
+            When(progress__lt=progress(RunState.SENT), then=Value(str(RunState.SENT))), default=F("state")
+        ),
+        progress=Greatest(F("progress"), Value(progress(RunState.SENT))),
+        sent_at=Coalesce(F("sent_at"), Value(sent_at, output_field=DateTimeField())),
+        lease_until=None,
+        reason="",
+    )
+    ScheduleState.objects.filter(
+        schedule_id__in={run.schedule_id for run in sent}, last_run_id__in=ids, last_state=RunState.PENDING
+    ).update(last_state=RunState.SENT)
+    return marked

@@ -1,0 +1,206 @@
+"""Verbs on schedules: create, edit, enable, disable, delete. Each writes its audit row in its own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from schedulerui.facts import Actor, RunState, Trigger, progress
+from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.operations import audit, validation
+from schedulerui.operations.errors import CodeManaged, InvalidSchedule, VersionConflict
+from schedulerui.planning import first_occurrence
+from schedulerui.recurrence import RuleError
+
+TIMING = frozenset(
+    {
+        "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc", "clocked_at_local",
+        "solar_event", "latitude", "longitude", "start_at", "end_at", "max_runs",
+    }
+)  # fmt: skip
+"""Fields whose change moves the next run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Toggled:
+    """The schedule as it is now, and whether this call changed it."""
+
+    schedule: Schedule
+    changed: bool
+
+
+def check(
+    fields: Mapping[str, object], *, now: datetime, current: Schedule | None = None
+) -> dict[str, list[str]]:
+    """Return what is wrong with these values, field to sentences, without writing anything."""
+    candidate = _copy(current) if current else Schedule()
+    validation.apply(candidate, fields, now=now)
+    return validation.errors_of(candidate)
+
+
+def create(fields: Mapping[str, object], *, actor: Actor, now: datetime) -> Schedule:
+    """Create a schedule whose first run is the first one after ``now``; raises InvalidSchedule."""
+    schedule = Schedule(created_at=now, updated_at=now)
+    validation.apply(schedule, fields, now=now)
+    _refuse_invalid(schedule)
+    set_next(schedule, now=now)
+    try:
+        with transaction.atomic():
+            schedule.save(force_insert=True)
+            ScheduleState.objects.create(schedule=schedule)
+            audit.record(schedule, action="create", actor=actor, now=now)
+    except IntegrityError as error:
+        raise _name_taken(schedule, error) from error
+    return schedule
+
+
+def edit(
+    schedule_id: int, fields: Mapping[str, object], *, version: int, actor: Actor, now: datetime
+) -> Schedule:
+    """Change a schedule that is still at ``version``.
+
+    The next run is computed anew only if the timing changed. Raises InvalidSchedule, VersionConflict, CodeManaged and
+    Schedule.DoesNotExist.
+    """
+    schedule = Schedule.objects.get(pk=schedule_id)
+    _refuse_code(schedule, actor)
+    if schedule.version != version:
+        raise VersionConflict(schedule)
+    before = audit.snapshot(schedule)
+    validation.apply(schedule, fields, now=now)
+    _refuse_invalid(schedule)
+    return rewrite(schedule, before=before, actor=actor, now=now, action="edit")
+
+
+def rewrite(
+    schedule: Schedule, *, before: Mapping[str, object], actor: Actor, now: datetime, action: str
+) -> Schedule:
+    """Store a changed and valid schedule if the row is still at the version it was read at; raises VersionConflict."""
+    changed = audit.difference(before, audit.snapshot(schedule))
+    if not changed:
+        return schedule
+    seen = schedule.version
+    schedule.version, schedule.updated_at = seen + 1, now
+    values = {name: getattr(schedule, name) for name in (*changed, "version", "updated_at")}
+    if changed.keys() & (TIMING | {"enabled"}) or schedule.error:
+        set_next(schedule, now=now)
+        values |= {name: getattr(schedule, name) for name in ("next_nominal_at", "next_run_at", "error")}
+    try:
+        with transaction.atomic():
+            if not Schedule.objects.filter(pk=schedule.pk, version=seen).update(**values):
+                raise VersionConflict(Schedule.objects.get(pk=schedule.pk))
+            audit.record(schedule, action=action, actor=actor, now=now, before=before)
+    except IntegrityError as error:
+        raise _name_taken(schedule, error) from error
+    return schedule
+
+
+def enable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
+    """Switch a schedule on: the next run is the first one after ``now``, nothing is caught up.
+
+    Already on: nothing changes. Raises Schedule.DoesNotExist.
+    """
+    schedule = Schedule.objects.get(pk=schedule_id)
+    if schedule.enabled:
+        return Toggled(schedule=schedule, changed=False)
+    schedule.enabled = True
+    set_next(schedule, now=now)
+    return _toggle(schedule, actor=actor, now=now)
+
+
+def disable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
+    """Switch a schedule off; claimed runs that were not sent yet are cancelled. Already off: nothing changes.
+
+    Raises Schedule.DoesNotExist.
+    """
+    schedule = Schedule.objects.get(pk=schedule_id)
+    if not schedule.enabled:
+        return Toggled(schedule=schedule, changed=False)
+    schedule.enabled = False
+    set_next(schedule, now=now)
+    return _toggle(schedule, actor=actor, now=now)
+
+
+def delete(schedule_id: int, *, actor: Actor, now: datetime) -> None:
+    """Delete a schedule. Its runs and audit rows stay, under its name. Raises CodeManaged and Schedule.DoesNotExist."""
+    schedule = Schedule.objects.get(pk=schedule_id)
+    _refuse_code(schedule, actor)
+    with transaction.atomic():
+        audit.record(schedule, action="delete", actor=actor, now=now)
+        _cancel_unsent(schedule, now=now, reason=_("The schedule was deleted."))
+        schedule.delete()
+
+
+def set_next(schedule: Schedule, *, now: datetime) -> None:
+    """Set ``next_nominal_at``, ``next_run_at`` and ``error`` on the object from ``now``; saves nothing.
+
+    A rule that cannot be read puts the schedule into error rather than raising: one row must not stop the others.
+    """
+    schedule.next_nominal_at = schedule.next_run_at = None
+    schedule.error = ""
+    if not schedule.enabled or (schedule.max_runs is not None and schedule.runs_created >= schedule.max_runs):
+        return
+    try:
+        nominal_at = first_occurrence(
+            schedule.rule(), after=now, start_at=schedule.start_at, end_at=schedule.end_at
+        )
+    except RuleError as error:
+        schedule.error = f"{error.field}: {error.message}"
+        return
+    schedule.next_nominal_at = schedule.next_run_at = nominal_at
+
+
+def _toggle(schedule: Schedule, *, actor: Actor, now: datetime) -> Toggled:
+    verb = "enable" if schedule.enabled else "disable"
+    with transaction.atomic():
+        changed = Schedule.objects.filter(pk=schedule.pk, enabled=not schedule.enabled).update(
+            enabled=schedule.enabled,
+            next_nominal_at=schedule.next_nominal_at,
+            next_run_at=schedule.next_run_at,
+            error=schedule.error,
+            updated_at=now,
+        )
+        if changed:
+            before = {**audit.snapshot(schedule), "enabled": not schedule.enabled}
+            audit.record(schedule, action=verb, actor=actor, now=now, before=before)
+            if not schedule.enabled:
+                _cancel_unsent(schedule, now=now, reason=_("The schedule was switched off."))
+    return Toggled(schedule=Schedule.objects.get(pk=schedule.pk), changed=bool(changed))
+
+
+def _cancel_unsent(schedule: Schedule, *, now: datetime, reason: str) -> None:
+    claimed = Run.objects.filter(schedule=schedule, state=RunState.PENDING, trigger=Trigger.SCHEDULE)
+    claimed.update(
+        state=RunState.CANCELLED,
+        progress=progress(RunState.CANCELLED),
+        finished_at=now,
+        lease_until=None,
+        reason=reason,
+    )
+
+
+def _refuse_invalid(schedule: Schedule) -> None:
+    errors = validation.errors_of(schedule)
+    if errors:
+        raise InvalidSchedule(errors)
+
+
+def _refuse_code(schedule: Schedule, actor: Actor) -> None:
+    if schedule.source == "code" and actor.via != "code":
+        raise CodeManaged(schedule)
+
+
+def _name_taken(schedule: Schedule, error: IntegrityError) -> Exception:
+    """Turn the unique key's refusal into the field's sentence; another one is a mistake of ours and stays what it is."""
+    if Schedule.objects.filter(name=schedule.name).exclude(pk=schedule.pk).exists():
+        return InvalidSchedule({"name": [_("There is already a schedule with this name.")]})
+    return error
+
+
+def _copy(schedule: Schedule) -> Schedule:
+    names = [field.attname for field in Schedule._meta.concrete_fields]  # noqa: SLF001 - Django's documented introspection
+    return Schedule(**{name: getattr(schedule, name) for name in names})
