@@ -1,0 +1,68 @@
+"""The bundled site's own pages: login, logout, health."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import override_settings
+
+
+@pytest.fixture(autouse=True)
+def site_urls():
+    with override_settings(ROOT_URLCONF="schedulerui.site.urls", LOGOUT_REDIRECT_URL="login"):
+        yield
+
+
+@pytest.mark.django_db
+def test_healthz_answers_ok_without_login_and_without_a_query(client, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        answer = client.get("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"ok")
+    assert "no-store" in answer["Cache-Control"]
+
+
+def test_healthz_takes_no_post(client):
+    assert client.post("/healthz").status_code == 405
+
+
+@pytest.mark.django_db
+def test_the_login_page_labels_its_fields_and_keeps_where_to_go(client):
+    page = client.get("/login/?next=/runs/").content.decode()
+    assert '<label for="id_username">' in page
+    assert '<label for="id_password">' in page
+    assert 'name="next" value="/runs/"' in page
+    assert "<script" not in page
+    assert "style=" not in page
+
+
+@pytest.mark.django_db
+def test_a_wrong_password_is_told_as_an_alert(client):
+    answer = client.post("/login/", {"username": "admin", "password": "wrong"})
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert 'role="alert"' in page
+    assert 'value="admin"' in page
+    assert 'aria-describedby="login-error"' in page
+
+
+@pytest.mark.django_db
+def test_the_right_password_leads_on_and_logout_takes_a_post(client):
+    get_user_model().objects.create_superuser("admin", password="right")
+    answer = client.post("/login/", {"username": "admin", "password": "right", "next": "/admin/"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+    assert client.get("/logout/").status_code == 405
+    assert client.post("/logout/")["Location"] == "/login/"
+
+
+@pytest.mark.django_db
+def test_a_foreign_address_is_not_followed_after_login(client):
+    get_user_model().objects.create_superuser("admin", password="right")
+    answer = client.post(
+        "/login/", {"username": "admin", "password": "right", "next": "https://evil.example/"}
+    )
+    assert answer["Location"] == "/"
+
+
+@pytest.mark.django_db
+def test_the_admin_asks_for_a_login(client):
+    assert client.get("/admin/")["Location"].startswith("/admin/login/")
