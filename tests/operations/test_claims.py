@@ -1,0 +1,180 @@
+"""Claims: once per occurrence, whoever else is claiming; nothing lost, nothing sent twice under another id."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.operations import claims, runs
+from schedulerui.testing import DULL_WEDNESDAY as NOON
+
+DUE = NOON + timedelta(minutes=1)
+MINUTE = timedelta(seconds=60)
+
+
+def claim(now=DUE, owner="beat-1", limit=100, touch=lambda: None):
+    lease = claims.Lease(owner=owner, until=now + timedelta(seconds=30))
+    return claims.claim_due(lease=lease, now=now, limit=limit, touch=touch)
+
+
+def recover(now, owner="beat-2"):
+    lease = claims.Lease(owner=owner, until=now + timedelta(seconds=30))
+    return claims.recover(lease=lease, now=now, limit=100, manual_within=MINUTE)
+
+
+def test_it_claims_what_is_due_and_moves_the_schedule_on(make_schedule):
+    schedule = make_schedule(args=[1, 2], kwargs={"a": 3}, queue="reports")
+    (run,) = claim().runs
+    stored = Schedule.objects.get()
+    assert stored.next_run_at == DUE + MINUTE
+    assert stored.runs_created == 1
+    assert (run.task, run.args, run.kwargs, run.queue) == ("tests.add", [1, 2], {"a": 3}, "reports")
+    assert (run.state, run.owner, run.publishes) == ("pending", "beat-1", 1)
+    state = ScheduleState.objects.get(schedule=schedule)
+    assert (state.last_run_id, state.last_state) == (run.pk, "pending")
+
+
+def test_a_second_beat_finds_nothing(make_schedule):
+    make_schedule()
+    assert len(claim().runs) == 1
+    assert claim(owner="beat-2").runs == ()
+    assert Run.objects.count() == 1
+
+
+def test_a_row_that_changed_under_the_claim_is_dropped(make_schedule):
+    make_schedule()
+
+    def somebody_edits():
+        Schedule.objects.update(version=2)
+
+    batch = claims._Batch(lease=claims.Lease(owner="x", until=DUE), now=DUE)
+    for schedule in claims._load(list(Schedule.objects.values_list("id", flat=True)), batch):
+        claims._plan_into(batch, schedule)
+    somebody_edits()
+    with pytest.raises(claims._LostRace):
+        claims._apply(batch)
+    assert not Run.objects.exists()
+
+
+def test_the_unique_key_is_the_last_line_of_defence(make_schedule):
+    schedule = make_schedule()
+    other = make_schedule()
+    claim()
+    Schedule.objects.filter(pk=schedule.pk).update(next_run_at=DUE, next_nominal_at=DUE)
+    Schedule.objects.filter(pk=other.pk).update(next_run_at=DUE + MINUTE)
+    claimed = claim(now=DUE + timedelta(seconds=61))
+    assert [run.schedule_id for run in claimed.runs] == [other.pk]
+    assert Run.objects.filter(schedule=schedule).count() == 1
+    assert "refused" in Schedule.objects.get(pk=schedule.pk).error
+
+
+def test_a_poison_row_costs_one_row(make_schedule):
+    good = make_schedule()
+    bad = make_schedule(kind="crontab", expression="* * * * *")
+    Schedule.objects.filter(pk=bad.pk).update(expression="99 * * * *")
+    claimed = claim()
+    assert [run.schedule_id for run in claimed.runs] == [good.pk]
+    stored = Schedule.objects.get(pk=bad.pk)
+    assert stored.next_run_at is None
+    assert "99" in stored.error
+
+
+@pytest.mark.parametrize("text", ["[" * 5_000 + "]" * 5_000, '"text"', "7"])
+def test_values_written_by_sql_that_no_form_would_take_do_not_stop_the_others(make_schedule, text):
+    good, bad = make_schedule(), make_schedule()
+    table = Schedule._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET headers = %s WHERE id = %s", [text, bad.pk])
+    claimed = claim()
+    assert good.pk in [run.schedule_id for run in claimed.runs]
+    assert bad.pk not in [run.schedule_id for run in claimed.runs]
+    assert Schedule.objects.filter(pk=bad.pk, next_run_at__isnull=True).exclude(error="").exists()
+
+
+def test_the_first_statement_of_a_claim_is_the_callers_write(make_schedule, django_assert_max_num_queries):
+    make_schedule()
+    seen = []
+    claim(touch=lambda: seen.append(Run.objects.count()))
+    assert seen == [0]
+
+
+def test_a_claim_takes_no_more_than_its_limit_the_longest_overdue_first(make_schedule):
+    late = make_schedule(now=NOON - timedelta(seconds=20))
+    make_schedule()
+    claimed = claim(limit=1)
+    assert [run.schedule_id for run in claimed.runs] == [late.pk]
+
+
+def test_the_number_of_statements_does_not_grow_with_the_batch(
+    make_schedule, django_assert_num_queries, settings
+):
+    for _ in range(3):
+        make_schedule()
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as few:
+        assert len(claim().runs) == 3
+    for _ in range(30):
+        make_schedule(now=DUE)
+    with CaptureQueriesContext(connection) as many:
+        assert len(claim(now=DUE + MINUTE).runs) == 33
+    assert len(many) == len(few)
+
+
+def test_a_run_whose_beat_died_is_taken_over_under_the_same_task_id(make_schedule):
+    make_schedule()
+    (run,) = claim().runs
+    assert recover(DUE + timedelta(seconds=29)).runs == ()
+    (again,) = recover(DUE + timedelta(seconds=31)).runs
+    assert (again.pk, again.task_id, again.publishes, again.owner) == (run.pk, run.task_id, 2, "beat-2")
+    assert recover(DUE + timedelta(seconds=31), owner="beat-3").runs == ()
+
+
+def test_a_run_that_must_go_at_most_once_becomes_unsent_instead(make_schedule):
+    make_schedule(delivery="at_most_once")
+    claim()
+    assert recover(DUE + timedelta(seconds=31)).runs == ()
+    run = Run.objects.get()
+    assert run.state == "unsent"
+    assert "at most once" in run.reason
+    assert ScheduleState.objects.get().last_state == "unsent"
+
+
+def test_runs_given_back_may_be_taken_at_once(make_schedule):
+    make_schedule()
+    claimed = list(claim().runs)
+    assert claims.release(claimed, owner="beat-1", now=DUE, reason="broker away") == 1
+    assert len(recover(DUE + timedelta(milliseconds=1)).runs) == 1
+
+
+def test_marking_does_not_set_back_a_run_that_a_worker_has_already_finished(make_schedule):
+    from schedulerui.facts import RunState, progress
+
+    make_schedule()
+    (run,) = claim().runs
+    Run.objects.update(state="succeeded", progress=progress(RunState.SUCCEEDED))
+    runs.mark_sent([run], sent_at=DUE)
+    run.refresh_from_db()
+    assert (run.state, run.sent_at, run.lease_until) == ("succeeded", DUE, None)
+
+
+def test_marking_twice_keeps_the_first_moment(make_schedule):
+    make_schedule()
+    (run,) = claim().runs
+    runs.mark_sent([run], sent_at=DUE)
+    runs.mark_sent([run], sent_at=DUE + MINUTE)
+    run.refresh_from_db()
+    assert (run.state, run.sent_at) == ("sent", DUE)
+    assert ScheduleState.objects.get().last_state == "sent"
+
+
+def test_an_edit_after_the_claim_does_not_change_what_is_sent(make_schedule, actor):
+    from schedulerui.operations import schedules
+
+    schedule = make_schedule(kwargs={"a": 1})
+    claim()
+    schedules.edit(schedule.pk, {"kwargs": {"a": 2}}, version=1, actor=actor, now=DUE)
+    assert Run.objects.get().kwargs == {"a": 1}

@@ -1,0 +1,203 @@
+"""Create, edit, enable, disable, delete: what they change, what they refuse, what they write down."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from schedulerui.models import Change, Run, Schedule, ScheduleState
+from schedulerui.operations import claims, schedules
+from schedulerui.operations.errors import CodeManaged, InvalidSchedule, VersionConflict
+from schedulerui.testing import DULL_WEDNESDAY as NOON
+
+VALID = {
+    "name": "nightly",
+    "task": "tests.add",
+    "kind": "crontab",
+    "expression": "30 2 * * *",
+    "tz": "Europe/Berlin",
+}
+
+
+def test_it_creates_a_schedule_with_its_next_run_its_state_and_an_audit_row(db, actor):
+    schedule = schedules.create(VALID, actor=actor, now=NOON)
+    stored = Schedule.objects.get(pk=schedule.pk)
+    assert stored.next_run_at == stored.next_nominal_at == datetime(2026, 3, 5, 1, 30, tzinfo=UTC)
+    assert ScheduleState.objects.filter(schedule=schedule).exists()
+    change = Change.objects.get()
+    assert (change.action, change.actor, change.via, change.version) == ("create", "ana", "browser", 1)
+
+
+def test_an_interval_counts_from_its_creation_cut_to_the_second(make_schedule):
+    schedule = make_schedule(every=5, now=NOON.replace(microsecond=700_000))
+    assert schedule.anchor_at == NOON
+    assert schedule.next_run_at == NOON + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"task": ""}, "task"),
+        ({"expression": "61 * * * *"}, "expression"),
+        ({"expression": "0 0 30 2 *"}, "expression"),
+        ({"expression": ""}, "expression"),
+        ({"tz": "Europe"}, "tz"),
+        ({"tz": "Mars/Base"}, "tz"),
+        ({"kind": "interval", "every": 0, "period": "seconds"}, "every"),
+        ({"kind": "interval", "every": 5, "period": "fortnights"}, "period"),
+        ({"kind": "clocked"}, "clocked_at_local"),
+        ({"kind": "solar", "solar_event": "sunrise", "latitude": 91, "longitude": 0}, "latitude"),
+        ({"kind": "weekly"}, "kind"),
+        ({"args": {"a": 1}}, "args"),
+        ({"args": "abc"}, "args"),
+        ({"kwargs": [1]}, "kwargs"),
+        ({"headers": [1]}, "headers"),
+        ({"kwargs": {"a": float("nan")}}, "kwargs"),
+        ({"kwargs": {"a": "\x00"}}, "kwargs"),
+        ({"description": "a\x00b"}, "description"),
+        ({"priority": 256}, "priority"),
+        ({"start_at": NOON, "end_at": NOON - timedelta(days=1)}, "end_at"),
+        ({"soft_time_limit": 60, "time_limit": 30}, "soft_time_limit"),
+        ({"max_runs": 0}, "max_runs"),
+    ],
+)
+def test_it_refuses_values_that_no_schedule_can_have_and_names_the_field(db, actor, changes, field):
+    with pytest.raises(InvalidSchedule) as refused:
+        schedules.create({**VALID, **changes}, actor=actor, now=NOON)
+    assert field in refused.value.errors
+    assert all(message.strip() for message in refused.value.errors[field])
+    assert not Schedule.objects.exists()
+
+
+def test_it_refuses_arguments_nested_too_deep(db, actor):
+    nested = []
+    for _ in range(100_000):
+        nested = [nested]
+    with pytest.raises(InvalidSchedule) as refused:
+        schedules.create({**VALID, "args": nested}, actor=actor, now=NOON)
+    assert "args" in refused.value.errors
+
+
+def test_it_refuses_a_name_that_is_taken(db, actor):
+    schedules.create(VALID, actor=actor, now=NOON)
+    with pytest.raises(InvalidSchedule) as refused:
+        schedules.create(VALID, actor=actor, now=NOON)
+    assert "name" in refused.value.errors
+
+
+def test_check_says_the_same_without_writing(db):
+    assert schedules.check(VALID, now=NOON) == {}
+    assert "expression" in schedules.check({**VALID, "expression": "x"}, now=NOON)
+    assert not Schedule.objects.exists()
+
+
+def test_an_edit_of_the_rule_moves_the_next_run_and_raises_the_version(make_schedule, actor):
+    schedule = make_schedule()
+    edited = schedules.edit(
+        schedule.pk, {"every": 2}, version=1, actor=actor, now=NOON + timedelta(seconds=10)
+    )
+    assert edited.version == 2
+    assert Schedule.objects.get().next_run_at == NOON + timedelta(minutes=2)
+    change = Change.objects.get(action="edit")
+    assert change.diff == {"every": [1, 2]}
+
+
+def test_an_edit_of_something_else_leaves_the_next_run_alone(make_schedule, actor):
+    schedule = make_schedule()
+    later = NOON + timedelta(minutes=5)
+    schedules.edit(schedule.pk, {"description": "why"}, version=1, actor=actor, now=later)
+    assert Schedule.objects.get().next_run_at == NOON + timedelta(minutes=1)
+
+
+def test_the_second_of_two_editors_gets_a_conflict_and_changes_nothing(make_schedule, actor):
+    schedule = make_schedule()
+    schedules.edit(schedule.pk, {"description": "first"}, version=1, actor=actor, now=NOON)
+    with pytest.raises(VersionConflict) as refused:
+        schedules.edit(schedule.pk, {"description": "second"}, version=1, actor=actor, now=NOON)
+    assert refused.value.current.description == "first"
+    assert Schedule.objects.get().description == "first"
+
+
+def test_an_edit_that_changes_nothing_writes_nothing(make_schedule, actor):
+    schedule = make_schedule()
+    assert schedules.edit(schedule.pk, {"every": 1}, version=1, actor=actor, now=NOON).version == 1
+    assert not Change.objects.filter(action="edit").exists()
+
+
+def test_a_change_of_kind_clears_the_fields_of_the_other_kind(make_schedule, actor):
+    schedule = make_schedule()
+    fields = {"kind": "crontab", "expression": "0 9 * * *"}
+    schedules.edit(schedule.pk, fields, version=1, actor=actor, now=NOON)
+    stored = Schedule.objects.get()
+    assert (stored.every, stored.period, stored.anchor_at) == (None, "", None)
+
+
+def test_disabling_takes_it_out_of_the_due_index_and_enabling_starts_from_now(make_schedule, actor):
+    schedule = make_schedule()
+    off = schedules.disable(schedule.pk, actor=actor, now=NOON)
+    assert off.changed
+    assert off.schedule.next_run_at is None
+    on = schedules.enable(schedule.pk, actor=actor, now=NOON + timedelta(hours=1, seconds=5))
+    assert on.changed
+    assert on.schedule.next_run_at == NOON + timedelta(hours=1, minutes=1)
+
+
+def test_nothing_runs_for_the_time_it_was_off(make_schedule, actor, sent):
+    schedule = make_schedule()
+    schedules.disable(schedule.pk, actor=actor, now=NOON)
+    back = NOON + timedelta(hours=1)
+    schedules.enable(schedule.pk, actor=actor, now=back)
+    lease = claims.Lease(owner="beat", until=back + timedelta(seconds=30))
+    claims.claim_due(lease=lease, now=back + timedelta(seconds=30), limit=10, touch=lambda: None)
+    assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("verb", ["enable", "disable"])
+def test_a_second_press_of_the_same_switch_changes_nothing(make_schedule, actor, verb):
+    schedule = make_schedule(enabled=verb == "disable")
+    operation = getattr(schedules, verb)
+    assert operation(schedule.pk, actor=actor, now=NOON).changed
+    assert not operation(schedule.pk, actor=actor, now=NOON).changed
+    assert Change.objects.filter(action=verb).count() == 1
+
+
+def test_disabling_cancels_runs_that_were_claimed_and_not_sent(make_schedule, actor):
+    schedule = make_schedule()
+    due = NOON + timedelta(minutes=1)
+    lease = claims.Lease(owner="beat", until=due + timedelta(seconds=30))
+    claims.claim_due(lease=lease, now=due, limit=10, touch=lambda: None)
+    schedules.disable(schedule.pk, actor=actor, now=due)
+    assert Run.objects.get().state == "cancelled"
+
+
+def test_deleting_keeps_its_runs_and_its_audit_rows(make_schedule, actor):
+    schedule = make_schedule(name="old")
+    due = NOON + timedelta(minutes=1)
+    lease = claims.Lease(owner="beat", until=due + timedelta(seconds=30))
+    claims.claim_due(lease=lease, now=due, limit=10, touch=lambda: None)
+    schedules.delete(schedule.pk, actor=actor, now=due)
+    assert not Schedule.objects.exists()
+    assert Run.objects.get().schedule_name == "old"
+    assert set(Change.objects.values_list("action", "schedule_name")) == {
+        ("create", "old"),
+        ("delete", "old"),
+    }
+
+
+def test_a_schedule_of_code_cannot_be_edited_or_deleted_by_a_person_but_switched(make_schedule, actor):
+    schedule = make_schedule(source="code", source_key="k")
+    with pytest.raises(CodeManaged):
+        schedules.edit(schedule.pk, {"every": 2}, version=1, actor=actor, now=NOON)
+    with pytest.raises(CodeManaged):
+        schedules.delete(schedule.pk, actor=actor, now=NOON)
+    assert schedules.disable(schedule.pk, actor=actor, now=NOON).changed
+
+
+def test_enabling_a_schedule_whose_rule_was_broken_from_outside_shows_the_reason(make_schedule, actor):
+    schedule = make_schedule(kind="crontab", expression="* * * * *", enabled=False)
+    Schedule.objects.update(expression="99 * * * *")
+    on = schedules.enable(schedule.pk, actor=actor, now=NOON)
+    assert on.schedule.next_run_at is None
+    assert "99" in on.schedule.error
