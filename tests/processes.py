@@ -98,13 +98,12 @@ class Process:
         """Kill the process and all its descendants without asking, as a power cut would."""
         family = descendants(self.pid)
         _kill_group(self.pid)
-        for pid in family:
-            _kill(pid)
+        _kill_family(family)
         self.popen.wait(timeout=within)
         eventually(
-            lambda: not any(_is_alive(pid) for pid in family),
+            lambda: not any(_lives(pid, born) for pid, born in family.items()),
             within=within,
-            describe=f"the end of the processes {family} that {self.name} had started",
+            describe=f"the end of the processes {list(family)} that {self.name} had started",
         )
 
     def close(self, *, within: float = 20) -> None:
@@ -116,8 +115,7 @@ class Process:
                 self.popen.wait(timeout=within)
         finally:
             self.kill9()
-            for pid in family:
-                _kill(pid)
+            _kill_family(family)
 
     def __enter__(self) -> Process:
         return self
@@ -128,33 +126,36 @@ class Process:
         self.close()
 
 
-def descendants(pid: int) -> list[int]:
-    """All processes below `pid`, also those that left its process group; empty where there is no /proc."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = entry.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it ended while we looked
-        parents[int(entry.parent.name)] = int(fields[1])
-    found: list[int] = []
+def descendants(pid: int) -> dict[int, str]:
+    """All processes below `pid`, also those that left its group, each with its start time; empty without /proc."""
+    stats = {int(entry.name): _stat(int(entry.name)) for entry in Path("/proc").glob("[0-9]*")}
+    found: dict[int, str] = {}
     frontier = {pid}
     while frontier:
-        frontier = {child for child, parent in parents.items() if parent in frontier}
-        found.extend(sorted(frontier))
+        frontier = {child for child, stat in stats.items() if stat and int(stat[1]) in frontier}
+        found.update({child: stats[child][19] for child in frontier})
     return found
 
 
-def _is_alive(pid: int) -> bool:
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name: state, parent, ... start time (number 19); empty when it ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return False
+        return []
 
 
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def _lives(pid: int, born: str) -> bool:
+    """Whether this very process lives: a number that was given to another process since does not count."""
+    stat = _stat(pid)
+    return bool(stat) and stat[0] != "Z" and stat[19] == born
+
+
+def _kill_family(family: Mapping[int, str]) -> None:
+    for pid, born in family.items():
+        if _lives(pid, born):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _kill_group(pid: int) -> None:
