@@ -43,7 +43,7 @@ class DatabaseClock:
             return now()
         with connection.cursor() as cursor:
             cursor.execute(query)
-            (moment,) = cursor.fetchone()
+            moment: datetime = cursor.fetchone()[0]
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def monotonic(self) -> float:

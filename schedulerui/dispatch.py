@@ -15,9 +15,9 @@ from kombu.exceptions import EncodeError, OperationalError
 from schedulerui.conf import settings
 from schedulerui.models import Run
 
-CONNECT_TIMEOUT = 2.0
+CONNECT_TIMEOUT = 2
 """Seconds to wait for a broker that does not answer: a page or a tick must not hang on it."""
-SEND_TIMEOUT = 5.0
+SEND_TIMEOUT = 5
 """Seconds to wait for a broker that has stopped reading."""
 
 
@@ -153,8 +153,8 @@ def _timeouts(celery_app: Celery) -> dict[str, Any]:
     return {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_timeout": SEND_TIMEOUT}
 
 
-def _broker_errors(connection: Connection | None) -> tuple[type[Exception], ...]:
-    known: tuple[type[Exception], ...] = (OperationalError, ConnectionError, TimeoutError, OSError)
+def _broker_errors(connection: Connection | None) -> tuple[type[BaseException], ...]:
+    known: tuple[type[BaseException], ...] = (OperationalError, ConnectionError, TimeoutError, OSError)
     if connection is None:
         return known
     return (*known, *connection.connection_errors, *connection.channel_errors)

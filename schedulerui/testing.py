@@ -77,6 +77,6 @@ def recording() -> Iterator[Outbox]:
     with (
         mock.patch.object(dispatch, "publish", outbox.publish),
         mock.patch.object(dispatch, "open_producer", open_producer),
-        mock.patch.object(dispatch, "close_producer", lambda opened: None),
+        mock.patch.object(dispatch, "close_producer", mock.Mock()),
     ):
         yield outbox

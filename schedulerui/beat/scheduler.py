@@ -24,20 +24,23 @@ from schedulerui.operations import adoption
 
 logger = logging.getLogger(__name__)
 
+MAX_SLEEP_MAX = 60.0
+"""Longest sleep in seconds, whatever is configured: an edit must be seen."""
+
 
 class DatabaseScheduler(Scheduler):
     """Celery's beat driven by the schedule table. Any number may run at once."""
 
     def __init__(
-        self, app: Celery, *args: Any, max_interval: float | None = None, lazy: bool = False, **kwargs: Any
+        self, app: Celery, schedule: Any = None, max_interval: float | None = None, **kwargs: Any
     ) -> None:
         self._loop: Loop | None = None
         self._max_sleep = min(
-            float(max_interval or app.conf.beat_max_loop_interval or settings().MAX_SLEEP), 60.0
+            float(max_interval or app.conf.beat_max_loop_interval or settings().MAX_SLEEP), MAX_SLEEP_MAX
         )
         self._is_adopted = False
         self._clock = DatabaseClock()
-        super().__init__(app, *args, max_interval=self._max_sleep, lazy=lazy, **kwargs)
+        super().__init__(app, schedule, self._max_sleep, **kwargs)  # type: ignore[arg-type]  # the stubs know whole seconds only
 
     @property
     def info(self) -> str:
@@ -83,7 +86,7 @@ class DatabaseScheduler(Scheduler):
             try:
                 fields[str(name)] = fields_of(str(name), _as_mapping(entry), app=self.app)
             except UnknownEntry as error:
-                logger.error("%s", error, extra={"action": "adopt_refused"})
+                logger.warning("%s", error, extra={"action": "adopt_refused"})
         try:
             adoption.adopt(fields, now=self._clock.now())
         except DatabaseFault as error:

@@ -29,7 +29,7 @@ def adopt(entries: Mapping[str, Mapping[str, object]], *, now: datetime) -> dict
             _adopt_one(name, fields, now=now)
         except InvalidSchedule as error:
             refused[name] = str(error)
-            logger.error(
+            logger.warning(
                 "entry %r of beat_schedule is refused: %s", name, error, extra={"action": "adopt_refused"}
             )
         except VersionConflict:

@@ -231,7 +231,7 @@ def _run(schedule: Schedule, planned: PlannedRun, batch: _Batch) -> Run:
 def _insert(rows: list[Run]) -> None:
     """Insert the rows with their ids; MySQL does not return them, so they are read back by the unique key."""
     Run.objects.bulk_create(rows)
-    if rows and rows[0].pk is None:
+    if any(run.pk is None for run in rows):
         ids = dict(Run.objects.filter(key__in=[run.key for run in rows]).values_list("key", "pk"))
         for run in rows:
             run.pk = ids[run.key]

@@ -101,7 +101,7 @@ def snapshot_of(schedule: Schedule, *, now: datetime) -> dict[str, object]:
 
 def note_last_run(run: Run) -> None:
     """Write the run into its schedule's state row, in the caller's transaction."""
-    ScheduleState.objects.filter(schedule_id=run.schedule_id).update(
+    ScheduleState.objects.filter(schedule=run.schedule_id).update(
         last_run_id=run.pk, last_run_at=run.due_at, last_state=run.state
     )
 
@@ -116,7 +116,7 @@ def mark_unsent(run: Run, *, reason: str, now: datetime) -> bool:
         reason=reason[:500],
     )
     if changed:
-        ScheduleState.objects.filter(schedule_id=run.schedule_id, last_run_id=run.pk).update(
+        ScheduleState.objects.filter(schedule=run.schedule_id, last_run_id=run.pk).update(
             last_state=RunState.UNSENT
         )
     return bool(changed)

@@ -69,10 +69,10 @@ def apply(schedule: Schedule, fields: Mapping[str, object], *, now: datetime) ->
 def errors_of(schedule: Schedule) -> Errors:
     """Return what is wrong with a schedule's values, field to sentences; empty when it can be saved."""
     errors: Errors = {}
-    _collect_field_errors(schedule, errors)
-    _check_name(schedule, errors)
     for name, shape in _SHAPES.items():
         _check_json(name, getattr(schedule, name), shape, errors)
+    _collect_field_errors(schedule, errors)
+    _check_name(schedule, errors)
     if not errors.keys() & {"kind", "tz", *_OF_KIND.get(schedule.kind, ())}:
         _check_rule(schedule, errors)
     if schedule.start_at and schedule.end_at and schedule.end_at < schedule.start_at:
@@ -95,7 +95,7 @@ def _empty(name: str) -> object:
 
 def _collect_field_errors(schedule: Schedule, errors: Errors) -> None:
     try:
-        schedule.clean_fields(exclude={"uuid", "created_at", "updated_at"})
+        schedule.clean_fields(exclude={"uuid", "created_at", "updated_at", *_SHAPES})
     except ValidationError as error:
         for name, messages in error.message_dict.items():
             errors.setdefault(_known(name), []).extend(messages)

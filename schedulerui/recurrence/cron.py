@@ -1,135 +1,136 @@
-"""Crontab rules: parsed by our own grammar, stepped through the calendar by croniter, mapped to instants by zoneinfo.
+"""Crontab rules: which days, which wall times, which instants. The only importer of croniter.
 
-croniter gets plain numeric lists and naive wall times only: the calendar is what it is right about. Day fields and clock
-changes are decided here.
+croniter answers one question, for which it is right: the next day of a calendar that matches plain lists
+of numbers. It is never shown a zone, a name, a step, or the question of AND or OR.
 """
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time, timedelta
 
-from croniter import CroniterBadDateError, croniter
+from croniter import CroniterError, croniter
 
-from schedulerui.recurrence.fields import FIELDS, expand
-from schedulerui.recurrence.rule import CrontabRule, RuleError
-from schedulerui.recurrence.zones import both_instants, first_instant, zone
+from schedulerui.recurrence import walltime
+from schedulerui.recurrence.fields import FIELDS, can_occur
+from schedulerui.recurrence.rule import CrontabRule
 
-TEXT_MAX = 250
-CELERY_AND = "celery-and"
-VIXIE_OR = "vixie-or"
-SEMANTICS = (CELERY_AND, VIXIE_OR)
-
-_YEARS_MAX = 60
-"""29 February on one weekday comes back after 40 years at the longest (around 2100)."""
-_FULL = tuple(
-    tuple(range(field.low, (6 if field.name == "day_of_week" else field.high) + 1)) for field in FIELDS
-)
-_LOOK_AHEAD = (timedelta(hours=1), timedelta(hours=3), timedelta(hours=26))
-"""Where a clock going back is looked for: as far as the largest known step, the date line's 24 hours."""
+_DAY = timedelta(days=1)
+# 29 February on a given weekday can be 40 years away (around 2100); a rule that only ever matches
+# skipped hours never fires. Both searches end here.
+_YEARS_TO_SEARCH = 50
+_EARLIEST = datetime(1, 1, 4, tzinfo=UTC)
+_LAST_DAY = date(9999, 12, 27)
 
 
-def parse_crontab(text: object, *, semantics: object, tz: str) -> CrontabRule:
-    """Return the rule of a crontab expression; raises RuleError naming the field."""
-    if not isinstance(text, str) or not text.strip(" \t"):
-        raise RuleError("expression", "write five fields: minute hour day-of-month month day-of-week")
-    if len(text) > TEXT_MAX:
-        raise RuleError("expression", f"longer than {TEXT_MAX} characters")
-    if semantics not in SEMANTICS:
-        raise RuleError("semantics", f"use {CELERY_AND} or {VIXIE_OR}")
-    parts = text.replace("\t", " ").split(" ")
-    parts = [part for part in parts if part]
-    if len(parts) != len(FIELDS):
-        raise RuleError(
-            "expression", f"{len(parts)} fields instead of five: minute hour day-of-month month day-of-week"
-        )
-    minutes, hours, days, months, weekdays = (
-        expand(field, part) for field, part in zip(FIELDS, parts, strict=True)
-    )
-    rule = CrontabRule(
-        text=" ".join(parts),
-        minutes=minutes,
-        hours=hours,
-        days=days,
-        months=months,
-        weekdays=weekdays,
-        is_interval_like=parts[0].startswith("*") or parts[1].startswith("*"),
-        is_either_day=semantics == VIXIE_OR and not parts[2].startswith("*") and not parts[4].startswith("*"),
-        semantics=str(semantics),
-        tz=tz,
-    )
-    _refuse_impossible(rule)
-    return rule
+def fires(rule: CrontabRule, after: datetime) -> Iterator[datetime]:
+    """Yield the instants (UTC) at which the rule fires, strictly after `after` (aware), in order.
 
-
-def next_crontab(rule: CrontabRule, after: datetime) -> datetime | None:
-    """Return the first fire strictly after ``after`` (UTC), or None at the end of the calendar."""
-    tz = zone(rule.tz)
-    if rule.is_interval_like:
-        return _next_real_minute(rule, after, tz)
-    wall = after.astimezone(tz).replace(tzinfo=None, fold=0)
-    for candidate in _walls(rule, wall):
-        moment = first_instant(candidate, tz)
-        if moment > after:
-            return moment
-    return None
-
-
-def _next_real_minute(rule: CrontabRule, after: datetime, tz: ZoneInfo) -> datetime | None:
-    """Return the first real minute after ``after`` whose wall time matches.
-
-    Wall times come in order, their first passes too; a second pass may come after the first pass of a later wall time. So
-    the best second pass is kept until a first pass beyond it shows that nothing earlier can follow.
+    Ends when nothing fires for 50 years, and shortly before the end of the year 9999.
     """
-    wall = after.astimezone(tz).replace(tzinfo=None, fold=0) - _drop_ahead(after, tz)
-    best: datetime | None = None
-    for candidate in _walls(rule, wall):
-        passes = both_instants(candidate, tz)
-        if best is not None and passes and passes[0] >= best:
-            return best
-        best = min(
-            [moment for moment in (*passes, best) if moment is not None and moment > after], default=None
-        )
-        if best is not None and passes and best == passes[0]:
-            return best
-    return best
+    last = max(after, _EARLIEST).astimezone(UTC)
+    day, give_up = last.date(), _years_on(last.date())
+    while day <= min(give_up, _LAST_DAY):
+        reachable = _next_reachable(rule, day)
+        if reachable is None:
+            return
+        if reachable > day:
+            day = reachable
+            continue
+        for stretch in walltime.stretches(rule.tz, day):
+            for instant in _fires_in(rule, stretch, last):
+                if instant > last:
+                    yield instant
+                    last, give_up = instant, _years_on(day)
+        day += _DAY
 
 
-def _drop_ahead(after: datetime, tz: ZoneInfo) -> timedelta:
-    """Return by how much clocks go back soon after a moment: that much wall time comes again."""
-    now = after.astimezone(tz).utcoffset() or timedelta(0)
-    drops = [now - ((after + ahead).astimezone(tz).utcoffset() or timedelta(0)) for ahead in _LOOK_AHEAD]
-    return max([*drops, timedelta(0)])
+def wall_times(rule: CrontabRule, start: datetime, end: datetime) -> Iterator[datetime]:
+    """Yield the naive wall times that match, from `start` to before `end`, in order."""
+    day = start.date()
+    while day <= end.date():
+        if matches_day(rule, day):
+            first_hour = start.hour if day == start.date() else 0
+            for wall in _times_of(rule, day, first_hour):
+                if wall >= end:
+                    return
+                if wall >= start:
+                    yield wall
+        day += _DAY
 
 
-def _walls(rule: CrontabRule, after: datetime) -> Iterator[datetime]:
-    """Yield matching naive wall times strictly after one, until the calendar ends."""
-    lists = (rule.minutes, rule.hours, rule.days, rule.months, rule.weekdays)
-    text = " ".join(
-        "*" if values == full else ",".join(map(str, values))
-        for values, full in zip(lists, _FULL, strict=True)
-    )
-    if rule.is_either_day and (rule.days == _FULL[2] or rule.weekdays == _FULL[4]):
-        # One full list makes "either" true of every day; croniter would read its "*" as "not restricted".
-        text = " ".join([*text.split(" ")[:2], "*", text.split(" ")[3], "*"])
+def matches_day(rule: CrontabRule, day: date) -> bool:
+    """Tell whether the rule's month and day fields match the date."""
+    if day.month not in rule.months:
+        return False
+    by_number, by_weekday = day.day in rule.days, day.isoweekday() % 7 in rule.weekdays
+    return (by_number or by_weekday) if rule.day_or else (by_number and by_weekday)
+
+
+def next_day(rule: CrontabRule, day: date) -> date | None:
+    """Return the first matching date at or after `day`, or None within 50 years."""
+    if not rule.day_or:
+        return _croniter_day(rule.days, rule.months, rule.weekdays, day)
+    everything = tuple(FIELDS[2].numbers), tuple(FIELDS[4].numbers)
+    found = [_croniter_day(everything[0], rule.months, rule.weekdays, day)]
+    if can_occur(rule.days, rule.months):
+        found.append(_croniter_day(rule.days, rule.months, everything[1], day))
+    return min((each for each in found if each is not None), default=None)
+
+
+def _fires_in(rule: CrontabRule, stretch: walltime.Stretch, last: datetime) -> Iterator[datetime]:
+    """Yield the fires of one stretch of constant offset; those long before `last` may be left out."""
+    if not rule.interval_like and stretch.offset > stretch.previous:
+        skipped = wall_times(rule, stretch.wall_before, stretch.first_wall)
+        if next(skipped, None) is not None:
+            yield stretch.start
+    start = max(stretch.start, last).replace(tzinfo=None) + stretch.offset
+    for wall in wall_times(rule, start, stretch.last_wall):
+        if rule.interval_like or walltime.is_first_occurrence(wall, stretch.offset, rule.tz):
+            yield (wall - stretch.offset).replace(tzinfo=UTC)
+
+
+def _times_of(rule: CrontabRule, day: date, first_hour: int) -> Iterator[datetime]:
+    for hour in rule.hours:
+        if hour >= first_hour:
+            for minute in rule.minutes:
+                yield datetime.combine(day, time(hour, minute))
+
+
+def _next_reachable(rule: CrontabRule, day: date) -> date | None:
+    """Return the first UTC day from `day` on in which a matching wall date can begin, go on or end.
+
+    Zones are less than a day from UTC, so the wall dates met in a UTC day are its own and its neighbours.
+    """
+    if any(matches_day(rule, near) for near in (day, day - _DAY, day + _DAY)):
+        return day
+    found = next_day(rule, day)
+    return None if found is None else max(day, found - _DAY)
+
+
+def _croniter_day(
+    days: tuple[int, ...], months: tuple[int, ...], weekdays: tuple[int, ...], day: date
+) -> date | None:
+    texts = (_numbers_text(2, days), _numbers_text(3, months), _numbers_text(4, weekdays))
+    start = datetime.combine(day, time.min) - timedelta(minutes=1)
     try:
-        steps = croniter(
-            text, after, ret_type=datetime, day_or=rule.is_either_day, max_years_between_matches=_YEARS_MAX
+        search = croniter(
+            "0 0 " + " ".join(texts),
+            start,
+            ret_type=datetime,
+            day_or=False,
+            max_years_between_matches=_YEARS_TO_SEARCH,
         )
-        while True:
-            yield steps.get_next(datetime)
-    except (CroniterBadDateError, OverflowError, ValueError):
-        return
+        found: datetime = search.get_next()
+    except (CroniterError, OverflowError, ValueError):
+        # Nothing within the limit, or the end of the calendar: both mean that it does not come.
+        return None
+    return found.date()
 
 
-def _refuse_impossible(rule: CrontabRule) -> None:
-    """Raise RuleError for a date that can never come, like 30 February."""
-    if rule.is_either_day:
-        return
-    longest = {month: calendar.monthrange(2024, month)[1] for month in rule.months}
-    if not any(day <= length for day in rule.days for length in longest.values()):
-        days = ", ".join(map(str, rule.days))
-        months = ", ".join(calendar.month_name[month] for month in rule.months)
-        raise RuleError("day_of_month", f"day {days} never comes in {months}: use a day that the month has")
+def _numbers_text(index: int, numbers: tuple[int, ...]) -> str:
+    return "*" if len(numbers) == len(FIELDS[index].numbers) else ",".join(map(str, numbers))
+
+
+def _years_on(day: date) -> date:
+    return day.replace(year=min(day.year + _YEARS_TO_SEARCH, 9999), day=min(day.day, 28))

@@ -1,123 +1,166 @@
-"""The grammar of one crontab field: ``*``, ``N``, ``A-B``, ``*/S``, ``A-B/S``, in comma lists; nothing else."""
+"""The grammar of the five crontab fields: text in, sorted numbers out, or an error that names the field."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from schedulerui.recurrence.rule import RuleError
 
-_ITEM = re.compile(
-    r"(?P<star>\*)(?:/(?P<star_step>[0-9]+))?|(?P<low>[0-9a-z]+)(?:-(?P<high>[0-9a-z]+)(?:/(?P<step>[0-9]+))?)?",
-    re.ASCII,
-)
-_NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
-_SHOWN_MAX = 40
+LONGEST_TEXT = 250
+_ITEM = re.compile(r"(?P<star>\*)|(?P<first>[0-9]+|[a-z]{3})(-(?P<last>[0-9]+|[a-z]{3}))?", re.ASCII)
+_NAMED = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_LONGEST_MONTH = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One of the five places: its name, its limits and the names that may stand for numbers."""
+    """One of the five: its name in errors, its word for a person, its bounds and names."""
 
     name: str
     word: str
     low: int
     high: int
-    names: tuple[str, ...] = ()
-    hint: str = ""
+    hint: str
+    names: dict[str, int] = field(default_factory=dict)
 
-    def allowed(self) -> str:
-        return self.hint or f"use {self.low}-{self.high}"
+    @property
+    def numbers(self) -> range:
+        """Every number that `*` stands for."""
+        return range(self.low, self.high + 1)
 
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-
+_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_WEEKDAYS = "sun mon tue wed thu fri sat".split()
 FIELDS = (
-    Field(name="minute", word="minute", low=0, high=59),
-    Field(name="hour", word="hour", low=0, high=23),
-    Field(name="day_of_month", word="day of month", low=1, high=31),
-    Field(name="month", word="month", low=1, high=12, names=MONTHS, hint="use 1-12 or jan-dec"),
+    Field(name="minute", word="minute", low=0, high=59, hint="use 0-59"),
+    Field(name="hour", word="hour", low=0, high=23, hint="use 0-23"),
+    Field(name="day_of_month", word="day of month", low=1, high=31, hint="use 1-31"),
+    Field(
+        name="month",
+        word="month",
+        low=1,
+        high=12,
+        hint="use 1-12 or jan-dec",
+        names={name: number for number, name in enumerate(_MONTHS, start=1)},
+    ),
     Field(
         name="day_of_week",
         word="weekday",
         low=0,
-        high=7,
-        names=WEEKDAYS,
+        high=6,
         hint="use 0-7, where 0 and 7 are Sunday, or sun-sat",
+        names={name: number for number, name in enumerate(_WEEKDAYS)},
     ),
 )
 
 
-def expand(field: Field, text: str) -> tuple[int, ...]:
-    """Return the sorted values of one field's text; raises RuleError that names the field and the item."""
-    values: set[int] = set()
-    for item in text.lower().split(","):
-        values.update(_item(field, item, position=text.lower().find(item) + 1))
-    if field.name == "day_of_week":
-        values = {value % 7 for value in values}
-    return tuple(sorted(values))
-
-
-def _item(field: Field, item: str, *, position: int) -> list[int]:
-    match = _ITEM.fullmatch(item)
-    if match is None:
-        raise RuleError(field.name, _not_understood(field, item, position))
-    if match["star"]:
-        top = 6 if field.name == "day_of_week" else field.high
-        return _every(field, list(range(field.low, top + 1)), match["star_step"], item)
-    low = _value(field, match["low"])
-    if match["high"] is None:
-        return [low]
-    high = _value(field, match["high"])
-    return _every(field, _range(field, low, high), match["step"], item)
-
-
-def _range(field: Field, low: int, high: int) -> list[int]:
-    if low <= high:
-        return list(range(low, high + 1))
-    # Wraps round; on weekdays 7 and 0 are the same day and must not be counted twice by a step.
-    top = 6 if field.name == "day_of_week" else field.high
-    return (
-        [*range(low, top + 1), *range(field.low, high + 1)]
-        if low <= top
-        else list(range(field.low, high + 1))
-    )
-
-
-def _every(field: Field, values: list[int], step: str | None, item: str) -> list[int]:
-    if step is None:
-        return values
-    size = int(step) if len(step) <= 4 else 10_000
-    if size == 0:
-        raise RuleError(field.name, f"step 0 in {_shown(item)} never moves: use a step from 1 on")
-    if size >= len(values) and item.startswith("*"):
+def split_expression(text: str) -> tuple[str, str, str, str, str]:
+    """Return the five texts of an expression; raise RuleError (field `expression`) if there are not five."""
+    if len(text) > LONGEST_TEXT:
         raise RuleError(
-            field.name,
-            f"step {_shown(step)} in {_shown(item)} is larger than its range, so only {values[0]} is left: write {values[0]}",
+            "expression", f"the expression has {len(text)} characters: at most {LONGEST_TEXT} are allowed"
         )
-    return values[::size]
+    if plain := _NAMED.get(text.strip(" \t").lower()):
+        raise RuleError("expression", f"names such as {text.strip()} are not supported: write {plain}")
+    parts = [part for part in re.split("[ \t]+", text) if part]
+    if len(parts) != len(FIELDS):
+        raise RuleError(
+            "expression",
+            f"found {len(parts)} of the five fields: write minute, hour, day of month, month and weekday,"
+            " separated by spaces, such as 30 2 * * mon-fri",
+        )
+    minute, hour, day, month, weekday = parts
+    return minute, hour, day, month, weekday
 
 
-def _value(field: Field, text: str) -> int:
-    if text in field.names:
-        return field.names.index(text) + (1 if field.name == "month" else 0)
-    if not _NUMBER.fullmatch(text) and not text.isdigit():
-        raise RuleError(field.name, f"{field.word} {_shown(text)}: {field.allowed()}")
-    value = int(text) if len(text) <= 4 else 10_000
-    if not field.low <= value <= field.high:
-        raise RuleError(field.name, f"{field.word} {_shown(text)}: {field.allowed()}")
-    return value
+@lru_cache(maxsize=1024)
+def expand(index: int, text: str) -> tuple[int, ...]:
+    """Return the sorted numbers of field `index` (0 minute ... 4 weekday); raise RuleError naming the field."""
+    part = FIELDS[index]
+    found: set[int] = set()
+    for item in text.lower().split(",") if text.isascii() else [text]:
+        found.update(_expand_item(part, item, whole=text))
+    return tuple(sorted(found))
 
 
-def _not_understood(field: Field, item: str, position: int) -> str:
+def can_occur(days: tuple[int, ...], months: tuple[int, ...]) -> bool:
+    """Tell whether any of the days of the month exists in any of the months."""
+    return any(days[0] <= _LONGEST_MONTH.get(month, 31) for month in months)
+
+
+def _expand_item(part: Field, item: str, *, whole: str) -> list[int]:
     if not item:
-        return f"an item of the {field.word} list is empty: remove the extra comma"
-    if re.fullmatch(r"[0-9]{1,4}/[0-9]{1,4}", item, re.ASCII):
-        low, step = item.split("/")
-        return f"{item} has a step without a range: write {low}-{field.high}/{step}"
-    return f"{_shown(item)} at character {position} is not understood: use *, N, A-B, */S or A-B/S ({field.allowed()})"
+        raise _error(part, whole, "there is nothing before or after a comma", "write numbers between commas")
+    base, slash, step_text = item.partition("/")
+    match = _ITEM.fullmatch(base)
+    if match is None:
+        raise _error(part, item, "that is not understood", part.hint + ", lists, ranges (1-5) or steps (*/2)")
+    numbers = _numbers(part, match)
+    if not slash:
+        return numbers
+    if match["star"] is None and match["last"] is None:
+        raise _error(part, item, "a step needs a range", f"write {base}-{part.high}/{step_text or 2}")
+    return numbers[:: _step(part, item, step_text, first=numbers[0])]
 
 
-def _shown(text: str) -> str:
-    return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "..."
+def _numbers(part: Field, match: re.Match[str]) -> list[int]:
+    if match["star"]:
+        return list(part.numbers)
+    first = _number(part, match["first"])
+    if match["last"] is None:
+        return [first % 7 if part.name == "day_of_week" else first]
+    last = _number(part, match["last"])
+    if part.name == "day_of_week":
+        return _weekday_range(first, last)
+    if first <= last:
+        return list(range(first, last + 1))
+    return [*range(first, part.high + 1), *range(part.low, last + 1)]
+
+
+def _weekday_range(first: int, last: int) -> list[int]:
+    """Walk from first to last; 7 is Sunday at the end of a week, and the start of one that wraps."""
+    if first > last:
+        first, last = first % 7, last if first % 7 <= last else last + 7
+    return [number % 7 for number in range(first, last + 1)]
+
+
+def _number(part: Field, text: str) -> int:
+    if text in part.names:
+        return part.names[text]
+    highest = 7 if part.name == "day_of_week" else part.high
+    if not text.isdigit():
+        raise _error(part, text, "that is not a name of this field", part.hint)
+    number = int(text)
+    if not part.low <= number <= highest:
+        raise _error(part, text, "", part.hint)
+    return number
+
+
+def _step(part: Field, item: str, text: str, *, first: int) -> int:
+    size = len(part.numbers)
+    if not (text.isascii() and text.isdigit()) or int(text) == 0:
+        raise _error(part, item, "the step after / must be a whole number", f"use 1-{size - 1}")
+    step = int(text)
+    if step >= size:
+        raise _error(part, item, f"a step of {_short(text)} only ever gives {first}", f"write {first}")
+    return step
+
+
+def _error(part: Field, text: str, problem: str, remedy: str) -> RuleError:
+    said = f"{problem}, {remedy}" if problem else remedy
+    return RuleError(part.name, f"{part.word} {_short(text)}: {said}")
+
+
+def _short(text: str) -> str:
+    plain = ascii(text)[1:-1]
+    return plain if len(plain) <= 40 else plain[:40] + "..."

@@ -1,57 +1,49 @@
-"""The one function that says when: beat, previews and the account of missed runs all ask it."""
+"""One function for all kinds: beat, the previews, the calendar and the account of missed runs ask it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import assert_never
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
 
-from schedulerui.recurrence.cron import next_crontab
-from schedulerui.recurrence.rule import ClockedRule, CrontabRule, IntervalRule, ManualRule, Rule, SolarRule
-from schedulerui.recurrence.solar import next_solar
+from schedulerui.recurrence import cron, interval, solar
+from schedulerui.recurrence.rule import ClockedRule, CrontabRule, IntervalRule, Rule, SolarRule
 
 
 def next_fire(rule: Rule, after: datetime) -> datetime | None:
-    """Return the first fire strictly after an aware moment, in UTC; None when there is none.
+    """Return the first fire (UTC) strictly after `after`, or None when there is none.
 
-    Raises ValueError for a naive moment.
+    `after` must be aware (any zone); a naive one raises ValueError. A solar rule raises RuleError when
+    ephem is not installed.
     """
-    if after.tzinfo is None:
-        message = "next_fire needs an aware moment"
-        raise ValueError(message)
-    try:
-        return _next(rule, after.astimezone(UTC))
-    except OverflowError:
-        return None  # beyond year 9999
+    return next(_fires(rule, after), None)
 
 
 def upcoming(rule: Rule, after: datetime, n: int) -> list[datetime]:
-    """Return the next ``n`` fires strictly after an aware moment, in UTC; fewer when the rule ends before."""
-    fires: list[datetime] = []
-    moment = next_fire(rule, after) if n > 0 else None
+    """Return the next `n` fires (UTC) strictly after `after` (aware), fewer when the rule ends."""
+    return list(islice(_fires(rule, after), n))
+
+
+def _fires(rule: Rule, after: datetime) -> Iterator[datetime]:
+    if after.utcoffset() is None:
+        raise ValueError("the moment to look from must be aware")
+    if isinstance(rule, CrontabRule):
+        return cron.fires(rule, after)
+    return _one_by_one(rule, after)
+
+
+def _one_by_one(rule: Rule, after: datetime) -> Iterator[datetime]:
+    moment = _next_single(rule, after)
     while moment is not None:
-        fires.append(moment)
-        moment = next_fire(rule, moment) if len(fires) < n else None
-    return fires
+        yield moment
+        moment = _next_single(rule, moment)
 
 
-def _next(rule: Rule, after: datetime) -> datetime | None:
-    match rule:
-        case CrontabRule():
-            return next_crontab(rule, after)
-        case IntervalRule():
-            return _next_interval(rule, after)
-        case ClockedRule():
-            return rule.at if rule.at > after else None
-        case SolarRule():
-            return next_solar(rule, after)
-        case ManualRule():
-            return None
-        case _:
-            assert_never(rule)
-
-
-def _next_interval(rule: IntervalRule, after: datetime) -> datetime:
-    """Compute, rather than walk: elapsed time does not know clock changes."""
-    if after < rule.anchor:
-        return rule.anchor
-    return rule.anchor + ((after - rule.anchor) // rule.every + 1) * rule.every
+def _next_single(rule: Rule, after: datetime) -> datetime | None:
+    if isinstance(rule, IntervalRule):
+        return interval.next_fire(rule, after)
+    if isinstance(rule, SolarRule):
+        return solar.next_fire(rule, after)
+    if isinstance(rule, ClockedRule) and rule.at > after:
+        return rule.at
+    return None

@@ -25,6 +25,7 @@ LONGEST = timedelta(days=36_525)
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(9000, 1, 1, tzinfo=UTC)
 _TEXT_MAX = 64
+_DIGITS_MAX = 12
 
 
 def parse_rule(spec: Mapping[str, object]) -> Rule:
@@ -95,7 +96,7 @@ def _whole(value: object, field: str) -> int:
     if isinstance(value, bool) or value is None or value == "":
         raise RuleError(field, "a whole number is missing")
     if isinstance(value, str):
-        if not (value.isascii() and value.isdigit() and len(value) <= 12):
+        if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX):
             raise RuleError(field, f"{value[:_TEXT_MAX]!r}: use a whole number")
         return int(value)
     if isinstance(value, int):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,7 @@ def notices(rule: Rule, after: datetime) -> list[Notice]:
 
 def shortest_and_longest_gap(fires: Sequence[datetime]) -> tuple[timedelta, timedelta] | None:
     """Return the smallest and the largest distance between neighbours; None for fewer than two."""
-    gaps = [later - earlier for earlier, later in zip(fires, fires[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(fires)]
     return (min(gaps), max(gaps)) if gaps else None
 
 

@@ -1,87 +1,102 @@
-"""Events of the sun, with Celery's names and horizons (``celery.schedules.solar``), computed by ephem, an extra."""
+"""Solar rules, computed by ephem (an optional extra, imported only when a solar rule is used).
+
+Events, horizons and methods are those of Celery's `solar`. An event's time must not depend on where the
+search began, or a schedule could fire twice a second apart: each solar day is searched from its own
+beginning, and times are cut to whole seconds.
+"""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from types import ModuleType
+from functools import lru_cache
+from typing import Any
 
 from schedulerui.recurrence.rule import RuleError, SolarRule
 
-SEARCH_DAYS = 366
-"""Days in which an event must come; beyond the polar circles most are missing for months."""
+_DAYS_TO_SEARCH = 366
+_DAY = timedelta(days=1)
+# Two risings (or settings, or transits) are never nearer than this.
+_APART = timedelta(hours=1)
+_FIRST_YEAR, _LAST_YEAR = 1900, 2999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Event:
-    horizon: str
+class Event:
+    """How ephem finds an event: method name, horizon (degrees:minutes), by the sun's centre or its rim."""
+
     method: str
-    use_center: bool
+    horizon: str
+    by_centre: bool
 
 
-EVENTS: dict[str, _Event] = {
-    "dawn_astronomical": _Event(horizon="-18", method="next_rising", use_center=True),
-    "dawn_nautical": _Event(horizon="-12", method="next_rising", use_center=True),
-    "dawn_civil": _Event(horizon="-6", method="next_rising", use_center=True),
-    "sunrise": _Event(horizon="-0:34", method="next_rising", use_center=False),
-    "solar_noon": _Event(horizon="0", method="next_transit", use_center=False),
-    "sunset": _Event(horizon="-0:34", method="next_setting", use_center=False),
-    "dusk_civil": _Event(horizon="-6", method="next_setting", use_center=True),
-    "dusk_nautical": _Event(horizon="-12", method="next_setting", use_center=True),
-    "dusk_astronomical": _Event(horizon="-18", method="next_setting", use_center=True),
+EVENTS = {
+    "dawn_astronomical": Event(method="next_rising", horizon="-18", by_centre=True),
+    "dawn_nautical": Event(method="next_rising", horizon="-12", by_centre=True),
+    "dawn_civil": Event(method="next_rising", horizon="-6", by_centre=True),
+    "sunrise": Event(method="next_rising", horizon="-0:34", by_centre=False),
+    "solar_noon": Event(method="next_transit", horizon="0", by_centre=False),
+    "sunset": Event(method="next_setting", horizon="-0:34", by_centre=False),
+    "dusk_civil": Event(method="next_setting", horizon="-6", by_centre=True),
+    "dusk_nautical": Event(method="next_setting", horizon="-12", by_centre=True),
+    "dusk_astronomical": Event(method="next_setting", horizon="-18", by_centre=True),
 }
 
 
-def ephem() -> ModuleType:
-    """Return the library; raises RuleError with the way to install it."""
+def load_ephem() -> Any:
+    """Return the ephem module; raise RuleError (field `event`) that says how to install it."""
     try:
-        return import_module("ephem")
+        return importlib.import_module("ephem")
     except ImportError as error:
-        raise RuleError(
-            "event", "solar schedules need the extra: pip install 'schedulerui[solar]'"
-        ) from error
+        message = 'solar rules need the package ephem: install it with pip install "schedulerui[solar]"'
+        raise RuleError("event", message) from error
 
 
-def parse_solar(event: object, *, latitude: float, longitude: float, tz: str) -> SolarRule:
-    """Return the rule of a solar event; raises RuleError."""
-    if not isinstance(event, str) or event not in EVENTS:
-        raise RuleError("event", f"use one of {', '.join(sorted(EVENTS))}")
-    if not -90 <= latitude <= 90:
-        raise RuleError("latitude", f"{latitude} degrees: use -90 to 90, where north is positive")
-    if not -180 <= longitude <= 180:
-        raise RuleError("longitude", f"{longitude} degrees: use -180 to 180, where east is positive")
-    ephem()
-    return SolarRule(event=event, latitude=latitude, longitude=longitude, tz=tz)
+def next_fire(rule: SolarRule, after: datetime) -> datetime | None:
+    """Return the first event (UTC, whole seconds) strictly after `after` (aware); None within 366 days.
 
-
-def next_solar(rule: SolarRule, after: datetime) -> datetime | None:
-    """Return the event's next moment (UTC) strictly after ``after``; days without it are skipped, None within 366 days."""
-    library = ephem()
-    event = EVENTS[rule.event]
-    observer = _observer(library, rule, event)
-    sun = library.Sun()
-    start = library.Date(after.astimezone(UTC).replace(tzinfo=None))
-    options = {"use_center": True} if event.use_center else {}
-    limit = after + timedelta(days=SEARCH_DAYS)
-    for _ in range(SEARCH_DAYS):
-        try:
-            found = getattr(observer, event.method)(sun, start=start, **options)
-        except library.CircumpolarError:
-            start = observer.next_antitransit(sun, start=start)
-            continue
-        moment: datetime = found.datetime().replace(tzinfo=UTC, microsecond=0)
-        if moment > limit:
-            return None
-        if moment > after:
-            return moment
-        start = library.Date(found + library.minute)
+    Days without the event are skipped. Raise RuleError (field `event`) when ephem is missing.
+    """
+    moment = after.astimezone(UTC)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        return None
+    start = _solar_midnight(rule, moment) - _DAY
+    for number in range(_DAYS_TO_SEARCH + 2):
+        for event in _events_of_day(rule, start + number * _DAY):
+            if event > moment:
+                return event if event - moment <= _DAYS_TO_SEARCH * _DAY else None
     return None
 
 
-def _observer(library: ModuleType, rule: SolarRule, event: _Event) -> object:
-    observer = library.Observer()
-    observer.lat, observer.lon = str(rule.latitude), str(rule.longitude)
-    observer.elev, observer.pressure = 0, 0
-    observer.horizon = event.horizon
-    return observer
+def _solar_midnight(rule: SolarRule, moment: datetime) -> datetime:
+    """Return the last mean solar midnight at or before `moment`."""
+    ahead = timedelta(seconds=round(rule.longitude * 240))
+    local = moment + ahead
+    return local.replace(hour=0, minute=0, second=0, microsecond=0) - ahead
+
+
+@lru_cache(maxsize=4096)
+def _events_of_day(rule: SolarRule, start: datetime) -> tuple[datetime, ...]:
+    return tuple(_search_day(rule, start))
+
+
+def _search_day(rule: SolarRule, start: datetime) -> Iterator[datetime]:
+    ephem = load_ephem()
+    event = EVENTS[rule.event]
+    observer = ephem.Observer()
+    observer.lat, observer.lon, observer.elev = str(rule.latitude), str(rule.longitude), 0
+    observer.horizon, observer.pressure = event.horizon, 0
+    options = {"use_center": True} if event.by_centre else {}
+    begin = start
+    while begin < start + _DAY:
+        try:
+            found = getattr(observer, event.method)(ephem.Sun(), start=ephem.Date(begin), **options)
+        except ephem.CircumpolarError:
+            return
+        moment = found.datetime().replace(microsecond=0, tzinfo=UTC)
+        if moment >= start + _DAY:
+            return
+        yield moment
+        begin = moment + _APART

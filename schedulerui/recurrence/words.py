@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import itertools
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
@@ -167,14 +168,10 @@ def _months(rule: CrontabRule, translate: Translate) -> str:
 
 def _even_step(values: Sequence[int], size: int) -> int:
     """Return the step when the values are evenly spaced all round the clock, else 0."""
-    if len(values) < 2 or size % len(values):
+    if len(values) == 1 or size % len(values):
         return 0
     step = size // len(values)
-    return (
-        step
-        if all(later - earlier == step for earlier, later in zip(values, values[1:], strict=False))
-        else 0
-    )
+    return step if all(later - earlier == step for earlier, later in itertools.pairwise(values)) else 0
 
 
 def _runs(values: Sequence[int]) -> list[tuple[int, int]]:
@@ -197,6 +194,6 @@ def _span(low: str, high: str, length: int, translate: Translate) -> str:
 
 
 def _join(parts: Sequence[str], translate: Translate, *, last: str = "") -> str:
-    if len(parts) < 2:
+    if len(parts) <= 1:
         return "".join(parts)
     return ", ".join(parts[:-1]) + f" {last or translate('and')} " + parts[-1]

@@ -1,71 +1,64 @@
-"""Time zones by name: only those of the database, never whatever a path happens to find."""
+"""The time zones that we accept, and the one who says which name was probably meant."""
 
 from __future__ import annotations
 
 import difflib
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+import zoneinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from schedulerui.recurrence.rule import RuleError
 
-NAME_MAX = 63
+# Names that zone data ships but that mean another thing on another machine, or nothing.
+_NOT_PLACES = frozenset({"localtime", "Factory", "posixrules"})
+# A hostile text must not buy a long comparison with 600 names.
+_LONGEST_NAME = 64
 
 
-@cache
+@lru_cache(maxsize=1)
 def known_zones() -> frozenset[str]:
-    """Return every zone name that may be used: the IANA names without the machine's own alias."""
-    return frozenset(available_timezones() - {"localtime", "Factory"})
+    """Return every IANA name that is accepted."""
+    return frozenset(zoneinfo.available_timezones()) - _NOT_PLACES
 
 
-@cache
+@lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
-    """Return a zone; raises RuleError with the nearest known names."""
+    """Return the zone called `name`; raise RuleError (field `tz`) when there is none.
+
+    The name is looked up in the known set first: `ZoneInfo(text)` opens a file by that name, and
+    `ZoneInfo("Europe")` meets a directory.
+    """
     if name not in known_zones():
-        raise RuleError("tz", _unknown(name))
+        raise RuleError("tz", _refusal(name))
     return ZoneInfo(name)
 
 
-def _unknown(name: str) -> str:
-    shown = name[:NAME_MAX]
-    by_lower = {known.lower(): known for known in known_zones()}
-    lowered = shown.lower()
-    near = [by_lower[lowered]] if lowered in by_lower else []
-    near = near or [
-        by_lower[match] for match in difflib.get_close_matches(lowered, by_lower, n=2, cutoff=0.7)
-    ]
-    near = near or sorted(known for key, known in by_lower.items() if key.endswith("/" + lowered))[:2]
-    hint = f": did you mean {' or '.join(near)}?" if near else ": use a name like Europe/Berlin or UTC."
-    return f"{shown!r} is not a known time zone{hint}"
+def suggest_zone(name: str) -> str | None:
+    """Return the known zone that `name` most probably means, or None."""
+    wanted = name.strip().replace(" ", "_").casefold()
+    if not wanted or len(wanted) > _LONGEST_NAME:
+        return None
+    by_spelling, by_city = _spellings()
+    if found := by_spelling.get(wanted) or by_city.get(wanted):
+        return found
+    for names in (by_spelling, by_city):
+        if close := difflib.get_close_matches(wanted, names, n=1, cutoff=0.75):
+            return names[close[0]]
+    return None
 
 
-def first_instant(wall: datetime, tz: ZoneInfo) -> datetime:
-    """Return when a naive wall time comes, in UTC: its first pass if it repeats, the end of the gap if it does not exist."""
-    moment = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
-    if moment.astimezone(tz).replace(tzinfo=None) == wall:
-        return moment
-    return gap_end(wall, tz)
+@lru_cache(maxsize=1)
+def _spellings() -> tuple[dict[str, str], dict[str, str]]:
+    names = sorted(known_zones())
+    by_spelling = {name.casefold(): name for name in names}
+    by_city = {name.rsplit("/", 1)[-1].casefold(): name for name in reversed(names) if "/" in name}
+    return by_spelling, by_city
 
 
-def gap_end(wall: datetime, tz: ZoneInfo) -> datetime:
-    """Return the first instant after the gap in which a wall time lies, in UTC.
-
-    Inside a gap fold=0 reads the wall time with the offset before it and fold=1 with the one after it (PEP 495), so the
-    transition lies between the two; it is found by bisection to the second.
-    """
-    late = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
-    early = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
-    offset = late.astimezone(tz).utcoffset()
-    while late - early > timedelta(seconds=1):
-        middle = early + (late - early) // 2
-        if middle.astimezone(tz).utcoffset() == offset:
-            late = middle
-        else:
-            early = middle
-    return late.replace(microsecond=0)
-
-
-def both_instants(wall: datetime, tz: ZoneInfo) -> tuple[datetime, ...]:
-    """Return every real moment (UTC) at which clocks show this wall time: none in a gap, two when it repeats."""
-    found = {wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1)}
-    return tuple(sorted(moment for moment in found if moment.astimezone(tz).replace(tzinfo=None) == wall))
+def _refusal(name: str) -> str:
+    shown = name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."
+    if example := next((known for known in sorted(known_zones()) if known.startswith(name + "/")), None):
+        return f"time zone {shown!a}: that is a region, name a place in it, such as {example}"
+    if meant := suggest_zone(name):
+        return f"time zone {shown!a} is not known: did you mean {meant}?"
+    return f"time zone {shown!a} is not known: use a name such as Europe/Berlin or UTC"

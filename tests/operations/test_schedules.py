@@ -72,7 +72,7 @@ def test_it_refuses_values_that_no_schedule_can_have_and_names_the_field(db, act
 
 
 def test_it_refuses_arguments_nested_too_deep(db, actor):
-    nested = []
+    nested: list[object] = []
     for _ in range(100_000):
         nested = [nested]
     with pytest.raises(InvalidSchedule) as refused:

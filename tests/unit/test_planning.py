@@ -88,8 +88,10 @@ def test_a_long_outage_is_accounted_for_in_few_rows(spec):
     made = plan(schedule(spec), now=NOON + timedelta(days=40))
     missed = [run for run in made.runs if run.state is RunState.MISSED]
     assert len(missed) <= MISSED_ROWS_MAX + 2
+    assert made.next_nominal_at is not None
     assert made.next_nominal_at > NOON + timedelta(days=40)
     (aggregate,) = [run for run in missed if run.count > 1]
+    assert aggregate.covers_until is not None
     assert aggregate.nominal_at < aggregate.covers_until
 
 
