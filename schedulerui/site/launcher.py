@@ -203,9 +203,14 @@ def _stop(process: subprocess.Popen[bytes], supervisor: Supervisor) -> None:
         signal.signal(number, signal.SIG_IGN)
     if process.poll() is None:
         process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=STOP_WITHIN)
-            return
+        deadline = clock.monotonic() + STOP_WITHIN
+        while clock.monotonic() < deadline:
+            # The answer does not matter: each question wakes supervisord, which otherwise looks once a second.
+            with contextlib.suppress(OSError, RpcError):
+                supervisor.children()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.1)
+                return
         process.kill()
     # It was killed, or did not manage: then nobody else ends its processes.
     for pid in supervisor.pids.values():

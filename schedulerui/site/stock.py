@@ -27,7 +27,7 @@ from schedulerui.site.ground import kept_secret, write_private
 from schedulerui.site.refusal import StartError
 
 ADMIN = "admin"
-BROKER_WITHIN = 5.0
+BROKER_WITHIN = 5
 """Seconds in which a broker that is not ours must answer."""
 
 
@@ -102,7 +102,7 @@ def make_admin(home: Home, *, environ: Mapping[str, str]) -> str:
     given = environ.get("SCHEDULERUI_ADMIN_PASSWORD")
     if user is None:
         password = given or kept_secret(home.admin_password, n_bytes=12)
-        users.create_superuser(username=ADMIN, email="", password=password)  # type: ignore[attr-defined] # on every user manager
+        users.create_superuser(username=ADMIN, email="", password=password)
     elif given:
         if not user.check_password(given):
             user.set_password(given)

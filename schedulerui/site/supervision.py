@@ -151,7 +151,7 @@ def _broker(site: Site) -> Program:
 def configuration(site: Site) -> str:
     """Return supervisord's configuration file; it holds Flower's password, so it must be private."""
     home = site.home
-    head = {
+    head: dict[str, Mapping[str, object]] = {
         "unix_http_server": {"file": home.supervisor_socket, "chmod": "0700"},
         "rpcinterface:supervisor": {
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
