@@ -1,0 +1,68 @@
+"""Who may do what: one function, asked by views, templates, the admin and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.utils.module_loading import import_string
+
+from schedulerui.conf import settings
+
+Visitor = AbstractBaseUser | AnonymousUser
+Decide = Callable[[Visitor, str, object], bool]
+
+PERMISSIONS: Mapping[str, str] = {
+    "view": "schedulerui.view_schedule",
+    "operate": "schedulerui.operate_schedule",
+    "add": "schedulerui.add_schedule",
+    "change": "schedulerui.change_schedule",
+    "delete": "schedulerui.delete_schedule",
+    "run_custom": "schedulerui.run_custom",
+    "view_values": "schedulerui.view_values",
+    "control_workers": "schedulerui.control_workers",
+    "view_audit": "schedulerui.view_change",
+}
+"""Verb to the Django permission that allows it."""
+
+
+def may(user: Visitor, verb: str, obj: object = None) -> bool:
+    """Return whether ``user`` may do ``verb``, to ``obj`` where one is given; nobody who is not logged in may anything.
+
+    Raises KeyError for a verb that does not exist.
+    """
+    if not (user.is_authenticated and user.is_active):
+        return False
+    permission = PERMISSIONS[verb]
+    dotted = settings().ACCESS
+    if dotted:
+        return bool(_host_function(dotted)(user, verb, obj))
+    has_perm: Callable[[str], bool] | None = getattr(user, "has_perm", None)
+    return bool(has_perm and has_perm(permission))
+
+
+@lru_cache(maxsize=8)
+def _host_function(dotted: str) -> Decide:
+    function: Decide = import_string(dotted)
+    return function
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What one person may do in general, for templates."""
+
+    view: bool
+    operate: bool
+    add: bool
+    change: bool
+    delete: bool
+    view_values: bool
+    control_workers: bool
+    view_audit: bool
+
+
+def rights_of(user: Visitor) -> Rights:
+    """Return what a person may do, without looking at a single schedule."""
+    return Rights(**{verb: may(user, verb) for verb in Rights.__slots__})

@@ -1,0 +1,78 @@
+"""The beat card: is anything ticking, and since when not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from schedulerui.conf import settings
+from schedulerui.models import Beat
+from schedulerui.presenters.values import digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatCard:
+    """What the foot of the rail says of the beats."""
+
+    family: str
+    """ok, warn or fail."""
+    title: str
+    sentence: str
+    seen_at: datetime | None
+    """The last tick of any of them; None when there has never been one."""
+    n_ticking: int
+
+    @property
+    def digest(self) -> str:
+        """What changes when the card has to be drawn anew; a tick alone does not."""
+        return digest(self.family, self.title, self.sentence, self.seen_at is None)
+
+
+def beat_card(*, now: datetime) -> BeatCard:
+    """Return the card as of ``now``; one query."""
+    return card_of(list(Beat.objects.order_by("-seen_at")[:50]), now=now)
+
+
+def card_of(beats: Sequence[Beat], *, now: datetime) -> BeatCard:
+    """Return the card of these beats, newest tick first."""
+    if not beats:
+        return BeatCard(
+            family="fail",
+            title=_("No beat is running"),
+            sentence=_("Nothing is sent until one starts: celery beat -S schedulerui."),
+            seen_at=None,
+            n_ticking=0,
+        )
+    stale_after = timedelta(seconds=settings().BEAT_STALE_AFTER)
+    ticking = [beat for beat in beats if now - beat.seen_at <= stale_after]
+    if not ticking:
+        return BeatCard(
+            family="fail",
+            title=_("Beat is not ticking"),
+            sentence=_("Nothing is sent until it does. Look at its process and its log."),
+            seen_at=beats[0].seen_at,
+            n_ticking=0,
+        )
+    return _ticking(ticking, now=now)
+
+
+def _ticking(ticking: Sequence[Beat], *, now: datetime) -> BeatCard:
+    title = ngettext("%(n)d beat ticking", "%(n)d beats ticking", len(ticking)) % {"n": len(ticking)}
+    late_after = timedelta(seconds=min(2.5 * settings().HEARTBEAT_EVERY, settings().BEAT_STALE_AFTER))
+    reasons = [beat.degraded for beat in ticking if beat.degraded]
+    family, sentence = "ok", ""
+    if reasons:
+        family, sentence = "warn", reasons[0]
+    elif now - ticking[0].seen_at > late_after:
+        family, sentence = "warn", _("It has missed its last ticks.")
+    return BeatCard(
+        family=family,
+        title=title,
+        sentence=sentence,
+        seen_at=ticking[0].seen_at,
+        n_ticking=len(ticking),
+    )

@@ -1,0 +1,95 @@
+"""A line of the audit log with what changed in it; values only for those who may see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from schedulerui.models import Change, Schedule
+from schedulerui.presenters.values import redact
+
+VERBS: tuple[tuple[str, Any], ...] = (
+    ("create", gettext_lazy("created")),
+    ("edit", gettext_lazy("edited")),
+    ("enable", gettext_lazy("switched on")),
+    ("disable", gettext_lazy("paused")),
+    ("delete", gettext_lazy("deleted")),
+    ("run_now", gettext_lazy("run by hand")),
+    ("adopt", gettext_lazy("adopted from code")),
+)
+"""What can be done to a schedule, in the words of the log."""
+GUARDED = frozenset({"args", "kwargs", "headers", "options"})
+SHOWN_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One field before and after, as text."""
+
+    field: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeRow:
+    """Who did what, when, from where, to which schedule."""
+
+    pk: int
+    at: datetime
+    actor: str
+    verb: str
+    via: str
+    address: str
+    schedule_id: int | None
+    schedule_name: str
+    version: int
+    note: str
+    differences: tuple[Difference, ...]
+
+
+def change_row(change: Change, *, with_values: bool) -> ChangeRow:
+    """Return the line of a change; ``with_values`` is the permission to see arguments."""
+    return ChangeRow(
+        pk=change.pk,
+        at=change.at,
+        actor=change.actor,
+        verb=str(dict(VERBS).get(change.action, change.action)),
+        via=change.via,
+        address=change.address,
+        schedule_id=change.schedule_id,
+        schedule_name=change.schedule_name,
+        version=change.version,
+        note=change.note,
+        differences=tuple(
+            _difference(name, pair, with_values=with_values) for name, pair in change.diff.items()
+        ),
+    )
+
+
+def _difference(name: str, pair: list[Any], *, with_values: bool) -> Difference:
+    label = field_label(name)
+    if name in GUARDED and not with_values:
+        return Difference(field=label, before=_("hidden"), after=_("hidden"))
+    before, after = pair
+    return Difference(field=label, before=value_text(redact(before)), after=value_text(redact(after)))
+
+
+def field_label(name: str) -> str:
+    """Return a field's name for people; of a field that is no more, its own."""
+    names = {field.name: field for field in Schedule._meta.concrete_fields}  # noqa: SLF001 - Django's documented introspection
+    return str(getattr(names.get(name), "verbose_name", name))
+
+
+def value_text(value: object) -> str:
+    """Return a stored value in few words."""
+    if value is None or value in ("", [], {}):
+        return "—"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    text = str(value)
+    return text if len(text) <= SHOWN_LIMIT else text[:SHOWN_LIMIT] + "…"

@@ -1,0 +1,95 @@
+"""The frame around every page: where one can go, who one is, how the page looks, whether beat ticks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from schedulerui.conf import settings
+from schedulerui.presenters.beats import BeatCard, beat_card
+
+THEME_COOKIE = "schedulerui_theme"
+THEMES = ("auto", "light", "dark")
+
+
+class Allowed(Protocol):
+    """The part of ``access.Rights`` that decides what the navigation shows."""
+
+    @property
+    def view_audit(self) -> bool:
+        """May see who changed what."""
+
+    @property
+    def view_values(self) -> bool:
+        """May see arguments and results, and therefore Flower."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavItem:
+    """One entry of the rail."""
+
+    label: str | Promise
+    url: str
+    icon: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """All that the layout shows beside the page itself."""
+
+    nav: tuple[NavItem, ...]
+    beat: BeatCard
+    rights: Allowed
+    theme: str
+    user_name: str
+    logout_url: str
+    poll_every: int
+    """Seconds between two polls."""
+
+
+def frame_of(*, path: str, user_name: str, theme: str, rights: Allowed, now: datetime) -> Frame:
+    """Return the frame of the page at ``path``; one query."""
+    return Frame(
+        nav=_nav(path, rights),
+        beat=beat_card(now=now),
+        rights=rights,
+        theme=theme if theme in THEMES else "auto",
+        user_name=user_name,
+        logout_url=_logout_url(),
+        poll_every=settings().POLL_EVERY,
+    )
+
+
+def _nav(path: str, rights: Allowed) -> tuple[NavItem, ...]:
+    entries = [
+        ("overview", _("Overview"), "gauge"),
+        ("schedules", _("Schedules"), "clock"),
+        ("runs", _("Runs"), "list"),
+        ("workers", _("Workers"), "server"),
+    ]
+    if rights.view_audit:
+        entries.append(("audit", _("Audit log"), "book"))
+    if settings().FLOWER_URL and rights.view_values:
+        entries.append(("flower", _("Flower"), "flower"))
+    home = reverse("schedulerui:overview")
+    return tuple(
+        NavItem(
+            label=label, url=url, icon=icon, is_current=path == url if url == home else path.startswith(url)
+        )
+        for name, label, icon in entries
+        for url in [reverse(f"schedulerui:{name}")]
+    )
+
+
+def _logout_url() -> str:
+    """Return the host's logout address; empty when it has none of that name."""
+    try:
+        return reverse("logout")
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,86 @@
+"""Moments and durations as a person reads them; the script in the page says the same words when it ticks."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+MILLISECOND = 0.001
+
+
+def relative(moment: datetime, now: datetime) -> str:
+    """Return "in 5 minutes", "2 hours ago", "now"."""
+    seconds = (moment - now).total_seconds()
+    size = int(abs(seconds))
+    if size == 0:
+        return _("now")
+    if size < MINUTE:
+        text = ngettext("%(n)d second", "%(n)d seconds", size) % {"n": size}
+    elif size < HOUR:
+        text = ngettext("%(n)d minute", "%(n)d minutes", size // MINUTE) % {"n": size // MINUTE}
+    elif size < 2 * DAY:
+        text = ngettext("%(n)d hour", "%(n)d hours", size // HOUR) % {"n": size // HOUR}
+    else:
+        text = ngettext("%(n)d day", "%(n)d days", size // DAY) % {"n": size // DAY}
+    return _("in %(time)s") % {"time": text} if seconds > 0 else _("%(time)s ago") % {"time": text}
+
+
+def absolute(moment: datetime, now: datetime, zone: tzinfo, *, with_seconds: bool = False) -> str:
+    """Return "Sat 21 Nov, 03:14 CET" in ``zone``; with the year when it is not this one's."""
+    local = moment.astimezone(zone)
+    year = "" if local.year == now.astimezone(zone).year else " Y"
+    clock = "H:i:s" if with_seconds else "H:i"
+    return f"{date_format(local, f'D j M{year}, {clock}')} {zone_name(local)}"
+
+
+def zone_name(local: datetime) -> str:
+    """Return the abbreviation of the zone at that moment: CET, UTC, UTC+03."""
+    name = local.tzname() or "UTC"
+    return f"UTC{name}" if name[:1] in "+-" else name
+
+
+def zone_of(name: object) -> tzinfo:
+    """Return the zone of a name, UTC for one that does not exist: a broken row must not break a page."""
+    if isinstance(name, tzinfo):
+        return name
+    try:
+        return ZoneInfo(str(name)) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def iso(moment: datetime) -> str:
+    """Return the moment as a ``time`` element's attribute, UTC."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def duration(seconds: float | None) -> str:
+    """Return "12 ms", "1.2 s", "3 min 4 s"; "—" for what is not known, never a rounded zero."""
+    if seconds is None:
+        return "—"
+    if seconds < MILLISECOND:
+        return _("< 1 ms")
+    if seconds < 1:
+        return _("%(n)d ms") % {"n": int(seconds * 1000)}
+    if seconds < MINUTE:
+        return _("%(n).1f s") % {"n": seconds}
+    return _long(int(seconds))
+
+
+def _long(seconds: int) -> str:
+    if seconds < HOUR:
+        return _("%(minutes)d min %(seconds)d s") % {
+            "minutes": seconds // MINUTE,
+            "seconds": seconds % MINUTE,
+        }
+    if seconds < DAY:
+        return _("%(hours)d h %(minutes)d min") % {
+            "hours": seconds // HOUR,
+            "minutes": seconds % HOUR // MINUTE,
+        }
+    return _("%(days)d d %(hours)d h") % {"days": seconds // DAY, "hours": seconds % DAY // HOUR}

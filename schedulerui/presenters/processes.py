@@ -1,0 +1,190 @@
+"""Workers, beats and queues as the page about them shows them: how fresh, how busy, and what became of the dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from schedulerui.conf import settings
+from schedulerui.models import Beat, Queue, Worker
+from schedulerui.operations.workers import state_of
+from schedulerui.presenters.states import StateWord
+
+WORDS: Mapping[str, tuple[Any, str, str]] = {
+    "online": (gettext_lazy("Online"), "ok", "check"),
+    "stale": (gettext_lazy("Silent"), "warn", "triangle"),
+    "offline": (gettext_lazy("Offline"), "fail", "cross"),
+    "died": (gettext_lazy("Died"), "fail", "cross"),
+    "stopped": (gettext_lazy("Stopped"), "off", "dash"),
+}
+"""State of a process to (word, family of colours, icon)."""
+ALIVE = frozenset({"online", "stale"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRow:
+    """One worker instance; a count that nobody told is None and shows as unknown."""
+
+    instance: UUID
+    short: str
+    hostname: str
+    pid: int
+    state: StateWord
+    sentence: str
+    successor: UUID | None
+    seen_at: datetime
+    started_at: datetime
+    pool: str
+    pool_size: int | None
+    prefetch: int | None
+    active: int | None
+    reserved: int | None
+    processed: int | None
+    queues: tuple[str, ...]
+    software: tuple[tuple[str, str], ...]
+    n_tasks: int
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it may still run tasks."""
+        return self.state.key in ALIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeatRow:
+    """One beat process."""
+
+    instance: UUID
+    name: str
+    state: StateWord
+    seen_at: datetime
+    started_at: datetime
+    dispatched: int
+    lag: float
+    degraded: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueRow:
+    """One queue as last measured; ``depth`` is None when it could not be."""
+
+    name: str
+    depth: int | None
+    consumers: int | None
+    measured_at: datetime
+    error: str
+    is_old: bool
+
+
+def process_state(key: str) -> StateWord:
+    """Return the chip of a process's state."""
+    word, family, icon = WORDS[key]
+    return StateWord(key=key, word=str(word), family=family, icon=icon)
+
+
+def worker_rows(workers: Iterable[Worker], *, now: datetime) -> list[WorkerRow]:
+    """Return the lines of workers, the living first, then by name; each dead one knows its successor."""
+    known = sorted(workers, key=lambda worker: worker.started_at)
+    rows = [worker_row(worker, now=now, successor=_successor(worker, known)) for worker in known]
+    return sorted(rows, key=lambda row: (not row.is_alive, row.hostname, -row.started_at.timestamp()))
+
+
+def worker_row(worker: Worker, *, now: datetime, successor: Worker | None) -> WorkerRow:
+    """Return the line of one worker instance."""
+    state = str(state_of(worker, now))
+    return WorkerRow(
+        instance=worker.instance,
+        short=short_id(worker.instance),
+        hostname=worker.hostname,
+        pid=worker.pid,
+        state=process_state(state),
+        sentence=_sentence(state, worker, successor),
+        successor=successor.instance if successor and state not in ALIVE else None,
+        seen_at=worker.seen_at,
+        started_at=worker.started_at,
+        pool=worker.pool.rpartition(".")[2] or worker.pool,
+        pool_size=worker.pool_size,
+        prefetch=worker.prefetch,
+        active=worker.active,
+        reserved=worker.reserved,
+        processed=worker.processed,
+        queues=tuple(str(queue) for queue in worker.queues),
+        software=tuple(sorted((str(name), str(version)) for name, version in worker.software.items())),
+        n_tasks=len(worker.tasks),
+    )
+
+
+def beat_rows(beats: Iterable[Beat], *, now: datetime) -> list[BeatRow]:
+    """Return the lines of beats; one that has not ticked for a while is silent."""
+    limit = timedelta(seconds=settings().BEAT_STALE_AFTER)
+    return [
+        BeatRow(
+            instance=beat.instance,
+            name=f"{beat.host}:{beat.pid}",
+            state=process_state("online" if now - beat.seen_at <= limit else "offline"),
+            seen_at=beat.seen_at,
+            started_at=beat.started_at,
+            dispatched=beat.dispatched,
+            lag=beat.lag,
+            degraded=beat.degraded,
+        )
+        for beat in beats
+    ]
+
+
+def queue_rows(queues: Iterable[Queue], *, now: datetime) -> list[QueueRow]:
+    """Return the lines of queues; a measurement older than three rounds of the monitor is marked."""
+    limit = timedelta(seconds=3 * settings().MONITOR_EVERY)
+    return [
+        QueueRow(
+            name=queue.name,
+            depth=queue.depth if not queue.error else None,
+            consumers=queue.consumers,
+            measured_at=queue.measured_at,
+            error=queue.error,
+            is_old=now - queue.measured_at > limit,
+        )
+        for queue in queues
+    ]
+
+
+def missing_tasks(needed: Iterable[str], workers: Iterable[Worker], *, now: datetime) -> list[str]:
+    """Return the tasks of enabled schedules that no living worker knows; none when no living worker has told its tasks."""
+    told = [set(worker.tasks) for worker in workers if worker.tasks and str(state_of(worker, now)) in ALIVE]
+    return sorted(set(needed).difference(*told)) if told else []
+
+
+def short_id(instance: UUID) -> str:
+    """Return enough of an instance's id to tell two apart."""
+    return instance.hex[:8]
+
+
+def _successor(worker: Worker, known: list[Worker]) -> Worker | None:
+    """Return the next instance that started under the same name; ``known`` is ordered by start."""
+    later = (
+        other for other in known if other.hostname == worker.hostname and other.started_at > worker.started_at
+    )
+    return next(later, None)
+
+
+def _sentence(state: str, worker: Worker, successor: Worker | None) -> str:
+    seen = worker.seen_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    if state == "died":
+        text = _("This instance died: no heartbeat since %(seen)s.") % {"seen": seen}
+    elif state == "offline":
+        text = _("No heartbeat since %(seen)s.") % {"seen": seen}
+    elif state == "stopped" and worker.stopped_at:
+        text = _("It was stopped at %(at)s.") % {"at": worker.stopped_at.strftime("%Y-%m-%d %H:%M:%S UTC")}
+    elif state == "stale":
+        text = _("Its last heartbeat is late: %(seen)s.") % {"seen": seen}
+    else:
+        return ""
+    if successor and state not in ALIVE:
+        text += " " + _("Its successor is instance %(id)s.") % {"id": short_id(successor.instance)}
+    return text

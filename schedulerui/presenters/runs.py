@@ -1,0 +1,147 @@
+"""A run in a list, and on its own page with all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy, ngettext
+
+from schedulerui.facts import FINISHED, RunState
+from schedulerui.models import Attempt, Run
+from schedulerui.presenters.states import StateWord, state_of, trigger_word
+
+LIST_COLUMNS = (
+    "uuid", "schedule_id", "schedule_name", "task", "trigger", "actor", "due_at", "state", "attempt", "count", "runtime",
+    "worker", "worker_instance", "progress",
+)  # fmt: skip
+"""What a list needs: arguments, results and tracebacks stay in the table."""
+
+SENTENCES: dict[RunState, Any] = {
+    RunState.WAITING: gettext_lazy("Held back until the run before it ends."),
+    RunState.PENDING: gettext_lazy("Queued for dispatch: beat hands it to the broker as soon as it can."),
+    RunState.SENT: gettext_lazy("The broker has it; no worker has taken it yet."),
+    RunState.UNSENT: gettext_lazy("It was not handed to the broker, and is not tried again."),
+    RunState.CANCELLED: gettext_lazy("Called off before it was sent."),
+    RunState.RECEIVED: gettext_lazy("A worker has taken it from the queue and will start it."),
+    RunState.STARTED: gettext_lazy("The task is running."),
+    RunState.RETRYING: gettext_lazy("The task asked to be tried again; the next attempt is on its way."),
+    RunState.LOST: gettext_lazy("The worker that ran it is gone and never told the end."),
+    RunState.SUCCEEDED: gettext_lazy("The task returned."),
+    RunState.FAILED: gettext_lazy("The task raised, ran into its time limit, or its process died."),
+    RunState.REVOKED: gettext_lazy("Somebody revoked it."),
+    RunState.EXPIRED: gettext_lazy("It reached a worker after its expiry and was dropped."),
+    RunState.IGNORED: gettext_lazy("The task raised Ignore: it wants no result to be kept."),
+    RunState.REJECTED: gettext_lazy("The task raised Reject, or no worker knew it."),
+    RunState.SKIPPED: gettext_lazy("Not sent, by decision of a policy."),
+    RunState.MISSED: gettext_lazy("Not sent: no beat was there in time."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """One line of a list of runs; ``runtime`` is seconds or None."""
+
+    uuid: UUID
+    name: str
+    schedule_id: int | None
+    task: str
+    state: StateWord
+    trigger: str
+    actor: str
+    due_at: datetime
+    runtime: float | None
+    worker: str
+    worker_instance: UUID | None
+    attempt: int
+    count: int
+
+
+def run_row(run: Run) -> RunRow:
+    """Return the line of a run loaded with ``LIST_COLUMNS``."""
+    return RunRow(
+        uuid=run.uuid,
+        name=run.schedule_name or run.task,
+        schedule_id=run.schedule_id,
+        task=run.task,
+        state=state_of(run.state),
+        trigger=trigger_word(run.trigger),
+        actor=run.actor,
+        due_at=run.due_at,
+        runtime=run.runtime,
+        worker=run.worker,
+        worker_instance=run.worker_instance,
+        attempt=run.attempt + 1,
+        count=run.count,
+    )
+
+
+def version_of(runs: Iterable[Run]) -> list[tuple[object, ...]]:
+    """Return what changes exactly when a list of runs looks different."""
+    return [(run.pk, run.progress, run.state, run.runtime) for run in runs]
+
+
+def sentence(run: Run) -> str:
+    """Return in words what has become of a run."""
+    state = RunState(run.state)
+    if run.count > 1 and state in {RunState.MISSED, RunState.SKIPPED}:
+        return " ".join([str(SENTENCES[state]), _covered(run)])
+    return str(SENTENCES[state])
+
+
+def _covered(run: Run) -> str:
+    first = (run.nominal_at or run.due_at).strftime("%Y-%m-%d %H:%M:%S")
+    last = (run.covers_until or run.due_at).strftime("%Y-%m-%d %H:%M:%S")
+    return ngettext(
+        "This line stands for %(count)d time, from %(first)s to %(last)s UTC.",
+        "This line stands for %(count)d times, from %(first)s to %(last)s UTC.",
+        run.count,
+    ) % {"count": run.count, "first": first, "last": last}
+
+
+def is_over(run: Run) -> bool:
+    """Return whether nothing more is expected of it, so that its page need not ask again."""
+    return RunState(run.state) in FINISHED
+
+
+def is_decision(run: Run) -> bool:
+    """Return whether it was decided against and never had a task."""
+    return run.state in {RunState.SKIPPED, RunState.MISSED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """One start of one delivery of a run; ``runtime`` is seconds or None."""
+
+    number: int
+    delivery: int
+    state: StateWord
+    worker: str
+    worker_instance: UUID | None
+    received_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    runtime: float | None
+    reason: str
+
+
+def attempt_rows(attempts: Iterable[Attempt]) -> list[AttemptRow]:
+    """Return the lines of a run's attempts; exceptions are not among them, they may hold values."""
+    return [
+        AttemptRow(
+            number=attempt.attempt + 1,
+            delivery=attempt.delivery,
+            state=state_of(attempt.state),
+            worker=attempt.worker,
+            worker_instance=attempt.worker_instance,
+            received_at=attempt.received_at,
+            started_at=attempt.started_at,
+            finished_at=attempt.finished_at,
+            runtime=attempt.runtime,
+            reason=attempt.reason,
+        )
+        for attempt in attempts
+    ]

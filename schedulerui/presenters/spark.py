@@ -1,0 +1,100 @@
+"""The last 30 runs as a drawing of 150 x 20: one path for each family of states, and a sentence that says the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from schedulerui.facts import RunState
+from schedulerui.presenters.states import state_of
+
+SLOTS = 30
+SLOT, BAR = 5, 4
+WIDTH, HEIGHT = SLOTS * SLOT, 20
+LEAST = 4
+"""Height of the shortest bar."""
+
+LETTERS: Mapping[str, RunState] = {
+    "s": RunState.SUCCEEDED,
+    "f": RunState.FAILED,
+    "l": RunState.LOST,
+    "u": RunState.UNSENT,
+    "m": RunState.MISSED,
+    "k": RunState.SKIPPED,
+    "e": RunState.EXPIRED,
+    "x": RunState.REVOKED,
+}
+SUMMARY = (RunState.SUCCEEDED, RunState.FAILED, RunState.MISSED)
+"""States that the sentence counts by name; all others are "other"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spark:
+    """Paths by family, the base line of empty slots, and the sentence for those who do not see it."""
+
+    paths: tuple[tuple[str, str], ...]
+    empty: str
+    sentence: str
+
+
+def spark_of(recent: str) -> Spark:
+    """Return the drawing of ``ScheduleState.recent``; pairs that make no sense are left empty."""
+    pairs = [recent[i : i + 2] for i in range(0, len(recent) - 1, 2)][-SLOTS:]
+    free = SLOTS - len(pairs)
+    paths: dict[str, list[str]] = {}
+    states: list[RunState] = []
+    for place, pair in enumerate(pairs, start=free):
+        state = LETTERS.get(pair[0])
+        if state is None:
+            continue
+        states.append(state)
+        family = state_of(state).family
+        draw = SHAPES.get(family, _bar)
+        paths.setdefault(family, []).append(draw(place * SLOT, _height(pair[1])))
+    return Spark(
+        paths=tuple((family, "".join(parts)) for family, parts in paths.items()),
+        empty="".join(f"M{place * SLOT} {HEIGHT - 2}h{BAR}v2h-{BAR}z" for place in range(free)),
+        sentence=_sentence(states),
+    )
+
+
+def _height(digit: str) -> int:
+    size = int(digit) if digit.isascii() and digit.isdigit() else 0
+    return LEAST + size * (HEIGHT - LEAST) // 9
+
+
+def _bar(x: int, height: int) -> str:
+    return f"M{x} {HEIGHT - height}h{BAR}v{height}h-{BAR}z"
+
+
+def _split(x: int, _height: int) -> str:
+    """Draw a full bar with a gap: a failure is told by its shape, not by red alone."""
+    return f"M{x} 0h{BAR}v12h-{BAR}zM{x} 14h{BAR}v6h-{BAR}z"
+
+
+def _outline(x: int, _height: int) -> str:
+    """Draw a hollow full bar: nothing ran there."""
+    return f"M{x} 0h{BAR}v20h-{BAR}zM{x + 1} 1v18h2v-18z"
+
+
+SHAPES: Mapping[str, Callable[[int, int], str]] = {"fail": _split, "warn": _outline}
+
+
+def _sentence(states: list[RunState]) -> str:
+    if not states:
+        return _("No runs yet")
+    counts = Counter(states)
+    parts = [
+        _("%(n)d %(state)s") % {"n": counts[state], "state": state_of(state).word.lower()}
+        for state in SUMMARY
+        if counts[state]
+    ]
+    n_other = len(states) - sum(counts[state] for state in SUMMARY)
+    if n_other:
+        parts.append(_("%(n)d other") % {"n": n_other})
+    head = ngettext("Last run: %(parts)s", "Last %(n)d runs: %(parts)s", len(states))
+    return head % {"n": len(states), "parts": ", ".join(parts)}

@@ -1,0 +1,109 @@
+"""Due, sent, received, started, finished: the stations of a run, the gaps between them, and why one is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from schedulerui.facts import FINISHED, RunState
+from schedulerui.models import Run
+
+WIDTH = 1000
+MIN_SHARE = 0.03
+"""A gap of next to nothing is still drawn so wide, as a share of the whole."""
+
+STATIONS: tuple[tuple[str, Any, Any], ...] = (
+    ("due", gettext_lazy("Due"), ""),
+    ("sent", gettext_lazy("Sent"), gettext_lazy("Dispatch delay")),
+    ("received", gettext_lazy("Received"), gettext_lazy("Wait in the queue")),
+    ("started", gettext_lazy("Started"), gettext_lazy("Wait in the worker")),
+    ("finished", gettext_lazy("Finished"), gettext_lazy("Run time")),
+)
+NEVER_SENT = frozenset({RunState.SKIPPED, RunState.MISSED, RunState.UNSENT, RunState.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """One moment of a run; ``why`` says why it is not known, ``gap`` is the time since the station before, seconds."""
+
+    key: str
+    word: str
+    at: datetime | None
+    why: str = ""
+    gap_word: str = ""
+    gap: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One gap as a piece of the drawing, in its own units of 0 to 1000."""
+
+    key: str
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """The stations, the drawing, and the drawing in words."""
+
+    stations: tuple[Station, ...]
+    bars: tuple[Bar, ...]
+
+    @property
+    def words(self) -> str:
+        """What the drawing says, for those who do not see it."""
+        known = [
+            f"{station.gap_word} {station.gap:.3g} s" for station in self.stations if station.gap is not None
+        ]
+        return ", ".join(known) or _("No two moments of this run are known yet.")
+
+
+def timeline_of(run: Run) -> Timeline:
+    """Return the stations of a run as far as they are known."""
+    moments = [getattr(run, f"{key}_at") for key, _word, _gap in STATIONS]
+    stations = []
+    for index, (key, word, gap_word) in enumerate(STATIONS):
+        at, before = moments[index], moments[index - 1] if index else None
+        stations.append(
+            Station(
+                key=key,
+                word=str(word),
+                at=at,
+                why="" if at else why_unknown(run, later=moments[index + 1 :]),
+                gap_word=str(gap_word),
+                gap=(at - before).total_seconds() if at and before else None,
+            )
+        )
+    return Timeline(stations=tuple(stations), bars=bars_of(stations))
+
+
+def why_unknown(run: Run, *, later: list[datetime | None]) -> str:
+    """Return why a station has no moment, in a sentence."""
+    state = RunState(run.state)
+    if state in NEVER_SENT:
+        return _("It was never sent.")
+    if any(later[:-1]):
+        return _("Nobody reported it.")
+    if state not in FINISHED:
+        return _("Not yet.")
+    if state is RunState.LOST:
+        return _("Its worker is gone and never told.")
+    return _("It did not come to that.") if run.finished_at or not later else _("Nobody reported it.")
+
+
+def bars_of(stations: list[Station]) -> tuple[Bar, ...]:
+    """Return the known gaps side by side, as long as they lasted, none too thin to see."""
+    gaps = [(station.key, max(station.gap, 0.0)) for station in stations if station.gap is not None]
+    whole = sum(gap for _key, gap in gaps)
+    shares = [max(gap / whole, MIN_SHARE) if whole else 1.0 for _key, gap in gaps]
+    scale = WIDTH / sum(shares) if shares else 0.0
+    bars, x = [], 0.0
+    for (key, _gap), share in zip(gaps, shares, strict=True):
+        bars.append(Bar(key=key, x=round(x, 1), width=round(share * scale, 1)))
+        x += share * scale
+    return tuple(bars)

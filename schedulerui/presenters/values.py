@@ -1,0 +1,32 @@
+"""Values on their way to a page: secrets hidden, differences told by a short digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from schedulerui.conf import settings
+
+HIDDEN = "••••••"
+
+
+def redact(value: object) -> object:
+    """Return ``value`` with everything hidden that stands under a key named like a secret, at any depth."""
+    secrets = tuple(part.lower() for part in settings().REDACT)
+
+    def walk(node: object) -> object:
+        if isinstance(node, Mapping):
+            return {
+                key: HIDDEN if any(part in str(key).lower() for part in secrets) else walk(item)
+                for key, item in node.items()
+            }
+        if isinstance(node, list | tuple):
+            return [walk(item) for item in node]
+        return node
+
+    return walk(value)
+
+
+def digest(*parts: object) -> str:
+    """Return ten hexadecimal digits that change when any of ``parts`` changes; for comparing, not for security."""
+    return hashlib.blake2s(repr(parts).encode(), digest_size=5).hexdigest()

@@ -1,0 +1,72 @@
+"""Answers that several views give: notices, redirects, who is asking, back to where one came from."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import trigger_client_event
+
+from schedulerui.facts import Actor
+from schedulerui.presenters import digest
+from schedulerui.web.decorators import htmx_of
+
+__all__ = [
+    "SeeOther", "actor_of", "back_from", "digest", "see_other", "unchanged", "with_message", "with_notice",
+]  # fmt: skip
+
+Response = TypeVar("Response", bound=HttpResponse)
+LEVELS = {"ok": messages.SUCCESS, "warn": messages.WARNING, "fail": messages.ERROR}
+
+
+class SeeOther(HttpResponseRedirect):
+    """303: what was posted is done, look at it there."""
+
+    status_code = 303
+
+
+def see_other(request: HttpRequest, url: str) -> HttpResponse:
+    """Send the browser on after a POST: 303, for htmx ``HX-Redirect``."""
+    if htmx_of(request):
+        return HttpResponse(headers={"HX-Redirect": url})
+    return SeeOther(url)
+
+
+def unchanged() -> HttpResponse:
+    """Answer a poll that has nothing new to show: 204, which htmx never swaps."""
+    return HttpResponse(status=204)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return who is asking, for the audit log."""
+    user = request.user
+    return Actor(
+        name=user.get_username()[:150],
+        user_id=user.pk,
+        via="browser",
+        address=str(request.META.get("REMOTE_ADDR") or "")[:45],
+    )
+
+
+def with_notice(
+    response: Response, text: str, *, kind: str = "ok", href: str = "", link: str = ""
+) -> Response:
+    """Attach a notice that the page's script shows; ``kind`` is ok, warn or fail."""
+    payload = {"text": text, "kind": kind, "href": href, "link": link}
+    return trigger_client_event(response, "schedulerui:notice", payload)
+
+
+def with_message(request: HttpRequest, text: str, *, kind: str = "ok") -> None:
+    """Leave a notice for the next full page."""
+    messages.add_message(request, LEVELS[kind], text, fail_silently=True)
+
+
+def back_from(request: HttpRequest, *, anchor: str = "") -> str:
+    """Return the address in the form's ``back`` field if it is ours, else the list of schedules."""
+    back = request.POST.get("back", "")
+    is_ours = url_has_allowed_host_and_scheme(back, allowed_hosts=None) and back.startswith("/")
+    address = back.partition("#")[0] if is_ours else reverse("schedulerui:schedules")
+    return f"{address}#{anchor}" if anchor else address
