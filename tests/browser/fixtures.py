@@ -1,0 +1,50 @@
+"""One Chromium for the session; each test gets a clean page and fails when the page complained."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from tests.browser.chromium import running_chromium, sayings_of, watched_page
+from tests.servers.base import ServerMissingError
+from tests.servers.needs import missing
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    # Playwright runs an event loop in this thread, which Django takes for asynchronous code and refuses to query in.
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as started:
+        yield started
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    try:
+        with running_chromium(playwright) as started:
+            yield started
+    except ServerMissingError as error:
+        missing("Chromium", why=str(error))
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page with JavaScript; console errors, page errors and breaches of the CSP fail the test at its end."""
+    with watched_page(browser) as opened:
+        yield opened
+        complaints = sayings_of(opened).complaints
+    assert complaints == []
+
+
+@pytest.fixture
+def page_without_javascript(browser: Browser) -> Iterator[Page]:
+    with watched_page(browser, javascript=False) as opened:
+        yield opened
+        complaints = sayings_of(opened).complaints
+    assert complaints == []
