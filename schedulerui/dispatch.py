@@ -139,9 +139,7 @@ def message_options(run: Run) -> dict[str, Any]:
         },
     }
     options.setdefault("retry", True)
-    options.setdefault(
-        "retry_policy", {"max_retries": 1, "interval_start": 0, "interval_step": 0, "timeout": SEND_TIMEOUT}
-    )
+    options.setdefault("retry_policy", {"max_retries": 1, "interval_start": 0, "interval_step": 0})
     return options
 
 
