@@ -17,6 +17,7 @@ import urllib.request
 from http.cookiejar import CookieJar
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.processes import Process, descendants
@@ -261,3 +262,20 @@ def test_a_home_whose_path_is_too_long_for_a_socket_works(tmp_path):
             assert (runtime / "broker.sock").exists()
         assert not (runtime / "broker.sock").exists()
         runtime.rmdir()
+
+
+def test_two_variables_move_it_to_postgresql_and_redis(home, tmp_path, postgres, redis_server):
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS makerun WITH (FORCE)")
+        connection.execute("CREATE DATABASE makerun")
+    url = postgres.url.rpartition("/")[0] + "/makerun"
+    with Start(
+        home, log=tmp_path / "run.log", env={"DATABASE_URL": url, "CELERY_BROKER_URL": redis_server.url}
+    ) as start:
+        start.ready()
+        with psycopg.connect(url, autocommit=True) as connection:
+            query = "SELECT count(*) FROM schedulerui_run WHERE state = 'succeeded'"
+            eventually(lambda: (connection.execute(query).fetchone() or (0,))[0], within=15)
+        assert not start.pid_of("broker")
+        assert not (home / "db.sqlite3").exists()
+        assert start.process.terminate(within=STOP_WITHIN) == 0
