@@ -1,9 +1,13 @@
-"""When: rules, their fires and their words. Pure: no Django, no Celery, no clock, no I/O."""
+"""When things fire: rules, the next fire, words for people, and the nights on which clocks change.
+
+Pure: no Django, no Celery, no clock. Moments are passed in, and come back in UTC.
+"""
 
 from __future__ import annotations
 
 from schedulerui.recurrence.fire import next_fire, upcoming
 from schedulerui.recurrence.parse import parse_rule
+from schedulerui.recurrence.preview import Notice, notices, shortest_and_longest_gap
 from schedulerui.recurrence.rule import (
     ClockedRule,
     CrontabRule,
@@ -14,17 +18,24 @@ from schedulerui.recurrence.rule import (
     SolarRule,
 )
 from schedulerui.recurrence.words import describe
+from schedulerui.recurrence.zones import known_zones, suggest_zone, zone
 
 __all__ = [
     "ClockedRule",
     "CrontabRule",
     "IntervalRule",
     "ManualRule",
+    "Notice",
     "Rule",
     "RuleError",
     "SolarRule",
     "describe",
+    "known_zones",
     "next_fire",
+    "notices",
     "parse_rule",
+    "shortest_and_longest_gap",
+    "suggest_zone",
     "upcoming",
+    "zone",
 ]

@@ -9,6 +9,8 @@ from functools import lru_cache
 from schedulerui.recurrence.rule import RuleError
 
 LONGEST_TEXT = 250
+# So much of a wrong text is repeated in an error.
+_SHOWN = 40
 _ITEM = re.compile(r"(?P<star>\*)|(?P<first>[0-9]+|[a-z]{3})(-(?P<last>[0-9]+|[a-z]{3}))?", re.ASCII)
 _NAMED = {
     "@yearly": "0 0 1 1 *",
@@ -39,8 +41,8 @@ class Field:
         return range(self.low, self.high + 1)
 
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_WEEKDAYS = "sun mon tue wed thu fri sat".split()
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 FIELDS = (
     Field(name="minute", word="minute", low=0, high=59, hint="use 0-59"),
     Field(name="hour", word="hour", low=0, high=23, hint="use 0-23"),
@@ -163,4 +165,4 @@ def _error(part: Field, text: str, problem: str, remedy: str) -> RuleError:
 
 def _short(text: str) -> str:
     plain = ascii(text)[1:-1]
-    return plain if len(plain) <= 40 else plain[:40] + "..."
+    return plain if len(plain) <= _SHOWN else plain[:_SHOWN] + "..."

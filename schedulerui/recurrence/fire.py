@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 
 from schedulerui.recurrence import cron, interval, solar
@@ -27,6 +27,13 @@ def upcoming(rule: Rule, after: datetime, n: int) -> list[datetime]:
 def _fires(rule: Rule, after: datetime) -> Iterator[datetime]:
     if after.utcoffset() is None:
         raise ValueError("the moment to look from must be aware")
+    try:
+        after = after.astimezone(UTC)
+    except OverflowError:
+        # Within a day of an end of the calendar: in UTC it lies outside.
+        if after.year > 1:
+            return iter(())
+        after = datetime.min.replace(tzinfo=UTC)
     if isinstance(rule, CrontabRule):
         return cron.fires(rule, after)
     return _one_by_one(rule, after)

@@ -8,8 +8,9 @@ from schedulerui.recurrence.rule import IntervalRule
 
 
 def next_fire(rule: IntervalRule, after: datetime) -> datetime | None:
-    """Return the first `anchor + k * every` (UTC, k >= 0) strictly after `after` (aware), or None
-    when it would lie behind the year 9999.
+    """Return the first `anchor + k * every` (UTC, k >= 0) strictly after `after` (aware).
+
+    None when it would lie behind the year 9999.
     """
     if after < rule.anchor:
         return rule.anchor

@@ -1,4 +1,4 @@
-"""From a mapping of fields to a checked rule; every mistake is a RuleError that names its field."""
+"""From what was typed or stored to a rule, or to one RuleError: nothing else ever escapes."""
 
 from __future__ import annotations
 
@@ -6,141 +6,171 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Final, TypeVar, get_args
 
-from schedulerui.recurrence.cron import CELERY_AND, parse_crontab
-from schedulerui.recurrence.rule import ClockedRule, IntervalRule, ManualRule, Rule, RuleError
-from schedulerui.recurrence.solar import parse_solar
-from schedulerui.recurrence.zones import first_instant, zone
+from schedulerui.recurrence import fields, solar, walltime, zones
+from schedulerui.recurrence.rule import (
+    ClockedRule,
+    CrontabRule,
+    IntervalRule,
+    ManualRule,
+    Period,
+    Rule,
+    RuleError,
+    Semantics,
+    SolarRule,
+)
 
-KINDS = ("crontab", "interval", "clocked", "solar", "manual")
-PERIODS: dict[str, timedelta] = {
-    "seconds": timedelta(seconds=1),
-    "minutes": timedelta(minutes=1),
-    "hours": timedelta(hours=1),
-    "days": timedelta(days=1),
-    "weeks": timedelta(weeks=1),
+KINDS: Final[tuple[str, ...]] = ("crontab", "interval", "clocked", "solar", "manual")
+_PERIODS: Final[tuple[Period, ...]] = get_args(Period)
+_SEMANTICS: Final[tuple[Semantics, ...]] = get_args(Semantics)
+_SECONDS: Final[dict[Period, int]] = {
+    "seconds": 1,
+    "minutes": 60,
+    "hours": 3600,
+    "days": 86400,
+    "weeks": 604800,
 }
-LONGEST = timedelta(days=36_525)
-"""A hundred years: longer than any system that could still know the anchor."""
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(9000, 1, 1, tzinfo=UTC)
-_TEXT_MAX = 64
-_DIGITS_MAX = 12
+_LONGEST_DAYS: Final = 36500
+_FIRST_YEAR, _LAST_YEAR = 1970, 9998
+_LONGEST_MOMENT_TEXT: Final = 40
+_Choice = TypeVar("_Choice", bound=str)
 
 
 def parse_rule(spec: Mapping[str, object]) -> Rule:
-    """Return the rule of a specification.
+    """Return the rule that `spec` describes; raise RuleError, and nothing else, when it describes none.
 
-    ``spec`` has ``kind``, ``tz`` (default UTC), and ``expression`` with ``semantics`` (default celery-and) for a crontab, or
-    ``fields``: interval ``every, period, anchor``; clocked ``at_utc`` or ``at_local``; solar ``event, latitude, longitude``.
-    Moments are ISO texts or datetimes. Raises RuleError for anything wrong.
+    Keys: `kind` (crontab, interval, clocked, solar or manual), `expression` for a crontab or `fields` for
+    interval (every, period, anchor), clocked (at_utc or at_local) and solar (event, latitude, longitude),
+    `tz` (UTC when absent) and, for a crontab, `semantics` (celery-and when absent). Moments are ISO texts
+    or datetimes: aware for `anchor` and `at_utc`, naive wall time in `tz` for `at_local`.
     """
     if not isinstance(spec, Mapping):
-        raise RuleError("kind", "a rule is a mapping of fields")
-    kind = spec.get("kind")
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise RuleError("kind", f"use one of {', '.join(KINDS)}")
-    tz = _zone_name(spec.get("tz", "UTC"))
+        raise RuleError("kind", "a rule is a mapping with a kind and its fields")
+    kind = _one_of("kind", spec.get("kind"), KINDS)
+    tz = _text("tz", spec.get("tz", "UTC"), "a time zone name such as Europe/Berlin or UTC")
+    zones.zone(tz)
     if kind == "crontab":
-        semantics = spec.get("semantics") or CELERY_AND
-        return parse_crontab(spec.get("expression"), semantics=semantics, tz=tz)
+        return _crontab(spec, tz)
     if kind == "manual":
         return ManualRule(tz=tz)
-    fields = spec.get("fields")
-    if not isinstance(fields, Mapping):
-        raise RuleError("kind", f"a rule of the kind {kind} needs its fields")
-    return {"interval": _interval, "clocked": _clocked, "solar": _solar}[kind](fields, tz)
+    given = spec.get("fields")
+    if not isinstance(given, Mapping):
+        given = {}
+    if kind == "interval":
+        return _interval(given, tz)
+    return _clocked(given, tz) if kind == "clocked" else _solar(given, tz)
 
 
-def _zone_name(name: object) -> str:
-    if not isinstance(name, str):
-        raise RuleError("tz", "use the name of a time zone, like Europe/Berlin")
-    zone(name)
-    return name
+def _crontab(spec: Mapping[str, object], tz: str) -> CrontabRule:
+    semantics = _one_of("semantics", spec.get("semantics", "celery-and"), _SEMANTICS)
+    text = _text("expression", spec.get("expression"), "five fields such as 30 2 * * mon-fri")
+    texts = fields.split_expression(text)
+    minutes, hours, days, months, weekdays = (fields.expand(i, part) for i, part in enumerate(texts))
+    day_or = semantics == "vixie-or" and not texts[2].startswith("*") and not texts[4].startswith("*")
+    if not day_or and not fields.can_occur(days, months):
+        raise RuleError(
+            "day_of_month",
+            f"day of month {texts[2]}: no month of {texts[3]} has such a day, so it would never run;"
+            " use a day or a month that exists",
+        )
+    return CrontabRule(
+        text=text,
+        minutes=minutes,
+        hours=hours,
+        days=days,
+        months=months,
+        weekdays=weekdays,
+        interval_like=texts[0].startswith("*") or texts[1].startswith("*"),
+        day_or=day_or,
+        tz=tz,
+        semantics=semantics,
+    )
 
 
-def _interval(fields: Mapping[str, object], tz: str) -> Rule:
-    count = _whole(fields.get("every"), "every")
-    period = fields.get("period")
-    if not isinstance(period, str) or period not in PERIODS:
-        raise RuleError("period", f"use one of {', '.join(PERIODS)}")
+def _interval(given: Mapping[object, object], tz: str) -> IntervalRule:
+    period = _one_of("period", given.get("period"), _PERIODS)
+    count = given.get("every")
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise RuleError("every", "every is missing or not a whole number: use a number such as 15")
     if count < 1:
-        raise RuleError("every", f"{count}: use a number from 1 on")
-    if count > LONGEST // PERIODS[period]:
-        raise RuleError("every", f"{count} {period} is longer than 100 years")
-    anchor = _moment(fields.get("anchor"), "anchor")
-    return IntervalRule(every=count * PERIODS[period], anchor=anchor, count=count, period=period, tz=tz)
+        raise RuleError("every", "every must be at least 1: the shortest interval is 1 second")
+    longest = _LONGEST_DAYS * _SECONDS["days"] // _SECONDS[period]
+    if count > longest:
+        raise RuleError("every", f"every is too long: use at most {longest} {period} (100 years)")
+    anchor = _aware("anchor", given.get("anchor"))
+    every = timedelta(seconds=int(count) * _SECONDS[period])
+    return IntervalRule(every=every, anchor=anchor, count=int(count), period=period, tz=tz)
 
 
-def _clocked(fields: Mapping[str, object], tz: str) -> Rule:
-    at_utc, at_local = fields.get("at_utc"), fields.get("at_local")
-    if at_utc and at_local:
-        raise RuleError("at_local", "give a moment in UTC or a wall time, not both")
-    if at_utc:
-        return ClockedRule(at=_moment(at_utc, "at_utc"), tz=tz)
-    wall = _datetime(at_local, "at_local")
+def _clocked(given: Mapping[object, object], tz: str) -> ClockedRule:
+    at_utc, at_local = given.get("at_utc"), given.get("at_local")
+    if at_utc is not None and at_local is not None:
+        raise RuleError("at_utc", "both at_utc and at_local are given: use one of them")
+    if at_local is None:
+        return ClockedRule(at=_aware("at_utc", at_utc), wall=None, tz=tz)
+    wall = _moment("at_local", at_local)
     if wall.tzinfo is not None:
-        raise RuleError("at_local", "a wall time has no offset: the zone is given by itself")
-    _refuse_far(wall.replace(tzinfo=UTC), "at_local")
+        raise RuleError("at_local", "at_local is wall time: leave the offset out, the zone says it")
     wall = wall.replace(fold=0)
-    return ClockedRule(at=first_instant(wall, zone(tz)), local=wall, tz=tz)
+    return ClockedRule(at=walltime.instant_of(wall, tz), wall=wall, tz=tz)
 
 
-def _solar(fields: Mapping[str, object], tz: str) -> Rule:
-    latitude = _degrees(fields.get("latitude"), "latitude")
-    longitude = _degrees(fields.get("longitude"), "longitude")
-    return parse_solar(fields.get("event"), latitude=latitude, longitude=longitude, tz=tz)
+def _solar(given: Mapping[object, object], tz: str) -> SolarRule:
+    event = _one_of("event", given.get("event"), tuple(solar.EVENTS))
+    latitude = _degrees("latitude", given.get("latitude"), 90)
+    longitude = _degrees("longitude", given.get("longitude"), 180)
+    solar.load_ephem()
+    return SolarRule(event=event, latitude=latitude, longitude=longitude, tz=tz)
 
 
-def _whole(value: object, field: str) -> int:
-    if isinstance(value, bool) or value is None or value == "":
-        raise RuleError(field, "a whole number is missing")
-    if isinstance(value, str):
-        if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX):
-            raise RuleError(field, f"{value[:_TEXT_MAX]!r}: use a whole number")
-        return int(value)
-    if isinstance(value, int):
-        return value
-    raise RuleError(field, "use a whole number")
+def _text(field: str, value: object, wanted: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise RuleError(field, f"{field} is missing: use {wanted}")
+    # A plain str: a subclass could compare or hash in its own way.
+    return "".join(value)
 
 
-def _degrees(value: object, field: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
-        raise RuleError(field, "use degrees, like 52.52")
+def _one_of(field: str, value: object, choices: tuple[_Choice, ...]) -> _Choice:
+    found = next((choice for choice in choices if isinstance(value, str) and choice == value), None)
+    if found is None:
+        problem = "is missing" if value is None else "is not known"
+        raise RuleError(field, f"this {field} {problem}: use one of {', '.join(choices)}")
+    return found
+
+
+def _degrees(field: str, value: object, limit: int) -> float:
+    remedy = f"use a number of degrees from -{limit} to {limit}"
+    if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
+        raise RuleError(field, f"{field} is missing or not a number: {remedy}")
     try:
         degrees = float(value)
     except (ValueError, OverflowError):
+        # A signalling NaN, or a whole number that no float can hold.
         degrees = math.nan
-    if not math.isfinite(degrees):
-        raise RuleError(field, "use degrees, like 52.52")
+    if not -limit <= degrees <= limit:
+        raise RuleError(field, f"{field} is not a place on the earth: {remedy}")
     return degrees
 
 
-def _moment(value: object, field: str) -> datetime:
-    moment = _datetime(value, field)
-    if moment.tzinfo is None:
-        raise RuleError(field, "say which zone the moment is in, like 2026-05-01T12:00:00Z")
-    try:
-        moment = moment.astimezone(UTC)
-    except (OverflowError, ValueError) as error:
-        raise RuleError(field, "outside of the calendar") from error
-    _refuse_far(moment, field)
-    return moment
-
-
-def _datetime(value: object, field: str) -> datetime:
-    if isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or not value:
-        raise RuleError(field, "a moment is missing")
-    try:
-        return datetime.fromisoformat(value[: _TEXT_MAX + 1])
-    except ValueError as error:
+def _aware(field: str, value: object) -> datetime:
+    moment = _moment(field, value)
+    if moment.utcoffset() is None:
         raise RuleError(
-            field, f"{value[:_TEXT_MAX]!r} is not a date and time: use 2026-05-01T12:00"
-        ) from error
+            field, f"{field} has no offset from UTC: write it with Z, such as 2026-12-24T18:00:00Z"
+        )
+    return moment.astimezone(UTC)
 
 
-def _refuse_far(moment: datetime, field: str) -> None:
-    if not EARLIEST <= moment <= LATEST:
-        raise RuleError(field, f"the year {moment.year} is out of reach: use 1970 to 8999")
+def _moment(field: str, value: object) -> datetime:
+    remedy = "use a date and time such as 2026-12-24T18:00:00"
+    if isinstance(value, str) and value.isascii() and len(value) <= _LONGEST_MOMENT_TEXT:
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise RuleError(field, f"{field} is not a date and time: {remedy}") from error
+    if not isinstance(value, datetime):
+        raise RuleError(field, f"{field} is missing or not a date and time: {remedy}")
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise RuleError(field, f"{field} is in the year {value.year}: use {_FIRST_YEAR} to {_LAST_YEAR}")
+    return value

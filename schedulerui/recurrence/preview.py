@@ -1,113 +1,169 @@
-"""What a person should know beside the next times: clock changes that touch them, and the gaps between them."""
+"""What a preview says beside the times: the nights on which clocks change, and how far apart the fires are."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Literal
 
+from schedulerui.recurrence import cron, phrases, walltime
 from schedulerui.recurrence.fire import next_fire
-from schedulerui.recurrence.rule import CrontabRule, IntervalRule, ManualRule, Rule
-from schedulerui.recurrence.zones import both_instants, zone
+from schedulerui.recurrence.phrases import Catalog, Translate, TranslatePlural
+from schedulerui.recurrence.rule import ClockedRule, CrontabRule, IntervalRule, ManualRule, Rule
+from schedulerui.recurrence.walltime import Stretch
 
-OFTEN = timedelta(seconds=5)
-"""Rules that fire more often than this get a warning."""
-_LOOK_AHEAD = timedelta(days=366)
-_NOTICES_MAX = 4
+_DAY = timedelta(days=1)
+_DAYS_AHEAD = 366
+_ALL_HOURS, _ALL_DAYS, _ALL_WEEKDAYS = 24, 31, 7
+_OFTEN = timedelta(seconds=5)
+_SHOWN_TIMES = 3
+_LAST_DAY = date(9999, 12, 27)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One sentence about a rule; ``level`` is info or warn."""
+    """One sentence beside the next times, without a full stop.
 
-    level: str
+    `level` is `warn` when a run is moved, left out or not repeated, or may not be what was meant, else
+    `info`. `at` is the instant (UTC) of the change of the clock that it is about, None for other notices.
+    """
+
+    level: Literal["info", "warn"]
     text: str
+    at: datetime | None = None
 
 
-def notices(rule: Rule, after: datetime) -> list[Notice]:
-    """Return the sentences for the year after an aware moment: clock changes, both day fields, very often, never."""
-    found: list[Notice] = []
-    if isinstance(rule, IntervalRule) and rule.every < OFTEN:
-        found.append(Notice(level="warn", text="This runs more often than every 5 seconds."))
+def notices(
+    rule: Rule,
+    after: datetime,
+    *,
+    fires: Sequence[datetime] = (),
+    translate: Translate | None = None,
+    translate_plural: TranslatePlural | None = None,
+) -> list[Notice]:
+    """Return what a person might not expect of the rule after the moment `after` (aware).
+
+    Changes of the clock are looked for in the 366 days after it and in the days around `fires`, the times
+    that are shown.
+    """
+    say = phrases.catalog(translate, translate_plural)
+    found = _general(rule, after, say)
+    if isinstance(rule, ClockedRule):
+        return found + _clocked_notices(rule, after, say)
     if isinstance(rule, CrontabRule):
-        found.extend(_day_fields(rule))
-        found.extend(_changes(rule, after))
-    if not isinstance(rule, ManualRule) and next_fire(rule, after) is None:
-        found.append(Notice(level="warn", text="There is no further run."))
+        changes = {change.start: change for change in _changes(rule.tz, after, fires)}
+        said = (_crontab_notice(rule, changes[moment], say) for moment in sorted(changes))
+        return found + [notice for notice in said if notice is not None]
     return found
 
 
 def shortest_and_longest_gap(fires: Sequence[datetime]) -> tuple[timedelta, timedelta] | None:
-    """Return the smallest and the largest distance between neighbours; None for fewer than two."""
-    gaps = [later - earlier for earlier, later in itertools.pairwise(fires)]
+    """Return the shortest and longest time between neighbours; None for fewer than two fires."""
+    gaps = [later - earlier for earlier, later in pairwise(fires)]
     return (min(gaps), max(gaps)) if gaps else None
 
 
-def _day_fields(rule: CrontabRule) -> list[Notice]:
-    parts = rule.text.split()
-    if parts[2] == "*" or parts[4] == "*":
-        return []
-    if rule.is_either_day:
-        text = "Both day fields are set: it runs on a day that matches either of them, as in classic cron."
-    else:
-        text = "Both day fields are set: it runs only on a day that matches both of them, as in Celery."
-    return [Notice(level="info", text=text)]
-
-
-def _changes(rule: CrontabRule, after: datetime) -> list[Notice]:
-    """Return a sentence for each wall time of the rule that a clock change of the coming year skips or repeats."""
-    if rule.is_interval_like:
-        return []
-    tz = zone(rule.tz)
+def _general(rule: Rule, after: datetime, say: Catalog) -> list[Notice]:
+    """Return what has nothing to do with the change of a clock."""
     found: list[Notice] = []
-    for change in _transitions(rule.tz, after):
-        day = change.astimezone(tz).date()
-        for hour in rule.hours:
-            for minute in rule.minutes:
-                wall = datetime(day.year, day.month, day.day, hour, minute)  # noqa: DTZ001 - a wall time on purpose
-                found.extend(_about(rule, wall))
-                if len(found) >= _NOTICES_MAX:
-                    return found
+    if isinstance(rule, IntervalRule) and rule.every < _OFTEN:
+        found.append(Notice(level="warn", text=say.gettext("This runs more often than every 5 seconds")))
+    if isinstance(rule, CrontabRule) and len(rule.days) < _ALL_DAYS and len(rule.weekdays) < _ALL_WEEKDAYS:
+        if rule.day_or:
+            text = say.gettext("Both day fields are set: it runs on a day that matches either of them")
+        else:
+            text = say.gettext("Both day fields are set: it runs only on a day that matches both of them")
+        found.append(Notice(level="info", text=text))
+    if not isinstance(rule, ManualRule) and next_fire(rule, after) is None:
+        found.append(Notice(level="warn", text=say.gettext("There is no further run")))
     return found
 
 
-def _about(rule: CrontabRule, wall: datetime) -> list[Notice]:
-    tz = zone(rule.tz)
-    if not _matches_day(rule, wall):
+def _changes(zone_name: str, after: datetime, fires: Sequence[datetime]) -> Iterator[Stretch]:
+    start = after.date()
+    if start <= _LAST_DAY - _DAYS_AHEAD * _DAY:
+        changes = walltime.changes(zone_name, start, start + _DAYS_AHEAD * _DAY)
+        yield from (change for change in changes if change.start > after)
+    for fire in fires:
+        if fire.date() <= _LAST_DAY:
+            yield from walltime.changes(zone_name, fire.date() - _DAY, fire.date() + _DAY)
+
+
+def _crontab_notice(rule: CrontabRule, change: Stretch, say: Catalog) -> Notice | None:
+    if change.offset > change.previous:
+        walls = list(cron.wall_times(rule, change.wall_before, change.first_wall))
+        return _crontab_gap(rule, change, walls, say) if walls else None
+    walls = list(cron.wall_times(rule, change.first_wall, change.wall_before))
+    return _repeat(change, walls, say, twice=rule.interval_like) if walls else None
+
+
+def _clocked_notices(rule: ClockedRule, after: datetime, say: Catalog) -> list[Notice]:
+    if rule.wall is None or rule.at <= after:
         return []
-    passes = both_instants(wall, tz)
-    if len(passes) == 1:
-        return []
-    at, day = f"{wall:%H:%M}", f"{wall:%A} {wall.day} {wall:%B %Y}"
-    if passes:
-        return [Notice(level="warn", text=f"{at} happens twice on {day}: runs the first time only.")]
-    earlier = wall.replace(tzinfo=tz, fold=1).astimezone(UTC) - timedelta(seconds=1)
-    fire = next_fire(rule, earlier)
-    runs = f"{fire.astimezone(tz):%H:%M}" if fire else "no time"
-    return [Notice(level="warn", text=f"{at} does not exist on {day}: runs at {runs}.")]
+    for change in walltime.changes(rule.tz, rule.at.date() - _DAY, rule.at.date() + _DAY):
+        if change.wall_before <= rule.wall < change.first_wall:
+            return [_gap(change, [rule.wall], say)]
+        if change.first_wall <= rule.wall < change.wall_before:
+            return [_repeat(change, [rule.wall], say, twice=False)]
+    return []
 
 
-def _matches_day(rule: CrontabRule, wall: datetime) -> bool:
-    is_day, is_weekday = wall.day in rule.days, wall.isoweekday() % 7 in rule.weekdays
-    is_either = (is_day or is_weekday) if rule.is_either_day else (is_day and is_weekday)
-    return is_either and wall.month in rule.months
+def _crontab_gap(rule: CrontabRule, change: Stretch, walls: list[datetime], say: Catalog) -> Notice:
+    if not rule.interval_like:
+        return _gap(change, walls, say)
+    pattern = say.ngettext(
+        "{times} does not exist on {date}: left out", "{times} do not exist on {date}: left out", len(walls)
+    )
+    text = pattern.format(times=_times(walls, say), date=phrases.long_date(walls[0], say))
+    # A rule for all hours goes on in real time: nothing is missing for it.
+    return Notice(level="warn" if len(rule.hours) < _ALL_HOURS else "info", text=text, at=change.start)
 
 
-def _transitions(name: str, after: datetime) -> list[datetime]:
-    """Return the moments (UTC, to the hour) of the coming year at which the zone's offset has changed."""
-    tz, found = zone(name), []
-    moment = after.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    end, day = moment + _LOOK_AHEAD, timedelta(days=1)
-    while moment < end:
-        if moment.astimezone(tz).utcoffset() != (moment + day).astimezone(tz).utcoffset():
-            offset = moment.astimezone(tz).utcoffset()
-            found.append(
-                next(
-                    moment + timedelta(hours=hours)
-                    for hours in range(1, 25)
-                    if (moment + timedelta(hours=hours)).astimezone(tz).utcoffset() != offset
-                )
-            )
-        moment += day
-    return found
+def _gap(change: Stretch, walls: list[datetime], say: Catalog) -> Notice:
+    new = change.first_wall
+    if new.date() == walls[0].date():
+        pattern = say.ngettext(
+            "{times} does not exist on {date}: runs at {new}",
+            "{times} do not exist on {date}: runs once, at {new}",
+            len(walls),
+        )
+    else:
+        pattern = say.ngettext(
+            "{times} does not exist on {date}: runs at {new} on {new_date}",
+            "{times} do not exist on {date}: runs once, at {new} on {new_date}",
+            len(walls),
+        )
+    text = pattern.format(
+        times=_times(walls, say),
+        date=phrases.long_date(walls[0], say),
+        new=phrases.clock(new),
+        new_date=phrases.long_date(new, say),
+    )
+    return Notice(level="warn", text=text, at=change.start)
+
+
+def _repeat(change: Stretch, walls: list[datetime], say: Catalog, *, twice: bool) -> Notice:
+    if twice:
+        pattern = say.ngettext(
+            "{times} happens twice on {date}: runs both times",
+            "{times} happen twice on {date}: runs both times",
+            len(walls),
+        )
+    else:
+        pattern = say.ngettext(
+            "{times} happens twice on {date}: runs the first time only",
+            "{times} happen twice on {date}: runs the first time only",
+            len(walls),
+        )
+    text = pattern.format(times=_times(walls, say), date=phrases.long_date(walls[0], say))
+    return Notice(level="info" if twice else "warn", text=text, at=change.start)
+
+
+def _times(walls: list[datetime], say: Catalog) -> str:
+    clocks = [phrases.clock(wall) for wall in walls]
+    if len(clocks) <= _SHOWN_TIMES:
+        return phrases.join_and(clocks, say)
+    pattern = say.gettext("{first} to {last} ({n} times)")
+    return pattern.format(first=clocks[0], last=clocks[-1], n=len(clocks))

@@ -27,7 +27,7 @@ class RuleError(ValueError):
         self.message = message
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.message}"
+        return self.message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

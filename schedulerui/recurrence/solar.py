@@ -63,11 +63,20 @@ def next_fire(rule: SolarRule, after: datetime) -> datetime | None:
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         return None
     start = _solar_midnight(rule, moment) - _DAY
+    for event in _events_from(rule, start):
+        if event > moment:
+            return event if event - moment <= _DAYS_TO_SEARCH * _DAY else None
+    return None
+
+
+def _events_from(rule: SolarRule, start: datetime) -> Iterator[datetime]:
+    """Yield the events of the days searched, once each: one on the border of two days is met twice."""
+    previous = start - _DAY
     for number in range(_DAYS_TO_SEARCH + 2):
         for event in _events_of_day(rule, start + number * _DAY):
-            if event > moment:
-                return event if event - moment <= _DAYS_TO_SEARCH * _DAY else None
-    return None
+            if event - previous >= _APART:
+                yield event
+                previous = event
 
 
 def _solar_midnight(rule: SolarRule, moment: datetime) -> datetime:
@@ -92,7 +101,9 @@ def _search_day(rule: SolarRule, start: datetime) -> Iterator[datetime]:
     begin = start
     while begin < start + _DAY:
         try:
-            found = getattr(observer, event.method)(ephem.Sun(), start=ephem.Date(begin), **options)
+            found = getattr(observer, event.method)(
+                ephem.Sun(), start=ephem.Date(begin.replace(tzinfo=None)), **options
+            )
         except ephem.CircumpolarError:
             return
         moment = found.datetime().replace(microsecond=0, tzinfo=UTC)

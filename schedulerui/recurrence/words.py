@@ -1,199 +1,256 @@
-"""Rules in words that are true of every fire. English here; ``translate`` is the seam for other languages."""
+"""A rule in words: complete for every valid rule, and never a false claim.
+
+"Every N" is said only when all gaps are N. "Each" and "at" speak of the clock on the wall. AND of the two
+day fields reads "only if it is", OR reads "or on". Rules that fire in both passes of a repeated hour
+("each ... from", "of the hours") never share a text with those that fire once ("at", "past the hours").
+"""
 
 from __future__ import annotations
 
-import calendar
-import itertools
-from collections.abc import Callable, Sequence
-from typing import assert_never
+from datetime import UTC, datetime, time, timedelta
+from functools import lru_cache
 
-from schedulerui.recurrence.rule import ClockedRule, CrontabRule, IntervalRule, ManualRule, Rule, SolarRule
+from schedulerui.recurrence import phrases, walltime
+from schedulerui.recurrence.phrases import Catalog, Translate, TranslatePlural
+from schedulerui.recurrence.rule import ClockedRule, CrontabRule, IntervalRule, Rule, SolarRule
+from schedulerui.recurrence.zones import zone
 
-Translate = Callable[[str], str]
-
-WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-TIMES_MAX = 6
-"""Most single times of a day that are listed; beyond that minutes and hours are said apart."""
-_ALL_MINUTES, _ALL_HOURS = tuple(range(60)), tuple(range(24))
-_ALL_DAYS, _ALL_MONTHS, _ALL_WEEKDAYS = tuple(range(1, 32)), tuple(range(1, 13)), tuple(range(7))
-_EVENTS = {
-    "dawn_astronomical": "astronomical dawn",
-    "dawn_nautical": "nautical dawn",
-    "dawn_civil": "civil dawn",
-    "sunrise": "sunrise",
-    "solar_noon": "solar noon",
-    "sunset": "sunset",
-    "dusk_civil": "civil dusk",
-    "dusk_nautical": "nautical dusk",
-    "dusk_astronomical": "astronomical dusk",
+_HOUR, _DAY = 60, 24
+_LISTED = 4
+_LISTED_HOURS = 8
+_ = str
+_SOLAR_EVENTS = {
+    "dawn_astronomical": _("astronomical dawn"),
+    "dawn_nautical": _("nautical dawn"),
+    "dawn_civil": _("civil dawn"),
+    "sunrise": _("sunrise"),
+    "solar_noon": _("solar noon"),
+    "sunset": _("sunset"),
+    "dusk_civil": _("civil dusk"),
+    "dusk_nautical": _("nautical dusk"),
+    "dusk_astronomical": _("astronomical dusk"),
 }
 
 
-def _identity(text: str) -> str:
-    return text
-
-
-def describe(rule: Rule, *, translate: Translate = _identity) -> str:
-    """Return a sentence without a full stop that is true of the rule; never "every N" unless all gaps are N."""
-    match rule:
-        case CrontabRule():
-            return _crontab(rule, translate)
-        case IntervalRule():
-            return _interval(rule, translate)
-        case ClockedRule():
-            return _clocked(rule, translate)
-        case SolarRule():
-            return _solar(rule, translate)
-        case ManualRule():
-            return translate("By hand only")
-        case _:
-            assert_never(rule)
-
-
-def _interval(rule: IntervalRule, translate: Translate) -> str:
-    if rule.count == 1:
-        return translate("Every " + rule.period.removesuffix("s"))
-    return translate("Every %(n)d " + rule.period) % {"n": rule.count}
-
-
-def _clocked(rule: ClockedRule, translate: Translate) -> str:
-    wall, zone = (rule.local, rule.tz) if rule.local else (rule.at, "UTC")
-    when = f"{wall.day} {calendar.month_abbr[wall.month]} {wall.year} at {wall:%H:%M}" + (
-        f":{wall:%S}" if wall.second else ""
-    )
-    return translate("Once, on %(when)s (%(zone)s)") % {"when": when, "zone": zone}
-
-
-def _solar(rule: SolarRule, translate: Translate) -> str:
-    north = f"{abs(rule.latitude):g}\u00b0 {'N' if rule.latitude >= 0 else 'S'}"
-    east = f"{abs(rule.longitude):g}\u00b0 {'E' if rule.longitude >= 0 else 'W'}"
-    return translate("At %(event)s at %(place)s") % {
-        "event": _EVENTS[rule.event],
-        "place": f"{north}, {east}",
-    }
-
-
-def _crontab(rule: CrontabRule, translate: Translate) -> str:
-    times = _times(rule, translate)
-    days = _days(rule, translate)
-    months = _months(rule, translate)
-    return " ".join(part for part in (times, days, months) if part)
-
-
-def _times(rule: CrontabRule, translate: Translate) -> str:
-    minutes, hours = rule.minutes, rule.hours
-    if len(minutes) * len(hours) <= TIMES_MAX and hours != _ALL_HOURS:
-        clock = [f"{hour:02d}:{minute:02d}" for hour in hours for minute in minutes]
-        return translate("At %(times)s") % {"times": _join(clock, translate)}
-    said_hours = _hours(hours, translate)
-    if minutes == _ALL_MINUTES:
-        return " ".join(filter(None, [translate("Every minute"), said_hours]))
-    step = _even_step(minutes, 60)
-    if step:
-        return " ".join(filter(None, [_every_minutes(minutes[0], step, translate), said_hours]))
-    return _past_the_hour(minutes, hours, said_hours, translate)
-
-
-def _every_minutes(first: int, step: int, translate: Translate) -> str:
-    said = translate("Every %(n)d minutes") % {"n": step}
-    return said if first == 0 else said + " " + translate("from :%(minute)02d on") % {"minute": first}
-
-
-def _past_the_hour(
-    minutes: Sequence[int], hours: Sequence[int], said_hours: str, translate: Translate
+def describe(
+    rule: Rule, *, translate: Translate | None = None, translate_plural: TranslatePlural | None = None
 ) -> str:
-    marks = _join([f":{minute:02d}" for minute in minutes], translate)
-    if hours == _ALL_HOURS:
-        return translate("Every hour at %(marks)s") % {"marks": marks}
-    step = _even_step(hours, 24)
-    if step:
-        said = translate("Every %(n)d hours at %(marks)s") % {"n": step, "marks": marks}
-        return said if hours[0] == 0 else said + " " + translate("from %(hour)02d on") % {"hour": hours[0]}
-    return translate("At %(marks)s") % {"marks": marks} + " " + said_hours
+    """Return the rule in words, without a full stop. The zone is named only for a single moment.
+
+    `translate` is a gettext and `translate_plural` an ngettext; without them the words are English.
+    """
+    say = phrases.catalog(translate, translate_plural)
+    if isinstance(rule, CrontabRule):
+        return _crontab(rule, say)
+    if isinstance(rule, IntervalRule):
+        return _interval(rule, say)
+    if isinstance(rule, ClockedRule):
+        return _clocked(rule, say)
+    if isinstance(rule, SolarRule):
+        return _solar(rule, say)
+    return say.gettext("By hand only")
 
 
-def _hours(hours: Sequence[int], translate: Translate) -> str:
-    if hours == _ALL_HOURS:
-        return ""
-    spans = [f"{low:02d}:00-{high:02d}:59" for low, high in _runs(hours)]
-    return translate("during %(hours)s") % {"hours": _join(spans, translate)}
+def _crontab(rule: CrontabRule, say: Catalog) -> str:
+    days = _days(rule, say)
+    if not days and (always := _every(rule, say)):
+        return always
+    if rule.interval_like:
+        times = _each(rule, say)
+    else:
+        times = _at(rule, say)
+        days = days or say.gettext("each day")
+    return say.gettext("{times} {days}").format(times=times, days=days) if days else times
 
 
-def _days(rule: CrontabRule, translate: Translate) -> str:
-    has_days, has_weekdays = rule.days != _ALL_DAYS, rule.weekdays != _ALL_WEEKDAYS
-    if rule.is_either_day:
-        if not (has_days and has_weekdays):
-            return ""  # one of the two matches every day
-        return translate("on %(days)s of the month or on any %(weekdays)s") % {
-            "days": _day_numbers(rule.days, translate),
-            "weekdays": _weekdays(rule.weekdays, translate),
-        }
-    if has_days and has_weekdays:
-        return translate("on %(days)s of the month, only if it is a %(weekdays)s,") % {
-            "days": _day_numbers(rule.days, translate),
-            "weekdays": _weekdays(rule.weekdays, translate, last=translate("or")),
-        }
-    if has_days:
-        return translate("on %(days)s of the month") % {"days": _day_numbers(rule.days, translate)}
-    return (
-        translate("on %(weekdays)s") % {"weekdays": _weekdays(rule.weekdays, translate)}
-        if has_weekdays
-        else ""
+def _every(rule: CrontabRule, say: Catalog) -> str | None:
+    """Return the words for a rule whose gaps are all the same, through changes of the clock too, or None."""
+    if not rule.interval_like:
+        return None
+    if len(rule.hours) == _DAY:
+        return _every_minutes(rule, say)
+    hours = _grid(rule.hours, _DAY)
+    if len(rule.minutes) == 1 and hours and _undisturbed(rule.tz, hours * _HOUR):
+        first = phrases.clock(time(rule.hours[0], rule.minutes[0]))
+        pattern = say.ngettext("Every {n} hour from {first}", "Every {n} hours from {first}", hours)
+        return pattern.format(n=hours, first=first)
+    return None
+
+
+def _every_minutes(rule: CrontabRule, say: Catalog) -> str | None:
+    step, first = _grid(rule.minutes, _HOUR), f":{rule.minutes[0]:02}"
+    if step is None or not _undisturbed(rule.tz, step):
+        return None
+    if step == 1:
+        return say.gettext("Every minute")
+    if step == _HOUR:
+        return say.gettext("Every hour at {minute}").format(minute=first)
+    if rule.minutes[0] == 0:
+        return say.ngettext("Every {n} minute", "Every {n} minutes", step).format(n=step)
+    pattern = say.ngettext("Every {n} minute from {minute}", "Every {n} minutes from {minute}", step)
+    return pattern.format(n=step, minute=first)
+
+
+def _each(rule: CrontabRule, say: Catalog) -> str:
+    """Return the times of a rule that follows the clock through both passes of a repeated hour."""
+    step = _grid(rule.minutes, _HOUR)
+    if step and step < _HOUR and _in_a_row(rule.hours) and _undisturbed(rule.tz, step):
+        ends = _first_and_last(rule)
+        if step == 1:
+            return say.gettext("Each minute from {first} to {last}").format(**ends)
+        pattern = say.ngettext(
+            "Each {n} minute from {first} to {last}", "Each {n} minutes from {first} to {last}", step
+        )
+        return pattern.format(n=step, **ends)
+    return say.gettext("{minutes} of {hours}").format(
+        minutes=_at_minutes(rule, say), hours=_hours(rule, say, every=True)
     )
 
 
-def _day_numbers(days: Sequence[int], translate: Translate) -> str:
-    said = _join([_span(str(low), str(high), high - low, translate) for low, high in _runs(days)], translate)
-    return (translate("day %(days)s") if len(days) == 1 else translate("days %(days)s")) % {"days": said}
+def _at(rule: CrontabRule, say: Catalog) -> str:
+    """Return the times of a rule that fires once at each wall time."""
+    listed = _LISTED_HOURS if len(rule.minutes) == 1 else _LISTED
+    in_a_row, step = _in_a_row(rule.hours), _grid(rule.minutes, _HOUR)
+    if len(rule.hours) * len(rule.minutes) > _LISTED and in_a_row and step:
+        if step == _HOUR:
+            return say.gettext("Hourly from {first} to {last}").format(**_first_and_last(rule))
+        pattern = say.ngettext(
+            "At {first} to {last} in steps of {n} minute",
+            "At {first} to {last} in steps of {n} minutes",
+            step,
+        )
+        return pattern.format(n=step, **_first_and_last(rule))
+    if len(rule.hours) * len(rule.minutes) <= listed:
+        clocks = [phrases.clock(time(hour, minute)) for hour in rule.hours for minute in rule.minutes]
+        return say.gettext("At {times}").format(times=phrases.join_and(clocks, say))
+    return say.gettext("{minutes} past {hours}").format(
+        minutes=_at_minutes(rule, say), hours=_hours(rule, say, every=False)
+    )
 
 
-def _weekdays(weekdays: Sequence[int], translate: Translate, *, last: str = "") -> str:
-    monday_first = [(day - 1) % 7 for day in weekdays]
-    names = [translate(WEEKDAYS[(day + 1) % 7]) for day in range(7)]
-    spans = [
-        _span(names[low], names[high], high - low, translate) for low, high in _runs(sorted(monday_first))
-    ]
-    return _join(spans, translate, last=last)
+def _at_minutes(rule: CrontabRule, say: Catalog) -> str:
+    if len(rule.minutes) == 1:
+        return say.gettext("At :{minute:02}").format(minute=rule.minutes[0])
+    return say.gettext("At minutes {minutes}").format(minutes=phrases.numbers(rule.minutes, say))
 
 
-def _months(rule: CrontabRule, translate: Translate) -> str:
-    if rule.months == _ALL_MONTHS:
-        return ""
-    names = [translate(calendar.month_name[month]) for month in range(1, 13)]
-    spans = [
-        _span(names[low - 1], names[high - 1], high - low, translate) for low, high in _runs(rule.months)
-    ]
-    return translate("in %(months)s") % {"months": _join(spans, translate)}
+def _hours(rule: CrontabRule, say: Catalog, *, every: bool) -> str:
+    if every and len(rule.hours) == _DAY:
+        return say.gettext("each hour")
+    pattern = say.ngettext("hour {hours}", "the hours {hours}", len(rule.hours))
+    return pattern.format(hours=phrases.numbers(rule.hours, say))
 
 
-def _even_step(values: Sequence[int], size: int) -> int:
-    """Return the step when the values are evenly spaced all round the clock, else 0."""
-    if len(values) == 1 or size % len(values):
-        return 0
-    step = size // len(values)
-    return step if all(later - earlier == step for earlier, later in itertools.pairwise(values)) else 0
+def _days(rule: CrontabRule, say: Catalog) -> str:
+    """Return which days, or nothing when it is all of them."""
+    any_number, any_weekday, any_month = len(rule.days) == 31, len(rule.weekdays) == 7, len(rule.months) == 12  # noqa: PLR2004  # the calendar's own numbers
+    months = phrases.months(rule.months, say)
+    if (any_number and any_weekday) or (rule.day_or and (any_number or any_weekday)):
+        return "" if any_month else say.gettext("each day in {months}").format(months=months)
+    weekdays = phrases.weekdays(rule.weekdays, say)
+    if any_number:
+        pattern = say.gettext("on {weekdays}") if any_month else say.gettext("on {weekdays} in {months}")
+        return pattern.format(weekdays=weekdays, months=months)
+    if rule.day_or:
+        pattern = say.gettext("{numbers} or on {weekdays}")
+        either = pattern.format(numbers=_numbered(rule, say.gettext("the month"), say), weekdays=weekdays)
+        if any_month:
+            return either
+        return say.gettext("{days}, only in {months}").format(days=either, months=months)
+    numbers = _numbered(rule, say.gettext("the month") if any_month else months, say)
+    if any_weekday:
+        return numbers
+    weekday = phrases.one_of_weekdays(rule.weekdays, say)
+    return say.gettext("{days}, only if it is {weekday}").format(days=numbers, weekday=weekday)
 
 
-def _runs(values: Sequence[int]) -> list[tuple[int, int]]:
-    """Return consecutive values as (first, last) pairs."""
-    runs: list[tuple[int, int]] = []
-    for value in values:
-        if runs and value == runs[-1][1] + 1:
-            runs[-1] = (runs[-1][0], value)
-        else:
-            runs.append((value, value))
-    return runs
+def _numbered(rule: CrontabRule, months: str, say: Catalog) -> str:
+    pattern = say.ngettext("on day {days} of {months}", "on days {days} of {months}", len(rule.days))
+    return pattern.format(days=phrases.numbers(rule.days, say), months=months)
 
 
-def _span(low: str, high: str, length: int, translate: Translate) -> str:
-    if length == 0:
-        return low
-    if length == 1:
-        return _join([low, high], translate)
-    return translate("%(low)s to %(high)s") % {"low": low, "high": high}
+def _interval(rule: IntervalRule, say: Catalog) -> str:
+    n = rule.count
+    if rule.period == "seconds":
+        return (
+            say.gettext("Every second")
+            if n == 1
+            else _plural(say, "Every {n} second", "Every {n} seconds", n)
+        )
+    if rule.period == "minutes":
+        return (
+            say.gettext("Every minute")
+            if n == 1
+            else _plural(say, "Every {n} minute", "Every {n} minutes", n)
+        )
+    if rule.period == "hours":
+        return say.gettext("Every hour") if n == 1 else _plural(say, "Every {n} hour", "Every {n} hours", n)
+    # A day here is 24 hours and does not follow the clock through a change: the hours are said.
+    hours = _plural(say, "{n} hour", "{n} hours", rule.every // timedelta(hours=1))
+    if rule.period == "days":
+        count = say.gettext("Every day") if n == 1 else _plural(say, "Every {n} day", "Every {n} days", n)
+    else:
+        count = say.gettext("Every week") if n == 1 else _plural(say, "Every {n} week", "Every {n} weeks", n)
+    return say.gettext("{count} ({hours})").format(count=count, hours=hours)
 
 
-def _join(parts: Sequence[str], translate: Translate, *, last: str = "") -> str:
-    if len(parts) <= 1:
-        return "".join(parts)
-    return ", ".join(parts[:-1]) + f" {last or translate('and')} " + parts[-1]
+def _plural(say: Catalog, one: str, many: str, n: int) -> str:
+    return say.ngettext(one, many, n).format(n=n)
+
+
+def _clocked(rule: ClockedRule, say: Catalog) -> str:
+    wall = walltime.wall_at(rule.at, rule.tz)
+    place = rule.tz
+    if walltime.instant_of(wall, rule.tz) != rule.at:
+        # The second pass of a repeated hour: the wall time alone would name the first one.
+        place = f"{place}, UTC{rule.at.astimezone(zone(rule.tz)).isoformat()[-6:]}"
+    pattern = say.gettext("Once, on {date} at {time} ({zone})")
+    return pattern.format(date=phrases.short_date(wall, say), time=phrases.clock(wall), zone=place)
+
+
+def _solar(rule: SolarRule, say: Catalog) -> str:
+    north, east = _degrees(rule.latitude), _degrees(rule.longitude)
+    return say.gettext("At {event} at {latitude} {north}, {longitude} {east}").format(
+        event=say.gettext(_SOLAR_EVENTS[rule.event]),
+        latitude=north,
+        north=say.gettext("N") if rule.latitude >= 0 else say.gettext("S"),
+        longitude=east,
+        east=say.gettext("E") if rule.longitude >= 0 else say.gettext("W"),
+    )
+
+
+def _degrees(value: float) -> str:
+    return f"{abs(value):.6f}".rstrip("0").rstrip(".")
+
+
+def _first_and_last(rule: CrontabRule) -> dict[str, str]:
+    first, last = time(rule.hours[0], rule.minutes[0]), time(rule.hours[-1], rule.minutes[-1])
+    return {"first": phrases.clock(first), "last": phrases.clock(last)}
+
+
+def _in_a_row(values: tuple[int, ...]) -> bool:
+    return len(values) == values[-1] - values[0] + 1
+
+
+def _grid(values: tuple[int, ...], size: int) -> int | None:
+    """Return the step when the values are evenly spaced round the whole circle of `size`, or None."""
+    step, rest = divmod(size, len(values))
+    return step if rest == 0 and values == tuple(range(values[0], size, step)) else None
+
+
+def _undisturbed(zone_name: str, minutes: int) -> bool:
+    """Tell whether changes of the clock leave a grid of so many minutes where it is in real time."""
+    return len({offset % timedelta(minutes=minutes) for offset in _offsets(zone_name)}) == 1
+
+
+@lru_cache(maxsize=1024)
+def _offsets(zone_name: str) -> frozenset[timedelta]:
+    """Return the offsets of the zone, looked up twice a month for the years that schedules live in."""
+    place = zone(zone_name)
+    moments = (
+        datetime(year, month, day, tzinfo=UTC)
+        for year in range(2000, 2050)
+        for month in range(1, 13)
+        for day in (1, 15)
+    )
+    return frozenset(moment.astimezone(place).utcoffset() or timedelta(0) for moment in moments)

@@ -13,6 +13,8 @@ from schedulerui.recurrence.rule import RuleError
 _NOT_PLACES = frozenset({"localtime", "Factory", "posixrules"})
 # A hostile text must not buy a long comparison with 600 names.
 _LONGEST_NAME = 64
+# Below this a suggestion misleads more than it helps ("UTC+2" is not UTC).
+_LIKENESS = 0.8
 
 
 @lru_cache(maxsize=1)
@@ -42,7 +44,7 @@ def suggest_zone(name: str) -> str | None:
     if found := by_spelling.get(wanted) or by_city.get(wanted):
         return found
     for names in (by_spelling, by_city):
-        if close := difflib.get_close_matches(wanted, names, n=1, cutoff=0.75):
+        if close := difflib.get_close_matches(wanted, names, n=1, cutoff=_LIKENESS):
             return names[close[0]]
     return None
 
