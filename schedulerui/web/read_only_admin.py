@@ -1,0 +1,58 @@
+"""Pages of Django's admin that only show: what changes a row is an operation, asked for by an action or in the dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from schedulerui.access import may
+from schedulerui.facts import Actor
+
+Request: TypeAlias = HttpRequest
+Answer: TypeAlias = HttpResponse
+
+if TYPE_CHECKING:  # generic for the type checker only
+    ModelAdmin = admin.ModelAdmin[Any]
+else:
+    ModelAdmin = admin.ModelAdmin
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Shows rows to those who have the dashboard's permission ``verb``; adds, changes and deletes none."""
+
+    verb: ClassVar[str] = "view"
+    list_per_page = 50
+    show_full_result_count = False  # a second COUNT over the whole table, for nothing that helps
+
+    def has_module_permission(self, request: Request) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: Request, obj: Any = None) -> bool:
+        return may(request.user, self.verb)
+
+    def has_add_permission(self, _request: Request) -> bool:
+        return False
+
+    def has_change_permission(self, _request: Request, _obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: Request, _obj: Any = None) -> bool:
+        return False
+
+
+def actor_in_admin(request: Request) -> Actor:
+    """Return who acts in the admin, for the audit log."""
+    return Actor(
+        name=request.user.get_username()[:150],
+        user_id=request.user.pk,
+        via="admin",
+        address=str(request.META.get("REMOTE_ADDR") or "")[:45],
+    )
+
+
+def to_dashboard(page: str, *arguments: object) -> Answer:
+    """Return a redirect to a page of the dashboard, by its name."""
+    return redirect(f"schedulerui:{page}", *arguments)

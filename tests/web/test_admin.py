@@ -1,0 +1,209 @@
+"""Django's admin over our rows: all pages show, none changes a row but through an operation."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import resolve
+
+from schedulerui import clock, dispatch
+from schedulerui.facts import Actor
+from schedulerui.models import Beat, Change, Run, Schedule, Worker
+from schedulerui.operations import schedules
+from schedulerui.testing import recording
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "only-for-those-who-may-see-values"
+PAGES = ("schedule", "run", "change", "worker", "beat")
+
+
+@pytest.fixture
+def now():
+    return clock.now()
+
+
+@pytest.fixture
+def nightly(now):
+    fields = {
+        "name": "Nightly", "task": "tests.add", "kind": "interval", "every": 5, "period": "minutes",
+        "kwargs": {"note": SECRET},
+    }  # fmt: skip
+    return schedules.create(fields, actor=Actor(name="ana"), now=now)
+
+
+@pytest.fixture
+def rows(nightly, now):
+    """One row of each kind, by the name of its page."""
+    run = Run.objects.create(
+        key="m:1", task="tests.add", schedule=nightly, schedule_name="Nightly", due_at=now, created_at=now,
+        state="failed", kwargs={"note": SECRET}, result=SECRET, exception=SECRET, traceback=SECRET,
+    )  # fmt: skip
+    worker = Worker.objects.create(
+        instance=uuid.uuid4(), hostname="celery@h", pid=1, started_at=now, seen_at=now
+    )
+    beat = Beat.objects.create(host="h", pid=2, started_at=now, seen_at=now)
+    return {
+        "schedule": nightly, "run": run, "change": Change.objects.get(), "worker": worker, "beat": beat,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def log_in(db):
+    def staff_who_may(*verbs):
+        user = User.objects.create_user("-".join(verbs) or "nobody", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=verbs))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return staff_who_may
+
+
+@pytest.fixture
+def operator(log_in):
+    return log_in("view_schedule", "view_change", "operate_schedule")
+
+
+def act(client, action, *chosen, **extra):
+    data = {"action": action, "_selected_action": [schedule.pk for schedule in chosen]}
+    return client.post("/admin/schedulerui/schedule/", data, follow=True, **extra)
+
+
+def text_of_messages(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_it_shows_list_and_row_without_values(operator, rows, page):
+    listed = operator.get(f"/admin/schedulerui/{page}/")
+    shown = operator.get(f"/admin/schedulerui/{page}/{rows[page].pk}/change/")
+
+    for response in (listed, shown):
+        assert response.status_code == 200
+        assert SECRET not in response.content.decode()
+    assert "Save" not in shown.content.decode()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_it_finds_filters_and_searches_on_each_list(operator, rows, page):
+    assert operator.get(f"/admin/schedulerui/{page}/?q=nightly").status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_it_refuses_to_change_or_delete_a_row_even_to_a_superuser(admin_client, rows, page):
+    address = f"/admin/schedulerui/{page}/{rows[page].pk}"
+
+    assert admin_client.post(f"{address}/change/", {"name": "x"}).status_code == 403
+    assert admin_client.post(f"{address}/delete/", {"post": "yes"}).status_code == 403
+    assert type(rows[page]).objects.filter(pk=rows[page].pk).exists()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_it_offers_no_mass_deletion(admin_client, rows, page):
+    response = admin_client.get(f"/admin/schedulerui/{page}/")
+
+    assert "delete_selected" not in response.content.decode()
+
+
+@pytest.mark.parametrize("page", ["run", "change", "worker", "beat"])
+def test_it_refuses_to_add_what_only_processes_write(admin_client, page):
+    assert admin_client.get(f"/admin/schedulerui/{page}/add/").status_code == 403
+
+
+def test_it_leads_to_the_dashboards_forms_for_adding_and_editing(admin_client, nightly):
+    added = admin_client.get("/admin/schedulerui/schedule/add/")
+    shown = admin_client.get(f"/admin/schedulerui/schedule/{nightly.pk}/change/")
+
+    assert (added.status_code, added["Location"]) == (302, "/schedules/new/")
+    assert f'href="/schedules/{nightly.pk}/edit/"' in shown.content.decode()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_it_refuses_staff_without_our_permission(log_in, rows, page):
+    stranger = log_in()
+
+    assert stranger.get(f"/admin/schedulerui/{page}/").status_code == 403
+    assert "schedulerui" not in stranger.get("/admin/").content.decode()
+
+
+def test_it_refuses_the_audit_log_to_readers_of_schedules(log_in, rows):
+    reader = log_in("view_schedule")
+
+    assert reader.get("/admin/schedulerui/change/").status_code == 403
+    assert reader.get("/admin/schedulerui/run/").status_code == 200
+
+
+def test_it_offers_no_action_to_those_who_may_only_look(log_in, nightly):
+    reader = log_in("view_schedule")
+
+    response = act(reader, "disable", nightly)
+
+    assert "Disable the selected schedules" not in response.content.decode()
+    assert Schedule.objects.get().enabled
+
+
+def test_it_disables_and_enables_through_operations(operator, nightly, now):
+    fields = {"name": "Off", "task": "t", "kind": "manual", "enabled": False}
+    off = schedules.create(fields, actor=Actor(name="ana"), now=now)
+
+    first = act(operator, "disable", nightly, off, REMOTE_ADDR="192.0.2.7")
+    second = act(operator, "enable", nightly, off)
+
+    assert text_of_messages(first) == ["1 schedule was switched off."]
+    assert text_of_messages(second) == ["2 schedules were switched on."]
+    change = Change.objects.get(action="disable")
+    assert (change.via, change.actor, change.address) == (
+        "admin", "view_schedule-view_change-operate_schedule", "192.0.2.7",
+    )  # fmt: skip
+    assert change.user is not None
+    assert Change.objects.filter(action="enable", via="admin").count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_runs_now_through_the_operation(operator, nightly):
+    with recording() as outbox:
+        response = act(operator, "run_now", nightly)
+
+    run = Run.objects.get()
+    assert outbox.task_ids == [run.task_id]
+    assert (run.trigger, run.state) == ("manual", "sent")
+    assert text_of_messages(response) == ["Nightly was sent."]
+    assert Change.objects.filter(action="run_now", via="admin").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_says_so_when_the_broker_is_down(operator, nightly):
+    with recording() as outbox:
+        outbox.broken = dispatch.BrokerUnavailable("refused")
+        response = act(operator, "run_now", nightly)
+
+    assert text_of_messages(response) == ["Nightly was not sent at once: refused"]
+    assert Run.objects.get().state == "pending"
+
+
+def test_it_commits_a_run_before_it_is_published_in_hosts_with_atomic_requests():
+    view = resolve("/admin/schedulerui/schedule/").func
+
+    assert "default" in view._non_atomic_requests
+
+
+def test_it_asks_as_many_queries_for_many_schedules_as_for_one(
+    operator, nightly, now, django_assert_max_num_queries
+):
+    for n in range(20):
+        fields = {"name": f"s{n}", "task": "t", "kind": "interval", "every": n + 1, "period": "hours"}
+        schedules.create(fields, actor=Actor(name="ana"), now=now)
+
+    # session, user, permissions of user and of groups, count of the page, rows, choices of one filter
+    with django_assert_max_num_queries(7):
+        operator.get("/admin/schedulerui/schedule/")
+
+
+def test_it_shows_a_schedule_whose_rule_is_broken(operator, nightly):
+    Schedule.objects.update(kind="crontab", expression="61 * * * *")
+
+    assert operator.get("/admin/schedulerui/schedule/").status_code == 200
