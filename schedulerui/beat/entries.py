@@ -94,7 +94,8 @@ def _interval(name: str, every: timedelta) -> dict[str, object]:
 
 
 def _zone(timing: crontab, app: Celery) -> str:
-    zone = timing.tz or app.timezone
+    # A plain crontab asks the current app for its zone, which need not be this one; a zone of its own is in the instance.
+    zone = vars(timing).get("tz") or app.timezone
     return str(getattr(zone, "key", zone))
 
 

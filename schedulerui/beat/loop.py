@@ -51,12 +51,19 @@ class Loop:
         self._app, self._clock, self._options = app, clock, options
         self._max_sleep = max_sleep
         self._producer: Producer | None = None
+        self._is_closed = False
         self._unmarked: list[tuple[Run, datetime]] = []
         self._broker, self._database = Backoff(), Backoff()
         self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY)
 
     def tick(self) -> float:
-        """Do what is due and return the seconds to sleep, from 0 to ``max_sleep``."""
+        """Do what is due and return the seconds to sleep, from 0 to ``max_sleep``.
+
+        Raises nothing but SystemExit, after ``close``: Celery closes us from a signal handler in the middle of anything, and
+        the exit that its handler raises can get lost in a callback.
+        """
+        if self._is_closed:
+            raise SystemExit(0)
         try:
             wait = self._round()
         except DatabaseFault as error:
@@ -74,7 +81,8 @@ class Loop:
         return max(min(wait, self._max_sleep), 0.0)
 
     def close(self) -> None:
-        """Mark what was sent, sign off and let go of the broker; safe to call twice."""
+        """Mark what was sent, sign off and let go of the broker; safe to call twice and in the middle of a tick."""
+        self._is_closed = True
         try:
             self._flush()
             self.heart.stop()
@@ -154,7 +162,7 @@ class Loop:
 
     def _send(self, run: Run, *, left: list[Run]) -> bool:
         """Publish one run; returns False when the broker is gone and the rest was given back."""
-        if self._producer is None:
+        if self._producer is None or self._is_closed:
             return False
         try:
             dispatch.publish(run, producer=self._producer, celery_app=self._app)
@@ -164,6 +172,8 @@ class Loop:
             claims.release(left, owner=self.heart.name, now=self._clock.now(), reason=str(error))
             return False
         except dispatch.Unsendable as error:
+            if self._is_closed:
+                return False  # the connection was closed under it: this says nothing about the run
             logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
             runs.mark_unsent(run, reason=str(error), now=self._clock.now())
             return True

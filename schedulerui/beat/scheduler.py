@@ -79,7 +79,9 @@ class DatabaseScheduler(Scheduler):
     def _adopt(self) -> None:
         configured = dict(self.app.conf.beat_schedule or {})
         self._default_entries: dict[str, Any] = {}
-        self.install_default_entries(configured)
+        if self.app.conf.result_backend:
+            # Celery adds its clean-up of results even where there are none to clean.
+            self.install_default_entries(configured)
         entries = {**self._default_entries, **configured}
         fields: dict[str, dict[str, object]] = {}
         for name, entry in entries.items():

@@ -1,0 +1,188 @@
+"""One tick of beat: what it sends, what it leaves alone, and that nothing makes it raise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from django.db import OperationalError
+
+from schedulerui import dispatch
+from schedulerui.beat.loop import Loop
+from schedulerui.conf import Settings
+from schedulerui.models import Beat, Run, Schedule
+from schedulerui.operations import claims, runs
+from tests.celery_app import app
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def loop(clock, sent):
+    return Loop(app=app, clock=clock, options=Settings(), max_sleep=1.0)
+
+
+def test_it_sends_what_is_due_marks_it_and_sleeps_until_the_next(loop, clock, sent, make_schedule):
+    make_schedule(every=2, period="seconds")
+    clock.shift(seconds=2)
+    assert loop.tick() == 1.0
+    run = Run.objects.get()
+    assert (run.state, run.sent_at) == ("sent", clock.now())
+    assert sent.task_ids == [run.task_id]
+    clock.shift(seconds=1.5)
+    assert loop.tick() == pytest.approx(0.5)
+
+
+def test_it_signs_in_and_tells_how_it_is(loop, clock, make_schedule):
+    loop.tick()
+    beat = Beat.objects.get()
+    assert beat.seen_at == clock.now()
+    assert {"celery", "tzdata"} <= set(beat.software)
+    loop.close()
+    loop.close()
+    assert not Beat.objects.exists()
+
+
+def test_it_writes_no_heartbeat_on_every_tick(loop, clock, django_assert_max_num_queries):
+    loop.tick()
+    clock.shift(seconds=1)
+    with django_assert_max_num_queries(2):
+        loop.tick()
+
+
+def test_with_the_broker_away_it_claims_nothing_and_says_so(loop, clock, sent, make_schedule):
+    make_schedule()
+    sent.broken = dispatch.BrokerUnavailable("connection refused")
+    clock.shift(seconds=60)
+    first, second = loop.tick(), loop.tick()
+    assert 0 < first < second <= 5
+    assert not Run.objects.exists()
+    assert "connection refused" in Beat.objects.get().degraded
+
+
+def test_when_the_broker_is_back_it_sends_and_is_well_again(loop, clock, sent, make_schedule):
+    make_schedule()
+    sent.broken = dispatch.BrokerUnavailable("connection refused")
+    clock.shift(seconds=60)
+    loop.tick()
+    sent.broken = None
+    clock.shift(seconds=10)
+    loop.tick()
+    loop.tick()
+    assert len(sent.sent) == 1
+    assert Beat.objects.get().degraded == ""
+
+
+def test_a_broker_that_goes_away_in_the_middle_gets_the_rest_later_under_the_same_ids(
+    loop, clock, sent, make_schedule, monkeypatch
+):
+    for _ in range(3):
+        make_schedule()
+    take = dispatch.publish
+
+    def goes_away_after_one(run, **kwargs):
+        if sent.sent:
+            sent.broken = dispatch.BrokerUnavailable("gone")
+        take(run, **kwargs)
+
+    monkeypatch.setattr(dispatch, "publish", goes_away_after_one)
+    clock.shift(seconds=60)
+    loop.tick()
+    assert sorted(Run.objects.values_list("state", flat=True)) == ["pending", "pending", "sent"]
+    monkeypatch.setattr(dispatch, "publish", take)
+    sent.broken = None
+    clock.shift(seconds=1)
+    loop.tick()
+    assert set(Run.objects.values_list("state", flat=True)) == {"sent"}
+    assert sorted(sent.task_ids) == sorted(Run.objects.values_list("task_id", flat=True))
+
+
+def test_it_does_not_publish_after_its_half_of_the_lease(loop, clock, sent, make_schedule, monkeypatch):
+    for _ in range(3):
+        make_schedule()
+    take = dispatch.publish
+
+    def slow(run, **kwargs):
+        take(run, **kwargs)
+        clock.shift(seconds=16)
+
+    monkeypatch.setattr(dispatch, "publish", slow)
+    clock.shift(seconds=60)
+    loop._claim_and_publish(
+        clock.now(),
+        lambda lease: claims.claim_due(lease=lease, now=clock.now(), limit=10, touch=loop.heart.touch),
+    ) if loop._connect() else pytest.fail("no producer")
+    assert len(sent.sent) == 1
+    assert Run.objects.filter(state="pending").count() == 2
+
+
+def test_a_run_that_cannot_be_sent_does_not_hold_up_the_others(loop, clock, sent, make_schedule, monkeypatch):
+    bad, good = make_schedule(), make_schedule()
+    take = dispatch.publish
+
+    def choosy(run, **kwargs):
+        if run.schedule_id == bad.pk:
+            raise dispatch.Unsendable("EncodeError: no")
+        take(run, **kwargs)
+
+    monkeypatch.setattr(dispatch, "publish", choosy)
+    clock.shift(seconds=60)
+    loop.tick()
+    assert Run.objects.get(schedule=bad).state == "unsent"
+    assert Run.objects.get(schedule=good).state == "sent"
+
+
+def test_what_was_sent_while_the_database_was_away_is_marked_and_not_sent_again(
+    loop, clock, sent, make_schedule
+):
+    make_schedule()
+    clock.shift(seconds=60)
+    with mock.patch.object(runs, "mark_sent", side_effect=OperationalError("away")):
+        assert loop.tick() > 0
+    assert Run.objects.get().state == "pending"
+    clock.shift(seconds=40)
+    loop.tick()
+    assert Run.objects.get().state == "sent"
+    assert len(sent.sent) == 1
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), RuntimeError("a mistake of ours")])
+def test_nothing_makes_a_tick_raise(loop, clock, make_schedule, error):
+    make_schedule()
+    clock.shift(seconds=60)
+    with mock.patch.object(claims, "next_wake", side_effect=error):
+        assert 0 < loop.tick() <= 5
+    clock.shift(seconds=1)
+    loop.tick()
+    assert Run.objects.get().state == "sent"
+
+
+def test_a_run_asked_for_by_a_person_goes_out_although_its_schedule_is_off(
+    loop, clock, sent, make_schedule, actor
+):
+    schedule = make_schedule(enabled=False)
+    sent.broken = dispatch.BrokerUnavailable("away")
+    queued = runs.run_now(schedule.pk, token="t", actor=actor, now=clock.now())
+    sent.broken = None
+    clock.shift(seconds=3)
+    loop.tick()
+    assert sent.task_ids == [queued.run.task_id]
+    assert Schedule.objects.get().next_run_at is None
+
+
+def test_a_purged_row_of_a_beat_that_lives_comes_back(loop, clock):
+    loop.tick()
+    Beat.objects.all().delete()
+    clock.shift(seconds=6)
+    loop.tick()
+    assert Beat.objects.get().seen_at == clock.now()
+
+
+def test_an_outage_is_accounted_for_when_it_comes_back(loop, clock, sent, make_schedule):
+    make_schedule()
+    clock.shift(seconds=600 + 45)
+    loop.tick()
+    assert Run.objects.filter(state="missed").count() == 9
+    assert len(sent.sent) == 1
+    assert Run.objects.get(state="sent").nominal_at == clock.now() - timedelta(seconds=45)

@@ -1,0 +1,114 @@
+"""Several real beats over one table: every occurrence once, whatever happens to them."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+
+import psycopg
+import pytest
+import redis
+
+from tests.service.world import World
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+
+N_SCHEDULES = 100
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def world(request, tmp_path, redis_server):
+    if request.param == "postgres":
+        server = request.getfixturevalue("postgres")
+        name = f"beats_{uuid.uuid4().hex[:8]}"
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        database_url = server.url.rsplit("/", 1)[0] + f"/{name}"
+    else:
+        database_url = f"sqlite:///{tmp_path / 'beats.sqlite3'}"
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    made = World(database_url=database_url, broker_url=redis_server.url, folder=tmp_path)
+    yield made
+    made.close()
+
+
+def n_runs(world):
+    return world.rows("SELECT COUNT(*) FROM schedulerui_run")[0][0]
+
+
+def beats_are_up(world, n):
+    return eventually(
+        lambda: world.rows("SELECT COUNT(*) FROM schedulerui_beat")[0][0] >= n,
+        within=30,
+        describe="the beats to sign in",
+    )
+
+
+def everything_is_sent(world):
+    return world.rows("SELECT COUNT(*) FROM schedulerui_run WHERE state = 'pending'")[0][0] == 0
+
+
+def stop_creating(world):
+    """Take all schedules out of the due index, so that what was claimed can be sent in peace."""
+    world.run(
+        "-c",
+        "import django; django.setup(); from schedulerui.models import Schedule;"
+        "Schedule.objects.update(next_run_at=None, next_nominal_at=None)",
+    )
+
+
+def assert_every_occurrence_has_one_run(world):
+    """The runs of each schedule follow each other by exactly its interval: no gap, no second row, nothing missed."""
+    import datetime as dt
+
+    every = dict(world.rows("SELECT id, every FROM schedulerui_schedule"))
+    runs = world.rows(
+        "SELECT schedule_id, nominal_at, state FROM schedulerui_run ORDER BY schedule_id, nominal_at"
+    )
+    assert {state for _, _, state in runs} == {"sent"}
+    assert {schedule for schedule, _, _ in runs} == set(every)
+    for schedule, group in itertools.groupby(runs, key=lambda row: row[0]):
+        moments = [dt.datetime.fromisoformat(str(moment)) for _, moment, _ in group]
+        gaps = {later - earlier for earlier, later in itertools.pairwise(moments)}
+        assert gaps <= {dt.timedelta(seconds=every[schedule])}, (schedule, gaps)
+
+
+def test_two_beats_send_every_occurrence_once(world):
+    world.run("-m", "tests.service.populate", str(N_SCHEDULES))
+    beats = [world.beat(), world.beat()]
+    beats_are_up(world, 2)
+    per_second = sum(1 / (number % 5 + 1) for number in range(N_SCHEDULES))
+    wanted = int(60 * per_second)
+    eventually(lambda: n_runs(world) >= wanted, within=90, every=0.5, describe=lambda: beats[0].tail())
+    stop_creating(world)
+    eventually(lambda: everything_is_sent(world), within=20)
+    for beat in beats:
+        assert beat.terminate() == 0, beat.tail()
+    messages = world.messages()
+    sent = {task_id for (task_id,) in world.rows("SELECT task_id FROM schedulerui_run")}
+    assert set(messages) == sent
+    assert set(messages.values()) == {1}
+    assert_every_occurrence_has_one_run(world)
+    assert world.rows("SELECT COUNT(*) FROM schedulerui_beat")[0][0] == 0
+
+
+def test_ten_kills_lose_nothing_and_make_no_second_task_id(world):
+    world.run("-m", "tests.service.populate", str(N_SCHEDULES))
+    survivor, victim = world.beat(), world.beat()
+    beats_are_up(world, 2)
+    for _ in range(10):
+        before = n_runs(world)
+        eventually(
+            lambda before=before: n_runs(world) > before + 40, within=30, describe=lambda: survivor.tail()
+        )
+        victim.kill9()
+        victim = world.beat()
+    stop_creating(world)
+    eventually(lambda: everything_is_sent(world), within=30, describe=lambda: survivor.tail())
+    messages = world.messages()
+    publishes = dict(world.rows("SELECT task_id, publishes FROM schedulerui_run"))
+    assert set(messages) == set(publishes)
+    assert all(n <= publishes[task_id] for task_id, n in messages.items())
+    assert_every_occurrence_has_one_run(world)

@@ -1,0 +1,105 @@
+"""A host of real processes on a database of its own: beats, workers, and the messages that reached the broker."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import redis
+
+from tests.processes import REPOSITORY, Process
+
+SHORT = {"DISPATCH_LEASE": 3.0, "HEARTBEAT_EVERY": 1.0}
+"""Seconds that make an outage short enough for a test."""
+
+_numbers = itertools.count()
+
+
+class World:
+    """One database and one broker, shared by the processes that a test starts."""
+
+    def __init__(
+        self, *, database_url: str, broker_url: str, folder: Path, options: dict[str, Any] | None = None
+    ) -> None:
+        self.database_url, self.folder = database_url, folder
+        self.broker_url = broker_url
+        self.env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "tests.service.settings",
+            "TEST_DATABASE_URL": database_url,
+            "TEST_BROKER_URL": broker_url,
+            "TEST_SCHEDULERUI": json.dumps({**SHORT, **(options or {})}),
+        }
+        self.processes: list[Process] = []
+        self.manage("migrate", "--verbosity=0")
+
+    def manage(self, *arguments: str) -> str:
+        """Run a management command and return what it printed; fails with its errors."""
+        return self.run("-m", "django", *arguments)
+
+    def run(self, *arguments: str) -> str:
+        """Run Python in this world and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            env=self.env,
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def start(self, name: str, *arguments: str) -> Process:
+        """Start Python with these arguments; ended with everything else by ``close``."""
+        log = self.folder / f"{name}-{next(_numbers)}.log"
+        process = Process([sys.executable, *arguments], log=log, env=self.env, name=name)
+        self.processes.append(process)
+        return process
+
+    def beat(self) -> Process:
+        return self.start(
+            "beat",
+            "-m",
+            "celery",
+            "-A",
+            "tests.celery_app",
+            "beat",
+            "-S",
+            "schedulerui",
+            "--pidfile=",
+            "-l",
+            "INFO",
+        )
+
+    def worker(self, *arguments: str) -> Process:
+        return self.start(
+            "worker", "-m", "celery", "-A", "tests.celery_app", "worker", "-l", "INFO", *arguments
+        )
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, asked on a connection of its own."""
+        if self.database_url.startswith("postgres"):
+            with psycopg.connect(self.database_url) as connection:
+                return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]  # a test's own text
+        with sqlite3.connect(self.database_url.removeprefix("sqlite:///"), timeout=20) as sqlite:
+            return sqlite.execute(statement).fetchall()
+
+    def messages(self, queue: str = "celery") -> Counter[str]:
+        """Return how often each task id was put into a queue that nobody reads."""
+        with redis.Redis.from_url(self.broker_url) as client:
+            raw: list[bytes] = client.lrange(queue, 0, -1)  # type: ignore[assignment]  # the stubs mix in the async client
+        return Counter(json.loads(message)["headers"]["id"] for message in raw)
+
+    def close(self) -> None:
+        for process in self.processes:
+            process.close()
