@@ -1,0 +1,80 @@
+"""``manage.py schedulerui VERB``: look after schedules from a terminal or a script."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from schedulerui.management.verbs import listing, monitor, naming, running, status, toggle, upcoming
+
+STATUS_HELP = """\
+Say whether a beat is ticking, which workers live, how many schedules are on, off, in error, failing and overdue, and how
+deep the queues are. Exit code 0: a beat ticks and can work. 1: none does, or the database does not answer."""
+
+
+class Command(BaseCommand):
+    help = "Look after schedules: status, list, next, run, enable, disable, monitor."
+    requires_system_checks: list[
+        str
+    ] = []  # a probe asks `status` every few seconds; `check` is there for the others
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+        _add(verbs, "status", text=STATUS_HELP, has_json=True)
+        _add(verbs, "list", text="List all schedules.", has_json=True)
+        upcoming_parser = _add(verbs, "next", text="Show the next times of a schedule.")
+        naming.add_name(upcoming_parser)
+        upcoming_parser.add_argument("-n", type=int, default=10, help="how many (default: 10)")
+        for verb, text in (
+            ("run", "Run a schedule once, now, whether it is on or off."),
+            ("enable", "Switch a schedule on; already on is no error."),
+            ("disable", "Switch a schedule off; already off is no error."),
+        ):
+            naming.add_name(_add(verbs, verb, text=text))
+        _add(verbs, "monitor", text="Watch workers, queues and lost runs until SIGTERM or Ctrl-C.")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        try:
+            code = self._run(options)
+        except DatabaseError as error:
+            first_line = str(error).strip().partition("\n")[0]
+            raise CommandError(
+                f"The database does not answer as it should: {first_line} (is it there, and migrated?)"
+            ) from error
+        if code:
+            sys.exit(code)
+
+    def _run(self, options: dict[str, Any]) -> int:
+        verb, name = options["verb"], options.get("name", "")
+        code = 0
+        if verb == "status":
+            text, code = status.show(as_json=options["json"])
+        elif verb == "list":
+            text = listing.show(as_json=options["json"])
+        elif verb == "next":
+            text = upcoming.show(name, n=options["n"])
+        elif verb == "monitor":
+            monitor.watch()
+            return code
+        else:
+            text = {"run": running.run, "enable": toggle.enable, "disable": toggle.disable}[verb](name)
+        self.stdout.write(text)
+        return code
+
+
+def _add(
+    verbs: Any, name: str, *, text: str, has_json: bool = False
+) -> argparse.ArgumentParser:  # Any: argparse keeps the class of its subparsers action private
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name,
+        help=text.partition(". Exit")[0],
+        description=text,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if has_json:
+        parser.add_argument("--json", action="store_true", help="machine-readable")
+    return parser
