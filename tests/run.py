@@ -1,0 +1,158 @@
+"""Run the gates and the tests in order of speed, each stage timed: `python -m tests.run [stage ...]`.
+
+Without arguments all stages run, also after one has failed, and the failed ones are listed at the end. FAST=1 in the
+environment stops after the fast tests. `lint`, `format` and `bench` are the words that `make` uses.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PYTHON = sys.executable
+PYTEST = [PYTHON, "-m", "pytest"]
+COVERAGE = [PYTHON, "-m", "coverage"]
+TEMPLATES = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "templates").rglob("*.html"))
+LAST_FAST = "fast"
+
+Command = list[str]
+
+
+def tool(name: str, *arguments: str) -> Command:
+    """A program of this virtual environment."""
+    return [str(BIN / name), *arguments]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    name: str
+    what: str
+    commands: list[Command]
+
+
+STAGES = [
+    Stage(
+        name="style",
+        what="format and lint",
+        commands=[tool("ruff", "format", "--check", "."), tool("ruff", "check", ".")],
+    ),
+    Stage(name="imports", what="rooms import downwards only", commands=[tool("lint-imports")]),
+    Stage(
+        name="templates",
+        what="format and lint of templates",
+        commands=[
+            tool("djade", "--target-version", "5.2", "--check", *TEMPLATES),
+            tool("djhtml", "--check", "-t", "2", *TEMPLATES),
+            tool("djlint", "--lint", "--quiet", "templates"),
+        ],
+    ),
+    Stage(name="types", what="mypy strict", commands=[tool("mypy")]),
+    Stage(
+        name="migrations",
+        what="no migration is missing",
+        commands=[
+            [PYTHON, "manage.py", "makemigrations", "--check", "--dry-run", "--settings=tests.settings"]
+        ],
+    ),
+    Stage(
+        name="fast",
+        what="tests without servers and browser, with coverage",
+        commands=[
+            [*COVERAGE, "erase"],
+            [
+                *COVERAGE,
+                "run",
+                "-m",
+                "pytest",
+                "-n",
+                "2",
+                "-m",
+                "not (service or browser or package or benchmark)",
+            ],
+            [*COVERAGE, "combine", "--quiet"],
+            [*COVERAGE, "report", "--skip-covered", "--skip-empty"],
+        ],
+    ),
+    Stage(
+        name="docs",
+        what="Sphinx, every warning an error",
+        commands=[tool("sphinx-build", "-W", "-n", "--keep-going", "-q", "docs", "docs/_build/html")],
+    ),
+    Stage(name="package", what="the wheel in a foreign project", commands=[[*PYTEST, "-m", "package"]]),
+    Stage(name="service", what="real servers and processes", commands=[[*PYTEST, "-m", "service"]]),
+    Stage(name="browser", what="a real Chromium", commands=[[*PYTEST, "-m", "browser"]]),
+]
+OTHER_STAGES = [
+    Stage(
+        name="format",
+        what="rewrite in the house's format",
+        commands=[
+            tool("ruff", "check", "--select", "I", "--fix", "."),
+            tool("ruff", "format", "."),
+            tool("djade", "--target-version", "5.2", *TEMPLATES),
+            tool("djhtml", "-t", "2", *TEMPLATES),
+        ],
+    ),
+    Stage(
+        name="bench",
+        what="costs on this machine",
+        commands=[[*PYTEST, "tests/benchmarks", "-m", "benchmark", "-p", "no:randomly", "-q", "-s"]],
+    ),
+]
+GROUPS = {"lint": ["style", "imports", "templates", "types", "migrations"]}
+
+
+def chosen(words: list[str]) -> list[Stage]:
+    """The stages that were asked for; raises SystemExit with the known words for an unknown one."""
+    if not words:
+        names = [stage.name for stage in STAGES]
+        if os.environ.get("FAST", "") not in {"", "0"}:
+            names = names[: names.index(LAST_FAST) + 1]
+    else:
+        names = [name for word in words for name in GROUPS.get(word, [word])]
+    known = {stage.name: stage for stage in [*STAGES, *OTHER_STAGES]}
+    if unknown := [name for name in names if name not in known]:
+        sys.exit(f"unknown: {', '.join(unknown)}; known: {', '.join([*GROUPS, *known])}")
+    return [known[name] for name in names]
+
+
+def passes(stage: Stage) -> bool:
+    """Run each command of the stage, also after a failed one; what they say goes straight to the terminal."""
+    # A list, not a generator: the report of coverage is wanted also when a test failed.
+    codes = [subprocess.run(command, cwd=REPOSITORY, check=False).returncode for command in stage.commands]
+    return not any(codes)
+
+
+def main() -> int:
+    """Run the chosen stages; 0 when all passed."""
+    stages = chosen(sys.argv[1:])
+    began = time.monotonic()
+    results: list[tuple[Stage, bool, float]] = []
+    for number, stage in enumerate(stages, 1):
+        print(f"\n== {number}/{len(stages)} {stage.name}: {stage.what}", flush=True)
+        start = time.monotonic()
+        is_good = passes(stage)
+        took = time.monotonic() - start
+        results.append((stage, is_good, took))
+        print(f"-- {stage.name} {'passed' if is_good else 'FAILED'} in {took:.1f} s", flush=True)
+    print()
+    for stage, is_good, took in results:
+        print(f"{'passed' if is_good else 'FAILED'}  {took:7.1f} s  {stage.name}")
+    failed = [stage.name for stage, is_good, _ in results if not is_good]
+    total = time.monotonic() - began
+    verdict = f"failed: {', '.join(failed)}" if failed else "all stages passed"
+    print(f"{verdict} ({total:.0f} s)")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
