@@ -1,0 +1,81 @@
+"""Pages of a list that only grows at its head: by key, so that page 1,900 costs what page 1 costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+
+Row = TypeVar("Row", bound=Model)
+COUNT_CAP = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Row]):
+    """Rows newest first, and the cursors of the pages beside this one (empty: there is none)."""
+
+    rows: Sequence[Row]
+    newer: str = ""
+    older: str = ""
+    is_bad_cursor: bool = False
+
+    @property
+    def is_first(self) -> bool:
+        return not self.newer
+
+
+def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size: int) -> Page[Row]:
+    """Return one page of ``queryset``, ordered by ``moment`` and id, newest first; one query."""
+    older, newer = request.GET.get("older", ""), request.GET.get("newer", "")
+    cursor = older or newer
+    if not cursor:
+        return _cut(list(queryset.order_by(f"-{moment}", "-id")[: size + 1]), moment, size, has_newer=False)
+    key = _parse(cursor)
+    if key is None:
+        return Page(rows=[], is_bad_cursor=True)
+    at, pk = key
+    if older:
+        beyond = Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "id__lt": pk})
+        rows = list(queryset.filter(beyond).order_by(f"-{moment}", "-id")[: size + 1])
+        return _cut(rows, moment, size, has_newer=True)
+    beyond = Q(**{f"{moment}__gt": at}) | Q(**{moment: at, "id__gt": pk})
+    rows = list(queryset.filter(beyond).order_by(moment, "id")[: size + 1])
+    shown = rows[:size][::-1]
+    return Page(
+        rows=shown,
+        newer=_cursor(shown[0], moment) if len(rows) > size else "",
+        older=_cursor(shown[-1], moment) if shown else "",
+    )
+
+
+def capped_count(queryset: QuerySet[Any]) -> tuple[int, bool]:
+    """Return how many rows there are, and whether there are more than were counted; one query."""
+    n_found = queryset.order_by()[: COUNT_CAP + 1].count()
+    return min(n_found, COUNT_CAP), n_found > COUNT_CAP
+
+
+def _cut(rows: list[Row], moment: str, size: int, *, has_newer: bool) -> Page[Row]:
+    shown = rows[:size]
+    return Page(
+        rows=shown,
+        newer=_cursor(shown[0], moment) if shown and has_newer else "",
+        older=_cursor(shown[-1], moment) if len(rows) > size else "",
+    )
+
+
+def _cursor(row: Model, moment: str) -> str:
+    return f"{getattr(row, moment).isoformat()}_{row.pk}"
+
+
+def _parse(cursor: str) -> tuple[datetime, int] | None:
+    text, _, pk = cursor.rpartition("_")
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))
+    except ValueError:
+        return None
+    is_key = pk.isascii() and pk.isdigit() and int(pk[:19]) < 2**63 and len(pk) < 20  # noqa: PLR2004 - digits of a 64-bit key
+    return (at, int(pk)) if at.tzinfo and is_key else None

@@ -1,0 +1,31 @@
+"""The task names that the form offers: what living workers registered, what this process knows, what schedules use."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from schedulerui.dispatch import NoCeleryApp, registered_tasks
+from schedulerui.models import Schedule, Worker
+
+N_WORKERS = 20
+N_SCHEDULED = 500
+
+
+def known_tasks() -> set[str]:
+    """Return the tasks that some worker or this process can run; two sources, one query."""
+    workers = Worker.objects.filter(stopped_at=None, died_at=None).order_by("-seen_at")[:N_WORKERS]
+    told = chain.from_iterable(workers.values_list("tasks", flat=True))
+    return {name for name in map(str, told) if not name.startswith("celery.")} | set(_registered())
+
+
+def offered_tasks() -> list[str]:
+    """Return what the task field suggests: the known ones, and those that schedules already use; two queries."""
+    used = Schedule.objects.order_by("task").values_list("task", flat=True).distinct()[:N_SCHEDULED]
+    return sorted(known_tasks() | set(used))
+
+
+def _registered() -> list[str]:
+    try:
+        return registered_tasks()
+    except NoCeleryApp:  # the about page says so; a form can live without suggestions
+        return []

@@ -1,0 +1,59 @@
+"""Versions, and whether the settings make sense."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from schedulerui import dispatch
+from schedulerui.conf import settings
+from schedulerui.web.decorators import gate
+
+PACKAGES = (
+    "schedulerui",
+    "Django",
+    "celery",
+    "kombu",
+    "django-htmx",
+    "django-filter",
+    "croniter",
+    "flower",
+    "tzdata",
+)
+
+
+@gate("view", methods=("GET", "HEAD"))
+def about(request: HttpRequest) -> HttpResponse:
+    """Answer the page; shows no setting that could hold a secret."""
+    context = {
+        "versions": [("Python", platform.python_version()), *((name, version_of(name)) for name in PACKAGES)],
+        "database": connection.vendor,
+        "celery_app": settings().CELERY_APP,
+        "problem": celery_problem(),
+        "has_flower": bool(settings().FLOWER_URL),
+        "keep_days": settings().KEEP_RUNS_FOR_DAYS,
+        "poll_every": settings().POLL_EVERY,
+    }
+    return render(request, "schedulerui/pages/about.html", context)
+
+
+def version_of(package: str) -> str:
+    """Return the installed version of a package, or that there is none."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return _("not installed as a package")
+
+
+def celery_problem() -> str:
+    """Return why the Celery application cannot be found, in a sentence; empty when it can."""
+    try:
+        dispatch.app()
+    except dispatch.NoCeleryApp as error:
+        return str(error)
+    return ""

@@ -1,0 +1,83 @@
+"""One run: what has become of it, when, where, with what; asks again until it is over."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from schedulerui import clock
+from schedulerui.access import may
+from schedulerui.conf import settings
+from schedulerui.models import Attempt, Run
+from schedulerui.presenters import digest
+from schedulerui.presenters.blocks import blocks_of
+from schedulerui.presenters.runs import attempt_rows, is_decision, is_over, run_row, sentence
+from schedulerui.presenters.timeline import timeline_of
+from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.responses import unchanged
+
+N_ATTEMPTS = 100
+
+
+@gate("view", methods=("GET", "HEAD"))
+def run(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Answer the page; to htmx its body alone, or 204 while it looks as ``since`` says."""
+    found = get_object_or_404(Run, uuid=uuid)
+    attempts = list(found.attempts.all()[:N_ATTEMPTS])
+    since = digest(_version(found, attempts))
+    is_htmx = bool(htmx_of(request))
+    if is_htmx and request.GET.get("since") == since:
+        return unchanged()
+    context = _context(request, found, attempts) | {"since": since}
+    template = "schedulerui/runs/_run.html" if is_htmx else "schedulerui/pages/run.html"
+    return render(request, template, context)
+
+
+def _version(found: Run, attempts: list[Attempt]) -> list[tuple[object, ...]]:
+    stations = (found.sent_at, found.received_at, found.started_at, found.finished_at)
+    told = [(attempt.pk, attempt.state, attempt.received_at, attempt.finished_at) for attempt in attempts]
+    return [(found.pk, found.progress, found.state, found.publishes, *stations), *told]
+
+
+def _context(request: HttpRequest, found: Run, attempts: list[Attempt]) -> dict[str, Any]:
+    with_values = may(request.user, "view_values", found)
+    earlier, later = _neighbours(found)
+    return {
+        "run": found,
+        "row": run_row(found),
+        "sentence": sentence(found),
+        "is_over": is_over(found),
+        "is_decision": is_decision(found),
+        "timeline": timeline_of(found),
+        "attempts": attempt_rows(attempts),
+        "blocks": blocks_of(found) if with_values else [],
+        "with_values": with_values,
+        "has_flower": bool(settings().FLOWER_URL and found.task_id and with_values),
+        "earlier": earlier,
+        "later": later,
+        "now": clock.now(),
+        "poll_every": settings().POLL_EVERY,
+    }
+
+
+def _neighbours(found: Run) -> tuple[Run | None, Run | None]:
+    """Return the runs of the same schedule before and after this one; two probes of one index."""
+    if found.schedule_id is None:
+        return None, None
+    same = Run.objects.filter(schedule_id=found.schedule_id).only("uuid", "due_at")
+    earlier = (
+        same.filter(due_at__lte=found.due_at)
+        .exclude(due_at=found.due_at, id__gte=found.pk)
+        .newest_first()
+        .first()
+    )
+    later = (
+        same.filter(due_at__gte=found.due_at)
+        .exclude(due_at=found.due_at, id__lte=found.pk)
+        .order_by("due_at", "id")
+        .first()
+    )
+    return earlier, later

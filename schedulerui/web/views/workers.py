@@ -1,0 +1,82 @@
+"""Workers, beats and queues as they last told of themselves, and one worker instance."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from schedulerui import clock
+from schedulerui.access import may
+from schedulerui.conf import settings
+from schedulerui.facts import RunState
+from schedulerui.models import Beat, Queue, Run, Schedule, Worker
+from schedulerui.presenters import digest, processes
+from schedulerui.presenters.runs import LIST_COLUMNS, run_row, version_of
+from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.responses import unchanged
+
+N_PROCESSES = 200
+N_RUNNING = 50
+
+
+@gate("view", methods=("GET", "HEAD"))
+def workers(request: HttpRequest) -> HttpResponse:
+    """Answer the page; to htmx its body alone, or 204 while it looks as ``since`` says."""
+    context = _context()
+    is_htmx = bool(htmx_of(request))
+    if is_htmx and request.GET.get("since") == context["since"]:
+        return unchanged()
+    template = "schedulerui/workers/_body.html" if is_htmx else "schedulerui/pages/workers.html"
+    return render(request, template, context)
+
+
+def _context() -> dict[str, Any]:
+    now = clock.now()
+    found = list(Worker.objects.order_by("-seen_at")[:N_PROCESSES])
+    rows = processes.worker_rows(found, now=now)
+    beats = processes.beat_rows(Beat.objects.order_by("host", "pid")[:N_PROCESSES], now=now)
+    queues = processes.queue_rows(Queue.objects.order_by("name")[:N_PROCESSES], now=now)
+    needed = Schedule.objects.enabled().order_by("task").values_list("task", flat=True).distinct()
+    return {
+        "workers": rows,
+        "n_alive": sum(row.is_alive for row in rows),
+        "beats": beats,
+        "queues": queues,
+        "missing": processes.missing_tasks(needed, found, now=now),
+        "celery_app": settings().CELERY_APP.rpartition(".")[0],
+        "now": now,
+        "since": digest(rows, beats, queues),
+        "poll_every": settings().POLL_EVERY,
+    }
+
+
+@gate("view", methods=("GET", "HEAD"))
+def worker(request: HttpRequest, instance: UUID) -> HttpResponse:
+    """Answer one instance with what it runs now; to htmx its body alone, or 204 while it looks as ``since`` says."""
+    context = _worker_context(request, get_object_or_404(Worker, instance=instance))
+    is_htmx = bool(htmx_of(request))
+    if is_htmx and request.GET.get("since") == context["since"]:
+        return unchanged()
+    template = "schedulerui/workers/_worker.html" if is_htmx else "schedulerui/pages/worker.html"
+    return render(request, template, context)
+
+
+def _worker_context(request: HttpRequest, found: Worker) -> dict[str, Any]:
+    now = clock.now()
+    later = Worker.objects.filter(hostname=found.hostname, started_at__gt=found.started_at)
+    row = processes.worker_row(found, now=now, successor=later.order_by("started_at").first())
+    active = [str(state) for state in (RunState.RECEIVED, RunState.STARTED)]
+    here = Run.objects.filter(worker_instance=found.instance, state__in=active).only(*LIST_COLUMNS)
+    runs = list(here.newest_first()[:N_RUNNING])
+    return {
+        "worker": row,
+        "tasks": sorted(str(task) for task in found.tasks),
+        "rows": [run_row(run) for run in runs],
+        "has_flower": bool(settings().FLOWER_URL) and may(request.user, "view_values"),
+        "now": now,
+        "since": digest(row, version_of(runs)),
+        "poll_every": settings().POLL_EVERY,
+    }
