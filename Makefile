@@ -12,7 +12,7 @@ help: ## List these commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/\1|\2/p' Makefile | awk -F'|' '{ printf "make %-9s %s\n", $$1, $$2 }'
 
 run: .venv/.stamp ## Start the dashboard with its own broker, beat, worker, monitor and Flower
-	@exec $(BIN)/python manage.py schedulerui up
+	@exec $(BIN)/python -m schedulerui.site
 
 test: .venv/.stamp-test ## Run every gate and every test (FAST=1 stops after the fast ones)
 	@.ci/install-services
