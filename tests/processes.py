@@ -101,7 +101,7 @@ class Process:
         _kill_family(family)
         self.popen.wait(timeout=within)
         eventually(
-            lambda: not any(_lives(pid, born) for pid, born in family.items()),
+            lambda: not any(lives(pid, born) for pid, born in family.items()),
             within=within,
             describe=f"the end of the processes {list(family)} that {self.name} had started",
         )
@@ -145,7 +145,7 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _lives(pid: int, born: str) -> bool:
+def lives(pid: int, born: str) -> bool:
     """Whether this very process lives: a number that was given to another process since does not count."""
     stat = _stat(pid)
     return bool(stat) and stat[0] != "Z" and stat[19] == born
@@ -153,7 +153,7 @@ def _lives(pid: int, born: str) -> bool:
 
 def _kill_family(family: Mapping[int, str]) -> None:
     for pid, born in family.items():
-        if _lives(pid, born):
+        if lives(pid, born):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
