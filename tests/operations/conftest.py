@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schedulerui.facts import Actor
+from schedulerui.models import Worker
 from schedulerui.operations import schedules
 from schedulerui.testing import DULL_WEDNESDAY, FrozenClock, recording
 
@@ -41,5 +42,20 @@ def make_schedule(db, actor):
             **fields,
         }
         return schedules.create(values, actor=actor, now=now)
+
+    return make
+
+
+@pytest.fixture
+def make_worker(db):
+    def make(*, instance, seen_at=DULL_WEDNESDAY, **fields):
+        values = {
+            "hostname": "celery@one",
+            "pid": 7,
+            "started_at": DULL_WEDNESDAY,
+            "seen_at": seen_at,
+            **fields,
+        }
+        return Worker.objects.create(instance=instance, **values)
 
     return make

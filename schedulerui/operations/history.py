@@ -1,0 +1,223 @@
+"""The run's life as worker signals tell it: one transition, conditional on ``facts.progress`` growing.
+
+Reports come late, twice and in any order, from the worker's main process and from its children. Each is merged under the lock
+of its run's row: the attempt it speaks of is found or made, the run moves if the report is further along than what is known,
+and nothing ever moves back. The first result of a delivery stands; ``lost`` gives way to any result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+
+from schedulerui.conf import settings
+from schedulerui.facts import FINISHED, RANK, RunState, progress
+from schedulerui.models import Attempt, Run, Worker
+from schedulerui.operations.outcomes import append_outcome, follow
+from schedulerui.operations.reports import Report, clean
+
+__all__ = ["Report", "append_outcome", "mark_lost", "record"]
+
+REASON_MAX = 500
+WORKER_MAX = 255
+LOST_BATCH = 500
+"""Most attempts declared lost in one round."""
+
+TOLD: frozenset[RunState] = frozenset(
+    {
+        RunState.RECEIVED,
+        RunState.STARTED,
+        RunState.RETRYING,
+        RunState.LOST,
+        RunState.SUCCEEDED,
+        RunState.FAILED,
+        RunState.REVOKED,
+        RunState.EXPIRED,
+        RunState.IGNORED,
+        RunState.REJECTED,
+    }
+)
+"""States that a report may bring."""
+
+
+def record(report: Report) -> bool:
+    """Merge one report; return whether it moved the run. A task id that is none of ours changes nothing, for one query.
+
+    Raises ValueError for a state that no worker can tell, django.db.DatabaseError when the database cannot be written.
+    """
+    if report.state not in TOLD:
+        message = f"{report.state} is not told by workers"
+        raise ValueError(message)
+    if not Run.objects.filter(task_id=report.task_id).exists():
+        return False
+    with transaction.atomic():
+        run = _lock(report.task_id)
+        if run is None:
+            return False
+        number = run.attempt if report.attempt is None else report.attempt
+        told = list(Attempt.objects.filter(run=run).order_by("attempt", "delivery"))
+        attempt = _find([row for row in told if row.attempt == number], report) or _begin(
+            run, number, told, report
+        )
+        _merge_attempt(attempt, report)
+        is_again = any(row.pk != attempt.pk and RunState(row.state) in FINISHED for row in told)
+        return _merge_run(run, attempt, report, is_again=is_again)
+
+
+def mark_lost(now: datetime, *, limit: int = LOST_BATCH) -> int:
+    """Declare lost what ran on worker instances unheard of for ``LOST_AFTER`` seconds; return how many runs moved.
+
+    A later delivery opens the run again, and a late result corrects it.
+    """
+    moved = 0
+    for attempt in list(_orphans(now - timedelta(seconds=settings().LOST_AFTER))[:limit]):
+        moved += record(_obituary(attempt, now))
+    return moved
+
+
+def _lock(task_id: str) -> Run | None:
+    """Return the run with its row locked until the transaction ends."""
+    runs = Run.objects.filter(task_id=task_id)
+    if not connection.features.has_select_for_update:
+        # SQLite: a transaction that reads first and then writes is refused at once when somebody wrote in between; one that
+        # writes first waits for its turn.
+        runs.update(progress=F("progress"))
+    return runs.select_for_update().defer("args", "kwargs", "headers", "options").first()
+
+
+def _find(rows: list[Attempt], report: Report) -> Attempt | None:
+    """Return the attempt's row that the report speaks of: the delivery that it names, else the newest."""
+    if report.delivery is not None:
+        return next((row for row in rows if row.delivery == report.delivery), None)
+    if report.received_at is not None:
+        same = (
+            row
+            for row in rows
+            if (row.worker_instance, row.received_at) == (report.instance, report.received_at)
+        )
+        return next(same, None)
+    return rows[-1] if rows else None
+
+
+def _begin(run: Run, number: int, told: list[Attempt], report: Report) -> Attempt:
+    """Insert the row of a delivery that nobody has told of before."""
+    delivery = 1 + sum(row.attempt == number for row in told)
+    return Attempt.objects.create(
+        run=run,
+        attempt=number,
+        delivery=delivery,
+        state=RunState.RECEIVED,
+        worker=clean(report.worker, limit=WORKER_MAX),
+        worker_instance=report.instance,
+        received_at=_received(report),
+    )
+
+
+def _merge_attempt(attempt: Attempt, report: Report) -> None:
+    changes: dict[str, object] = dict(_missing_times(attempt, report))
+    if report.pid is not None and attempt.pid is None:
+        changes["pid"] = report.pid
+    if report.instance is not None and attempt.worker_instance is None:
+        changes |= {"worker_instance": report.instance, "worker": clean(report.worker, limit=WORKER_MAX)}
+    if RANK[RunState(attempt.state)] < RANK[report.state]:
+        told = _told(report, started_at=report.started_at or attempt.started_at)
+        del told["result"]
+        changes |= told
+        if report.state is RunState.RETRYING:
+            changes["finished_at"] = report.moment
+    if changes:
+        Attempt.objects.filter(pk=attempt.pk).update(**changes)
+
+
+def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool) -> bool:
+    """Move the run by one conditional update; returns whether it moved. Times that nobody had told yet are filled in anyway."""
+    times = dict(_missing_times(run, report))
+    reached = progress(report.state, attempt=attempt.attempt, delivery=attempt.delivery)
+    told = _told(report, started_at=run.started_at or report.started_at)
+    changes = {
+        **times,
+        **told,
+        "progress": reached,
+        "attempt": attempt.attempt,
+        "delivery": attempt.delivery,
+        **({"worker": clean(report.worker, limit=WORKER_MAX)} if report.worker else {}),
+        **({"worker_instance": report.instance} if report.instance else {}),
+    }
+    if not Run.objects.filter(pk=run.pk, progress__lt=reached).update(**changes):
+        if times:
+            Run.objects.filter(pk=run.pk).update(**times)
+        return False
+    runtime = told["runtime"]
+    follow(
+        run,
+        report.state,
+        runtime=runtime if isinstance(runtime, float) else None,
+        is_again=is_again or RunState(run.state) in FINISHED,
+    )
+    return True
+
+
+def _told(report: Report, *, started_at: datetime | None) -> dict[str, object]:
+    """Return what the report says of the present: every field, so that nothing of an earlier state is left standing."""
+    limits = settings()
+    is_end = report.state in FINISHED
+    runtime = report.runtime
+    if runtime is None and is_end and started_at is not None and report.state is not RunState.LOST:
+        runtime = max(0.0, (report.moment - started_at).total_seconds())
+    return {
+        "state": str(report.state),
+        "finished_at": report.moment if is_end else None,
+        "runtime": runtime,
+        "reason": clean(report.reason, limit=REASON_MAX),
+        "result": clean(report.result, limit=limits.RESULT_LIMIT),
+        "exception": clean(report.exception, limit=limits.RESULT_LIMIT),
+        "traceback": clean(report.traceback, limit=limits.TRACEBACK_LIMIT),
+    }
+
+
+def _missing_times(row: Run | Attempt, report: Report) -> Iterator[tuple[str, datetime]]:
+    received_at, started_at = _received(report), report.started_at
+    if report.state is RunState.STARTED:
+        started_at = started_at or report.moment
+    if received_at is not None and (row.received_at is None or received_at < row.received_at):
+        yield "received_at", received_at
+    if started_at is not None and (row.started_at is None or started_at < row.started_at):
+        yield "started_at", started_at
+
+
+def _received(report: Report) -> datetime | None:
+    return report.received_at or (report.moment if report.state is RunState.RECEIVED else None)
+
+
+def _orphans(before: datetime) -> QuerySet[Attempt]:
+    """Return the attempts without an end whose worker instance has not been heard of since ``before``."""
+    heard = Worker.objects.filter(seen_at__gte=before).values("instance")
+    told_at = Q(started_at__lt=before) | Q(started_at__isnull=True, received_at__lt=before)
+    running = Attempt.objects.filter(told_at, state__in=[RunState.RECEIVED, RunState.STARTED])
+    return (
+        running.filter(worker_instance__isnull=False)
+        .exclude(worker_instance__in=heard)
+        .select_related("run")
+        .order_by("id")
+    )
+
+
+def _obituary(attempt: Attempt, now: datetime) -> Report:
+    name = attempt.worker or "its worker"
+    if attempt.state == RunState.STARTED:
+        reason = f"{name} was gone before it told the end"
+    else:
+        reason = f"{name} was gone before it started this; the broker may deliver the message again"
+    return Report(
+        task_id=str(attempt.run.task_id),
+        state=RunState.LOST,
+        moment=now,
+        attempt=attempt.attempt,
+        delivery=attempt.delivery,
+        instance=attempt.worker_instance,
+        worker=attempt.worker,
+        reason=reason,
+    )

@@ -1,0 +1,89 @@
+"""What a finished run leaves on its schedule: the last 30 outcomes, the streak of failures, the last state."""
+
+from __future__ import annotations
+
+import math
+
+from schedulerui.facts import FINISHED, RunState
+from schedulerui.models import Run, ScheduleState
+
+KEPT = 30
+"""Outcomes kept beside a schedule."""
+
+LETTERS: dict[RunState, str] = {
+    RunState.SUCCEEDED: "s",
+    RunState.FAILED: "f",
+    RunState.MISSED: "m",
+    RunState.SKIPPED: "k",
+    RunState.REVOKED: "x",
+    RunState.CANCELLED: "x",
+    RunState.IGNORED: "x",
+    RunState.REJECTED: "x",
+    RunState.LOST: "l",
+    RunState.EXPIRED: "e",
+    RunState.UNSENT: "u",
+}
+FAILURES = frozenset({RunState.FAILED, RunState.LOST})
+"""States that lengthen the streak of failures; success ends it, everything else leaves it."""
+
+
+def append_outcome(recent: str, state: str, runtime: float | None) -> str:
+    """Return ``recent`` with one more outcome, newest last, at most 30: a letter and a digit for the run time (seconds).
+
+    The digit is the whole logarithm to base 2 of 1 + the run time in units of 10 ms, at most 9; 0 when it is not known. Text
+    that does not consist of such pairs is dropped; a state without a letter (one that is not finished) changes nothing.
+    """
+    letter = LETTERS.get(RunState(state))
+    if letter is None:
+        return recent
+    known = recent if len(recent) % 2 == 0 else ""
+    return (known + letter + str(_digit(runtime)))[-2 * KEPT :]
+
+
+def follow(run: Run, state: RunState, *, runtime: float | None, is_again: bool) -> None:
+    """Tell the run's schedule about its new state; inside the transaction that changed the run, which holds its row.
+
+    ``is_again``: the run had an outcome before (it was lost and told its end late, or it was delivered twice). Then the
+    account is made anew from the rows instead of counting one run twice.
+    """
+    if run.schedule_id is None:
+        return
+    states = ScheduleState.objects.filter(pk=run.schedule_id)
+    if state in FINISHED:
+        row = states.select_for_update().first()
+        if row is None:
+            return
+        recent, streak = _recount(row) if is_again else _count(row, state, runtime)
+        states.update(recent=recent, failure_streak=streak)
+    states.filter(last_run_id=run.pk).update(last_state=str(state))
+
+
+def _count(row: ScheduleState, state: RunState, runtime: float | None) -> tuple[str, int]:
+    streak = row.failure_streak
+    if state in FAILURES:
+        streak += 1
+    elif state is RunState.SUCCEEDED:
+        streak = 0
+    return append_outcome(row.recent, state, runtime), streak
+
+
+def _recount(row: ScheduleState) -> tuple[str, int]:
+    """Return both from the newest finished runs."""
+    finished = Run.objects.filter(schedule_id=row.pk, state__in=[str(state) for state in LETTERS])
+    newest = list(finished.newest_first().values_list("state", "runtime")[:KEPT])
+    recent = ""
+    for state, runtime in reversed(newest):
+        recent = append_outcome(recent, state, runtime)
+    streak = 0
+    for state, _runtime in newest:
+        if state == RunState.SUCCEEDED:
+            return recent, streak
+        streak += state in FAILURES
+    # No success among those looked at: the streak may be longer than what we can see.
+    return recent, max(streak, row.failure_streak) if len(newest) == KEPT else streak
+
+
+def _digit(runtime: float | None) -> int:
+    if runtime is None or not math.isfinite(runtime) or runtime <= 0:
+        return 0
+    return min(9, math.floor(math.log2(1 + runtime * 100)))
