@@ -1,0 +1,209 @@
+"""Celery's signals become reports: sent by hand here, with the objects that Celery hands over."""
+
+from __future__ import annotations
+
+import uuid
+from types import SimpleNamespace
+
+import pytest
+from celery import signals
+from celery.app.task import Context
+from celery.exceptions import Ignore, Reject, Retry
+from django.test import override_settings
+
+from schedulerui.facts import RunState
+from schedulerui.recorder import identity, receivers
+from tests.celery_app import app
+
+HOST = "celery@here"
+
+
+class Sink:
+    def __init__(self):
+        self.reports = []
+        self.waits = []
+
+    def submit(self, report, *, wait):
+        self.reports.append(report)
+        self.waits.append(wait)
+
+    @property
+    def states(self):
+        return [report.state for report in self.reports]
+
+
+@pytest.fixture
+def sink(monkeypatch):
+    sink = Sink()
+    monkeypatch.setattr(receivers, "writer", lambda: sink)
+    return sink
+
+
+class Request:
+    """The main process's request, weakly referable as Celery's is."""
+
+    def __init__(self, values):
+        self.request_dict = values
+        self.id = values["id"]
+
+
+def values(*, ours=True, **fields):
+    header = {"schedulerui": {"run": "r"}} if ours else {}
+    return {"id": str(uuid.uuid4()), "task": "tests.add", "retries": 0, "hostname": HOST, **header, **fields}
+
+
+@pytest.fixture
+def execute():
+    """Push a context as the tracer does, built from the request that the main process has received."""
+    task = app.tasks["tests.add"]
+    pushed = []
+
+    def push(request):
+        context = Context(request, args=(), called_directly=False, kwargs={})
+        task.request_stack.push(context)
+        pushed.append(context)
+        signals.task_prerun.send(sender=task, task_id=context.id, task=task, args=(), kwargs={})
+        return task, context
+
+    yield push
+    for _ in pushed:
+        task.request_stack.pop()
+
+
+def test_the_child_tells_of_the_same_delivery_as_the_main_process(sink, execute):
+    request = Request(values(retries=2))
+    signals.task_received.send(sender=None, request=request)
+    task, context = execute(dict(request.request_dict))
+    signals.task_success.send(sender=task, result={"a": 1}, runtime=0.5)
+    assert sink.states == [RunState.RECEIVED, RunState.STARTED, RunState.SUCCEEDED]
+    assert sink.waits == [False, True, True]
+    assert {report.received_at for report in sink.reports} == {sink.reports[0].moment}
+    assert {report.attempt for report in sink.reports} == {2}
+    assert {report.worker for report in sink.reports} == {HOST}
+    assert (sink.reports[2].result, sink.reports[2].runtime) == ("{'a': 1}", 0.5)
+    assert receivers.RECEIVED not in (context.headers or {})
+    assert "schedulerui" in context.headers
+
+
+def test_a_stranger_costs_nothing(sink, execute):
+    request = Request(values(ours=False))
+    signals.task_received.send(sender=None, request=request)
+    task, context = execute(request.request_dict)
+    signals.task_success.send(sender=task, result=1, runtime=0.5)
+    signals.task_failure.send(sender=task, task_id=context.id, exception=ValueError())
+    signals.task_retry.send(sender=task, request=context, reason=Retry())
+    signals.task_revoked.send(sender=task, request=context, terminated=True, signum=15, expired=False)
+    signals.task_unknown.send(sender=None, message=SimpleNamespace(headers=None), name="x", id="y")
+    assert sink.reports == []
+
+
+def test_failure_in_the_child_carries_the_error_and_the_time_it_took(sink, execute):
+    task, context = execute(values())
+    einfo = SimpleNamespace(traceback="Traceback ...")
+    signals.task_failure.send(sender=task, task_id=context.id, exception=KeyError("k"), einfo=einfo)
+    report = sink.reports[-1]
+    assert (report.state, report.exception, report.traceback) == (
+        RunState.FAILED,
+        "KeyError: 'k'",
+        "Traceback ...",
+    )
+    assert report.runtime >= 0
+
+
+def test_failure_told_by_the_main_process_is_found_by_its_task_id_and_nobody_waits(sink):
+    request = Request(values(retries=1))
+    signals.task_received.send(sender=None, request=request)
+    signals.task_failure.send(
+        sender=app.tasks["tests.add"], task_id=request.id, exception=TimeoutError("limit")
+    )
+    assert (sink.states[-1], sink.reports[-1].attempt, sink.waits[-1]) == (RunState.FAILED, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("state", "retval", "told"),
+    [
+        ("IGNORED", Ignore("why"), RunState.IGNORED),
+        ("REJECTED", Reject("why", requeue=False), RunState.REJECTED),
+        ("SUCCESS", 3, None),
+        ("RETRY", None, None),
+        ("FAILURE", None, None),
+        (None, None, None),
+    ],
+)
+def test_the_end_of_the_body_tells_only_what_no_other_signal_does(sink, execute, state, retval, told):
+    task, context = execute(values())
+    sink.reports.clear()
+    signals.task_postrun.send(
+        sender=task, task_id=context.id, task=task, args=(), kwargs={}, retval=retval, state=state
+    )
+    assert sink.states == ([told] if told else [])
+    assert all("why" in report.reason for report in sink.reports)
+
+
+def test_a_failure_by_reject_is_a_rejection_from_either_process(sink):
+    request = Request(values())
+    signals.task_received.send(sender=None, request=request)
+    signals.task_failure.send(
+        sender=app.tasks["tests.add"], task_id=request.id, exception=Reject("no", requeue=False)
+    )
+    assert (sink.states[-1], sink.reports[-1].reason) == (RunState.REJECTED, "no")
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "reason"),
+    [
+        ({"terminated": False, "signum": None, "expired": True}, RunState.EXPIRED, "expiry"),
+        ({"terminated": True, "signum": "SIGTERM", "expired": False}, RunState.REVOKED, "SIGTERM"),
+        ({"terminated": False, "signum": None, "expired": False}, RunState.REVOKED, "before it started"),
+    ],
+)
+def test_revoked_says_how(sink, fields, state, reason):
+    signals.task_revoked.send(sender=None, request=Context(values()), **fields)
+    assert sink.states == [state]
+    assert reason in sink.reports[0].reason
+
+
+def test_a_task_that_no_worker_knows_is_rejected(sink):
+    message = SimpleNamespace(headers=values())
+    signals.task_unknown.send(sender=None, message=message, exc=KeyError("x"), name="tests.gone", id="x")
+    assert "tests.gone" in sink.reports[0].reason
+
+
+class Hostile:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+    __str__ = __repr__
+
+
+@override_settings(SCHEDULERUI={"RESULT_LIMIT": 10})
+def test_a_hostile_result_neither_raises_nor_hides_the_success(sink, execute):
+    task, _ = execute(values())
+    signals.task_success.send(sender=task, result=Hostile(), runtime=0.1)
+    assert sink.states == [RunState.STARTED, RunState.SUCCEEDED]
+
+
+def test_an_error_of_ours_never_reaches_the_task(monkeypatch, execute, caplog):
+    def broken():
+        raise MemoryError
+
+    monkeypatch.setattr(receivers, "writer", broken)
+    execute(values())
+    assert "recorder_error" in [getattr(record, "action", "") for record in caplog.records]
+
+
+class Controller:
+    hostname = HOST
+
+
+def test_children_belong_to_the_instance_that_was_made_before_the_fork(monkeypatch):
+    monkeypatch.setattr(identity, "_identity", None)
+    monkeypatch.delenv(identity.VARIABLE, raising=False)
+    assert identity.instance() is None
+    signals.worker_init.send(sender=Controller())
+    first = identity.instance()
+    monkeypatch.setattr(identity, "_identity", None)
+    assert identity.instance() == first
+    signals.worker_init.send(sender=Controller())
+    assert identity.instance() != first
+    assert identity.present().hostname == HOST

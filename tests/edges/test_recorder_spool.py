@@ -1,0 +1,159 @@
+"""Reports on disk while the database is away: none is lost, none is taken by two, a bad one holds up nobody."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db import OperationalError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schedulerui.facts import RunState
+from schedulerui.operations.reports import CUT, Report, clean
+from schedulerui.operations.spool import Spool, SpoolError
+from schedulerui.testing import DULL_WEDNESDAY
+
+
+def make_report(number=0, **fields):
+    return Report(task_id=f"task-{number}", state=RunState.STARTED, moment=DULL_WEDNESDAY, **fields)
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool")
+
+
+def test_what_was_appended_is_replayed_in_order_and_then_gone(spool):
+    reports = [make_report(number) for number in range(5)]
+    for report in reports:
+        spool.append(report)
+    taken = []
+    assert not spool.is_empty()
+    assert spool.replay(taken.append) == 5
+    assert taken == reports
+    assert spool.is_empty()
+    assert spool.replay(taken.append) == 0
+
+
+def test_what_was_not_taken_still_waits_when_the_database_goes_away_again(spool):
+    for number in range(3):
+        spool.append(make_report(number))
+    taken = []
+
+    def apply(report):
+        if len(taken) == 1:
+            raise OperationalError("database is locked")
+        taken.append(report)
+
+    with pytest.raises(OperationalError):
+        spool.replay(apply)
+    rest = []
+    spool.append(make_report(3))
+    assert spool.replay(rest.append) == 3
+    assert [report.task_id for report in [*taken, *rest]] == ["task-0", "task-1", "task-2", "task-3"]
+
+
+def test_a_torn_line_and_a_refused_report_hold_up_nobody(spool, caplog):
+    for number in range(3):
+        spool.append(make_report(number))
+    (path,) = spool.folder.iterdir()
+    path.write_bytes(path.read_bytes() + b'{"task_id": "torn')
+    taken = []
+
+    def apply(report):
+        if report.task_id == "task-1":
+            raise ValueError("refused")
+        taken.append(report.task_id)
+
+    spool.replay(apply)
+    assert taken == ["task-0", "task-2"]
+    assert [record.action for record in caplog.records] == ["spool_drop", "spool_drop"]
+    assert spool.is_empty()
+
+
+def test_two_replays_do_not_take_one_report_twice(spool):
+    spool.append(make_report())
+    other, taken = Spool(spool.folder), []
+
+    def apply(report):
+        taken.append(report)
+        assert other.replay(taken.append) == 0
+
+    spool.replay(apply)
+    assert len(taken) == 1
+
+
+def test_a_report_that_comes_during_a_replay_waits_for_the_next(spool):
+    spool.append(make_report(0))
+    taken = []
+
+    def apply(report):
+        taken.append(report.task_id)
+        if len(taken) == 1:
+            spool.append(make_report(1))
+
+    spool.replay(apply)
+    spool.replay(apply)
+    assert taken == ["task-0", "task-1"]
+
+
+def test_only_we_can_read_the_folder_and_its_files(spool):
+    spool.append(make_report())
+    assert spool.folder.stat().st_mode & 0o777 == 0o700
+    assert [path.stat().st_mode & 0o777 for path in spool.folder.iterdir()] == [0o600]
+
+
+def test_it_refuses_a_folder_that_others_may_write_to(spool):
+    spool.folder.mkdir()
+    spool.folder.chmod(0o777)
+    with pytest.raises(SpoolError, match="only we"):
+        spool.append(make_report())
+
+
+def test_it_refuses_a_link_in_place_of_the_folder(spool, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    spool.folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SpoolError):
+        spool.append(make_report())
+
+
+@given(
+    attempt=st.none() | st.integers(0, 99),
+    runtime=st.none() | st.floats(0, 1e9),
+    text=st.text(st.characters(codec="utf-8"), max_size=50),
+)
+def test_a_report_comes_back_as_it_was(attempt, runtime, text):
+    report = make_report(
+        attempt=attempt,
+        runtime=runtime,
+        reason=text,
+        result=text,
+        instance=uuid.UUID(int=7),
+        pid=3,
+        received_at=DULL_WEDNESDAY,
+    )
+    assert Report.decode(report.encode()) == report
+
+
+@pytest.mark.parametrize(
+    "line", ["", "7", "[]", "null", "{}", '{"task_id": "x", "state": "no", "moment": "x"}', "[" * 9999]
+)
+def test_anything_else_is_no_report(line):
+    with pytest.raises(ValueError, match="not a report"):
+        Report.decode(line)
+
+
+@given(st.text(max_size=300), st.integers(0, 100))
+def test_cleaned_text_is_short_and_storable(text, limit):
+    cleaned = clean(text, limit=limit)
+    assert len(cleaned) <= limit
+    assert "\x00" not in cleaned
+    cleaned.encode("utf-8")
+
+
+def test_cut_text_keeps_its_beginning_and_its_end():
+    cleaned = clean("begin" + "x" * 500 + "end", limit=100)
+    assert cleaned.startswith("begin")
+    assert cleaned.endswith("end")
+    assert CUT in cleaned

@@ -1,0 +1,137 @@
+"""The writer's thread: in order, with patience for so long and no longer, and to the spool when the database is away."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from django.db import OperationalError
+
+from schedulerui import conf
+from schedulerui.facts import RunState
+from schedulerui.operations.reports import Report
+from schedulerui.operations.spool import Spool
+from schedulerui.recorder.writer import Writer
+from schedulerui.testing import DULL_WEDNESDAY
+from tests.waiting import eventually
+
+# The thread opens a connection of its own, which a transaction of the test would hide from it.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PATIENCE = 0.3
+
+
+def make_report(number):
+    return Report(task_id=f"task-{number}", state=RunState.STARTED, moment=DULL_WEDNESDAY)
+
+
+class Database:
+    """Stands where history.record stands: takes reports, can be locked (calls hang) or away (calls fail)."""
+
+    def __init__(self):
+        self.taken = []
+        self.unlocked = threading.Event()
+        self.unlocked.set()
+        self.is_away = False
+
+    def __call__(self, report):
+        self.unlocked.wait(10)
+        if self.is_away:
+            raise OperationalError("database is locked")
+        if report.task_id == "task-poison":
+            raise TypeError("poison")
+        self.taken.append(report.task_id)
+
+
+@pytest.fixture
+def database():
+    return Database()
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(tmp_path / "spool")
+
+
+@pytest.fixture
+def writer(database, spool, settings):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "RECORDER_PATIENCE": PATIENCE}
+    conf.reset()
+    writer = Writer(apply=database, waiting=spool)
+    yield writer
+    database.unlocked.set()
+    writer.close(within=5)
+    conf.reset()
+
+
+def test_a_report_is_written_when_submit_returns(writer, database):
+    for number in range(3):
+        assert writer.submit(make_report(number), wait=True)
+    assert database.taken == ["task-0", "task-1", "task-2"]
+
+
+def test_reports_that_nobody_waits_for_keep_their_order(writer, database):
+    for number in range(50):
+        assert not writer.submit(make_report(number), wait=False)
+    eventually(lambda: len(database.taken) == 50, within=5)
+    assert database.taken == [f"task-{number}" for number in range(50)]
+
+
+def test_only_the_first_task_waits_when_the_database_hangs_and_nothing_is_lost(writer, database, spool):
+    database.unlocked.clear()
+    began = time.monotonic()
+    assert not writer.submit(make_report(0), wait=True)
+    assert PATIENCE <= time.monotonic() - began < PATIENCE + 0.5
+    began = time.monotonic()
+    for number in range(1, 20):
+        assert not writer.submit(make_report(number), wait=True)
+    assert time.monotonic() - began < 0.5
+    assert not spool.is_empty()
+    database.unlocked.set()
+    eventually(lambda: spool.is_empty() and not writer.is_away, within=5)
+    assert set(database.taken) == {f"task-{number}" for number in range(20)}
+
+
+def test_reports_wait_in_the_spool_while_the_database_is_away_and_follow_when_it_is_back(
+    writer, database, spool
+):
+    database.is_away = True
+    assert not writer.submit(make_report(0), wait=True)
+    assert writer.is_away
+    writer.submit(make_report(1), wait=True)
+    assert database.taken == []
+    database.is_away = False
+    eventually(lambda: not writer.is_away, within=5)
+    assert database.taken == ["task-0", "task-1"]
+    assert writer.submit(make_report(2), wait=True)
+
+
+def test_a_report_that_the_database_refuses_is_dropped_with_a_line_in_the_log(writer, database, caplog):
+    assert not writer.submit(make_report("poison"), wait=True)
+    assert writer.submit(make_report(1), wait=True)
+    assert "report_drop" in [getattr(record, "action", "") for record in caplog.records]
+
+
+def test_closing_writes_what_waits(writer, database):
+    for number in range(20):
+        writer.submit(make_report(number), wait=False)
+    writer.close(within=5)
+    assert len(database.taken) == 20
+
+
+def test_closing_spools_what_cannot_be_written_in_time(writer, database, spool):
+    database.unlocked.clear()
+    for number in range(5):
+        writer.submit(make_report(number), wait=False)
+    writer.close(within=0.1)
+    kept = []
+    spool.replay(lambda report: kept.append(report.task_id))
+    assert {"task-2", "task-3", "task-4"} <= set(kept)
+
+
+def test_it_starts_again_after_it_was_closed(writer, database):
+    writer.submit(make_report(0), wait=True)
+    writer.close(within=5)
+    assert writer.submit(make_report(1), wait=True)
+    assert database.taken == ["task-0", "task-1"]
