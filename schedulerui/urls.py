@@ -4,11 +4,40 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
+from schedulerui.web.views import about, audit, delete, edit, preview, run, runs, workers
+from schedulerui.web.views.flower import flower
 from schedulerui.web.views.live import live_health
+from schedulerui.web.views.overview import live_overview, overview
+from schedulerui.web.views.run_now import run_now
+from schedulerui.web.views.schedule import live_schedule, schedule
+from schedulerui.web.views.schedules import live_schedules, schedules
 from schedulerui.web.views.theme import theme
+from schedulerui.web.views.toggle import disable, enable
 
 app_name = "schedulerui"
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", overview, name="overview"),
+    path("schedules/", schedules, name="schedules"),
+    path("schedules/<int:pk>/", schedule, name="schedule"),
+    path("schedules/<int:pk>/enable/", enable, name="schedule-enable"),
+    path("schedules/<int:pk>/disable/", disable, name="schedule-disable"),
+    path("schedules/<int:pk>/run/", run_now, name="schedule-run"),
     path("theme/", theme, name="theme"),
+    path("live/overview/", live_overview, name="live-overview"),
+    path("live/schedules/", live_schedules, name="live-schedules"),
+    path("live/schedules/<int:pk>/", live_schedule, name="live-schedule"),
     path("live/health/", live_health, name="live-health"),
+    path("flower/", flower, name="flower"),
+    path("flower/<path:path>", flower, name="flower"),
+    path("schedules/new/", edit.new, name="schedule-new"),
+    path("schedules/<int:pk>/edit/", edit.edit, name="schedule-edit"),
+    path("schedules/<int:pk>/delete/", delete.delete, name="schedule-delete"),
+    path("preview/", preview.preview, name="preview"),
+    path("live/runs/", runs.live_runs, name="live-runs"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<uuid:uuid>/", run.run, name="run"),
+    path("workers/", workers.workers, name="workers"),
+    path("workers/<uuid:instance>/", workers.worker, name="worker"),
+    path("audit/", audit.audit, name="audit"),
+    path("about/", about.about, name="about"),
 ]

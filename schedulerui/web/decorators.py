@@ -48,7 +48,7 @@ def gate(verb: str, *, methods: Sequence[str] = ()) -> Callable[[View[P]], View[
         guarded: View[P] = csrf_protect(view)
 
         @wraps(view)
-        def wrapper(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def wrapper(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             htmx_of(request)
             if methods and request.method not in methods:
                 return dress(HttpResponseNotAllowed(methods))

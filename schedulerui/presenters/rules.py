@@ -1,0 +1,43 @@
+"""Rules in words and in code, cached by what they are made of: a list has fifty, most pages show the same."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from django.utils.translation import get_language, gettext
+
+from schedulerui.models import Schedule
+from schedulerui.recurrence import RuleError, describe, parse_rule
+
+
+def words_of(schedule: Schedule) -> tuple[str, str]:
+    """Return the rule in words, or the sentence that says what is wrong with it: (words, problem)."""
+    spec = schedule.spec()
+    fields = spec["fields"]
+    key = tuple(sorted(fields.items())) if isinstance(fields, dict) else ()
+    return _words(schedule.kind, schedule.tz, schedule.semantics, schedule.expression, key, get_language())
+
+
+@lru_cache(maxsize=4096)
+def _words(
+    kind: str,
+    tz: str,
+    semantics: str,
+    expression: str,
+    fields: tuple[tuple[str, object], ...],
+    _language: str | None,
+) -> tuple[str, str]:
+    spec = {"kind": kind, "tz": tz, "semantics": semantics, "expression": expression, "fields": dict(fields)}
+    try:
+        return describe(parse_rule(spec), translate=gettext), ""
+    except RuleError as error:
+        return "", str(error)
+
+
+def code_of(schedule: Schedule) -> str:
+    """Return the rule as it is written down, for the second line; empty where the words say it all."""
+    if schedule.kind == "crontab":
+        return schedule.expression
+    if schedule.kind == "solar":
+        return f"{schedule.latitude}, {schedule.longitude}"
+    return ""

@@ -1,0 +1,95 @@
+"""A schedule in a list: everything that its row shows, ready to print."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from schedulerui.models import Schedule, ScheduleState
+from schedulerui.presenters.rules import code_of, words_of
+from schedulerui.presenters.states import StateWord, state_of
+from schedulerui.presenters.values import digest
+
+LIST_COLUMNS = (
+    "name", "task", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
+    "clocked_at_local", "solar_event", "latitude", "longitude", "queue", "grace", "version", "next_run_at", "error",
+    "state__last_run_at", "state__last_state", "state__failure_streak", "state__recent",
+)  # fmt: skip
+"""What a row needs; arguments, options and descriptions stay in the table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRow:
+    """One line of the list of schedules."""
+
+    pk: int
+    name: str
+    task: str
+    enabled: bool
+    words: str
+    code: str
+    tz: str
+    problem: str
+    """What keeps it from running, in a sentence: a broken rule, or the error that beat met."""
+    last_state: StateWord
+    last_run_at: datetime | None
+    failure_streak: int
+    recent: str
+    next_run_at: datetime | None
+    is_late: bool
+    """Due for longer than its grace and not sent."""
+    why_no_next: str
+    version: int
+
+    @property
+    def digest(self) -> str:
+        """What changes exactly when the row looks different; the passing of time alone does not count."""
+        return digest(
+            self.version, self.enabled, self.problem, self.last_state.key, self.last_run_at, self.failure_streak,
+            self.recent, self.next_run_at, self.is_late,
+        )  # fmt: skip
+
+
+def schedule_row(schedule: Schedule, *, now: datetime) -> ScheduleRow:
+    """Return the row of a schedule loaded with its state; a broken rule is shown, never raised."""
+    words, problem = words_of(schedule)
+    state = state_row(schedule)
+    late_at = schedule.next_run_at + timedelta(seconds=schedule.grace) if schedule.next_run_at else None
+    return ScheduleRow(
+        pk=schedule.pk,
+        name=schedule.name,
+        task=schedule.task,
+        enabled=schedule.enabled,
+        words=words,
+        code=code_of(schedule),
+        tz=schedule.tz,
+        problem=problem or schedule.error,
+        last_state=state_of(state.last_state),
+        last_run_at=state.last_run_at,
+        failure_streak=state.failure_streak,
+        recent=state.recent,
+        next_run_at=schedule.next_run_at,
+        is_late=late_at is not None and late_at < now,
+        why_no_next=_why_no_next(schedule, problem),
+        version=schedule.version,
+    )
+
+
+def state_row(schedule: Schedule) -> ScheduleState:
+    """Return the state beside a schedule, an empty one where none was written yet."""
+    try:
+        return schedule.state
+    except ScheduleState.DoesNotExist:
+        return ScheduleState(schedule=schedule)
+
+
+def _why_no_next(schedule: Schedule, problem: str) -> str:
+    if schedule.next_run_at is not None:
+        return ""
+    if not schedule.enabled:
+        return _("Paused")
+    if problem or schedule.error:
+        return _("Cannot run")
+    return _("By hand only") if schedule.kind == "manual" else _("No further run")

@@ -1,0 +1,96 @@
+"""Run now: ask once, run once, whatever is clicked twice or sent again."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django_htmx.http import trigger_client_event
+
+from schedulerui import clock
+from schedulerui.access import may, rights_of
+from schedulerui.models import Schedule
+from schedulerui.operations import runs
+from schedulerui.operations.runs import Queued
+from schedulerui.presenters import redact
+from schedulerui.presenters.schedules import schedule_row
+from schedulerui.presenters.warnings import warnings_of
+from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
+from schedulerui.web.responses import actor_of, see_other, with_message, with_notice
+
+
+@transaction.non_atomic_requests  # the run is committed before it is published: a broker that is down loses nothing
+@gate("operate", methods=("GET", "HEAD", "POST"))
+def run_now(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask with a dialog, or with a page where there is no script; POST runs it."""
+    schedule = get_object_or_404(Schedule.objects.select_related("state"), pk=pk)
+    if not may(request.user, "operate", schedule):
+        return error_page(request, 403, sentence=SENTENCES["operate"])
+    if request.method == "POST":
+        return _run(request, schedule)
+    return _ask(request, schedule)
+
+
+def _ask(request: HttpRequest, schedule: Schedule) -> HttpResponse:
+    now = clock.now()
+    with_values = may(request.user, "view_values", schedule)
+    context = {
+        "schedule": schedule,
+        "token": uuid.uuid4(),
+        "warnings": warnings_of(schedule, now=now),
+        "with_values": with_values,
+        "arguments": [redact(schedule.args), redact(schedule.kwargs)] if with_values else [],
+        "place": "page" if request.GET.get("place") == "page" else "row",
+        "now": now,
+    }
+    template = (
+        "schedulerui/schedules/_run_dialog.html" if htmx_of(request) else "schedulerui/pages/run_now.html"
+    )
+    return render(request, template, context)
+
+
+def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
+    try:
+        token = str(uuid.UUID(request.POST.get("token", "")))
+    except ValueError:
+        return error_page(request, 400, sentence=_("That form is damaged. Press Run now once more."))
+    try:
+        queued = runs.run_now(schedule.pk, token=token, actor=actor_of(request), now=clock.now())
+    except Schedule.DoesNotExist as missing:
+        raise Http404 from missing
+    kind, text = _sentence(queued, schedule.name)
+    address = reverse("schedulerui:run", args=[queued.run.uuid])
+    if not htmx_of(request):
+        with_message(request, text, kind=kind)
+        return see_other(request, address)
+    response = _fragment(request, schedule.pk)
+    trigger_client_event(response, "schedulerui:wake")
+    return with_notice(response, text, kind=kind, href=address, link=_("Open the run"))
+
+
+def _sentence(queued: Queued, name: str) -> tuple[str, str]:
+    if queued.sent:
+        return "ok", _("Queued one run of %(name)s.") % {"name": name}
+    if queued.run.state == "unsent":
+        return "fail", _("%(name)s could not be sent: %(reason)s") % {"name": name, "reason": queued.reason}
+    words = _("%(name)s is queued for dispatch: beat sends it as soon as the broker answers. %(reason)s")
+    return "warn", (words % {"name": name, "reason": queued.reason}).strip()
+
+
+def _fragment(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer an empty dialog, and the row anew where the click came from the list."""
+    if request.POST.get("place") == "page":
+        return HttpResponse()
+    now = clock.now()
+    current = Schedule.objects.select_related("state").get(pk=pk)
+    context = {
+        "row": schedule_row(current, now=now),
+        "rights": rights_of(request.user),
+        "now": now,
+        "oob": True,
+    }
+    return render(request, "schedulerui/schedules/_row.html", context)

@@ -1,0 +1,85 @@
+"""One schedule: its facts, its next times, its runs, its last changes; and what of them changed, for the poll."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+
+from schedulerui import clock
+from schedulerui.access import Rights, rights_of
+from schedulerui.models import Change, Run, Schedule
+from schedulerui.presenters import digest
+from schedulerui.presenters.changes import change_row
+from schedulerui.presenters.coming import coming_of
+from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
+from schedulerui.presenters.runs import run_row, version_of
+from schedulerui.presenters.schedules import schedule_row
+from schedulerui.web.decorators import gate
+from schedulerui.web.live import Part, answer
+from schedulerui.web.paging import page_of
+
+N_RUNS = 25
+N_CHANGES = 5
+
+
+@gate("view", methods=("GET", "HEAD"))
+def schedule(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer the page; three queries and one more for who may see changes."""
+    rights = rights_of(request.user)
+    found = get_object_or_404(Schedule.objects.select_related("state"), pk=pk)
+    context = _context(request, found, rights)
+    context["changes"] = _changes(found, rights)
+    return render(request, "schedulerui/pages/schedule.html", context)
+
+
+@gate("view", methods=("GET", "HEAD"))
+def live_schedule(request: HttpRequest, pk: int) -> HttpResponse:
+    """Answer the sections that changed, 204 when none did. Two queries."""
+    found = get_object_or_404(Schedule.objects.select_related("state"), pk=pk)
+    context = _context(request, found, rights_of(request.user))
+    return answer(request, context["parts"].values())
+
+
+def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str, Any]:
+    now = clock.now()
+    row = schedule_row(found, now=now)
+    page = page_of(
+        Run.objects.filter(schedule=found).only(*RUN_COLUMNS), moment="due_at", request=request, size=N_RUNS
+    )
+    shown = {
+        "schedule": found,
+        "row": row,
+        "rights": rights,
+        "now": now,
+        "here": request.get_full_path(),
+        "coming": coming_of(found, now=now),
+        "page": page,
+        "rows": [run_row(run) for run in page.rows],
+    }
+    return {**shown, "parts": _parts(shown, runs_digest=digest(version_of(page.rows)))}
+
+
+def _parts(shown: Mapping[str, Any], *, runs_digest: str) -> dict[str, Part]:
+    row = shown["row"]
+    digests = {"actions": digest(row.enabled, row.version), "facts": row.digest, "runs": runs_digest}
+    digests["coming"] = digest(row.version, row.next_run_at)
+    return {
+        name: Part(
+            id=f"schedule-{name}",
+            digest=value,
+            template=f"schedulerui/schedules/_{name}.html",
+            context={**shown, "v": value},
+        )
+        for name, value in digests.items()
+    }
+
+
+def _changes(found: Schedule, rights: Rights) -> list[object] | None:
+    """Return the newest changes for those who may see them; None for the others."""
+    if not rights.view_audit:
+        return None
+    newest = Change.objects.filter(schedule=found).order_by("-at", "-id")[:N_CHANGES]
+    return [change_row(change, with_values=rights.view_values) for change in newest]

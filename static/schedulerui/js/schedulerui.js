@@ -1,0 +1,196 @@
+/* Improves pages that work without it: live parts, ticking times, dialogs, notices, a few keys. */
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const $ = (selector, from = document) => from.querySelector(selector);
+  const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const status = $("[data-live-status]");
+
+  /* Times: the words of presenters/moments.py, corrected by the server's clock. */
+  const words = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
+  const now = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "auto" }).format(0, "second");
+  let skew = 0;
+  const relative = (at) => {
+    const seconds = (at - Date.now() - skew) / 1000;
+    const size = Math.floor(Math.abs(seconds));
+    const say = (per, unit) => words.format(Math.sign(seconds) * Math.floor(size / per), unit);
+    if (size === 0) return now;
+    if (size < 60) return say(1, "second");
+    if (size < 3600) return say(60, "minute");
+    return size < 172800 ? say(3600, "hour") : say(86400, "day");
+  };
+  const tick = () => {
+    for (const node of $$("[data-ago]")) {
+      const at = Date.parse(node.closest("time").dateTime);
+      const text = relative(at);
+      if (node.textContent !== text) node.textContent = text;
+    }
+  };
+
+  /* Live parts: one timer; it stops while nobody looks and slows down while nobody moves. */
+  const due = new Map();
+  let paused = false;
+  let active = Date.now();
+  let failed = false;
+  const parts = () => $$("[data-live]");
+  const pace = (node) => {
+    const every = Number(node.dataset.every || 5) * 1000;
+    const idle = (Date.now() - active) / 300000;
+    return Math.min(60000, every * (idle < 1 ? 1 : 2 ** Math.ceil(idle))) * (0.95 + Math.random() / 10);
+  };
+  const wake = () => {
+    for (const node of parts()) due.set(node.id, 0);
+  };
+  const poll = () => {
+    tick();
+    if (paused || document.hidden) return;
+    for (const node of parts()) {
+      if (!due.has(node.id)) due.set(node.id, Date.now() + pace(node));
+      if (Date.now() < due.get(node.id)) continue;
+      due.set(node.id, Date.now() + pace(node));
+      node.dispatchEvent(new CustomEvent("schedulerui:poll"));
+    }
+  };
+  const clock = () => new Date(Date.now() + skew).toLocaleTimeString(root.lang || "en", { hour12: false });
+  const say = (text, bad) => {
+    if (!status) return;
+    $("[data-live-text]", status).textContent = text;
+    status.classList.toggle("live--bad", bad);
+    failed = bad;
+  };
+  if (status && parts().some((node) => node.id !== "beat")) {
+    status.hidden = false;
+    status.dataset.last = clock();
+    say(status.dataset.updated.replace("%s", status.dataset.last), false);
+    $("button", status).addEventListener("click", (event) => {
+      paused = !paused;
+      event.target.textContent = paused ? status.dataset.resume : status.dataset.pause;
+      if (!paused) wake();
+    });
+  }
+  setInterval(poll, 1000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { active = Date.now(); wake(); poll(); } });
+  for (const kind of ["pointermove", "keydown"]) {
+    document.addEventListener(kind, () => {
+      const was = active;
+      active = Date.now();
+      if (active - was > 300000) wake();
+    }, { passive: true });
+  }
+  document.addEventListener("schedulerui:wake", wake);
+  document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (!detail.elt.matches("[data-live-have]")) return;
+    detail.parameters.have = $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(",");
+  });
+  document.addEventListener("htmx:load", ({ detail }) => {
+    if (detail.elt.matches?.("[data-v]")) detail.elt.classList.add("is-fresh");
+    tick();
+  });
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    const date = Date.parse(detail.xhr.getResponseHeader("Date") || "");
+    if (date && Math.abs(date - Date.now() - skew) > 2000) skew = date - Date.now();
+    if (!status || !detail.elt.matches("[data-live]") || detail.failed || !detail.xhr.status) return;
+    if (failed || detail.elt.id !== "beat") {
+      status.dataset.last = clock();
+      say(status.dataset.updated.replace("%s", status.dataset.last), false);
+    }
+  });
+  document.addEventListener("schedulerui:beat", ({ detail }) => {
+    const time = $("#beat time");
+    if (time && detail.seen_at) time.dateTime = detail.seen_at;
+    tick();
+  });
+
+  /* Failures: what is on the page stays, and a sentence says so. */
+  const reason = (xhr) => {
+    const said = xhr.status && new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector(".refused p");
+    return said ? said.textContent : "";
+  };
+  const failure = ({ detail }) => {
+    const { xhr, elt } = detail;
+    if (xhr.status === 401) return;
+    const code = xhr.status ? `HTTP ${xhr.status}` : $("#words").dataset.offline;
+    if (elt.matches("[data-live]")) {
+      say(status.dataset.failed.replace("%1", code).replace("%2", status.dataset.last || ""), true);
+      status.hidden = false;
+    } else {
+      notice({ kind: "fail", text: reason(xhr) || $("#words").dataset.failed.replace("%s", code) });
+    }
+  };
+  for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(kind, failure);
+
+  /* Notices */
+  const KINDS = { ok: "success", warn: "warning", fail: "error" };
+  const dress = (node) => {
+    const close = $("[data-dismiss]", node);
+    close.hidden = false;
+    close.addEventListener("click", () => node.remove());
+  };
+  const notice = ({ kind, text, href, link }) => {
+    const node = $("#notice-template").content.firstElementChild.cloneNode(true);
+    node.classList.replace("notice--success", `notice--${KINDS[kind] || "info"}`);
+    $(".notice__text", node).textContent = text;
+    if (href) {
+      const anchor = Object.assign(document.createElement("a"), { href, textContent: link });
+      $(".notice__text", node).append(" ", anchor);
+    }
+    dress(node);
+    const region = $(kind === "fail" ? "#alerts" : "#notices");
+    while (region.children.length > 3) region.firstElementChild.remove();
+    region.append(node);
+    if (kind === "ok") setTimeout(() => { if (!node.matches(":hover, :focus-within")) node.remove(); }, 10000);
+  };
+  $$("[data-notice]").forEach(dress);
+  document.addEventListener("schedulerui:notice", ({ detail }) => notice(detail));
+
+  /* Dialogs: the fragment that arrives in the slot opens; when it leaves, the focus goes back. */
+  const slot = $("#dialog-slot");
+  let opener = null;
+  const leave = () => {
+    slot.replaceChildren();
+    if (opener) (document.getElementById(opener) || $("#main")).focus();
+    opener = null;
+  };
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.target === slot && !slot.contains(detail.elt)) opener = detail.elt.id;
+  });
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target !== slot) return;
+    const dialog = $("dialog", slot);
+    if (!dialog) return leave();
+    dialog.removeAttribute("open");
+    dialog.addEventListener("close", leave);
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("[data-close]")) {
+        event.preventDefault();
+        dialog.close();
+      }
+    });
+    dialog.showModal();
+    $("[autofocus]", dialog)?.focus();
+  });
+
+  /* Menus close on Escape and on a click elsewhere; "/" goes to the filter; a form with changes asks before it is left. */
+  const closeMenus = (but) => $$("details.menu[open]").forEach((menu) => { if (menu !== but) menu.open = false; });
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const menu = $("details.menu[open]");
+      closeMenus();
+      if (menu) $("summary", menu).focus();
+    }
+    const typing = event.target.closest("input, select, textarea, dialog, [contenteditable]");
+    const field = $("[data-filter] input[type=search], [data-filter] input[type=text]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && field) {
+      event.preventDefault();
+      field.focus();
+      field.select();
+    }
+  });
+  for (const form of $$("form[data-guard]")) {
+    let dirty = false;
+    form.addEventListener("input", () => { dirty = true; });
+    form.addEventListener("submit", () => { dirty = false; });
+    addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
+  }
+})();
