@@ -8,6 +8,7 @@ import socket
 import threading
 from http.client import IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -30,7 +31,7 @@ class FakeFlower(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked = []
+        self.asked: list[tuple[str, str, dict[str, str], bytes]] = []
         self.status = 200
         self.headers = {"Content-Type": "text/html; charset=UTF-8"}
         self.body = b"<h1>Workers</h1>"
@@ -43,6 +44,8 @@ class FakeFlower(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: FakeFlower
+
     def answer(self):
         server = self.server
         length = int(self.headers.get("Content-Length") or 0)
@@ -98,7 +101,7 @@ class Browser(Client):
     """Reads every answer to its end, as a browser does; `pieces` are the pieces in which it came."""
 
     def request(self, **request):
-        response = super().request(**request)
+        response: Any = super().request(**request)
         response.pieces = list(response) if response.streaming else [response.content]
         response.close()
         return response
