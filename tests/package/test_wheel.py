@@ -1,0 +1,159 @@
+"""The wheel in a clean environment, in a Django project that knows nothing of this repository and mounts it under a prefix."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.servers.needs import missing
+
+pytestmark = [pytest.mark.package, pytest.mark.timeout(300)]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+HOST = Path(__file__).parent / "host"
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
+
+
+def names_below(folder):
+    """Every file's name as Django looks for it: "schedulerui/..."."""
+    root = REPOSITORY / folder
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def done(*command, cwd):
+    """Run a command that knows nothing of the tests' environment and return its output."""
+    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    result = subprocess.run(
+        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True,
+        timeout=200, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    if importlib.util.find_spec("hatchling") is None:
+        missing("hatchling", why="the package that builds the wheel is not installed")
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=REPOSITORY, check=True, capture_output=True, timeout=200,
+    )  # fmt: skip
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def python(wheel, tmp_path_factory):
+    """The interpreter of a new environment with the wheel; our dependencies are lent, this checkout is not.
+
+    A path file in a path file's folder is not followed, so the editable install of this checkout stays out of sight.
+    """
+    home = tmp_path_factory.mktemp("environment")
+    venv.create(home, with_pip=False)
+    interpreter = home / "bin" / "python"
+    site = Path(
+        done(interpreter, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=home).strip()
+    )
+    (site / "lent.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    done(
+        sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet", "--no-deps", "--no-index",
+        "--disable-pip-version-check", "--force-reinstall", wheel, cwd=home,
+    )  # fmt: skip
+    return interpreter
+
+
+@pytest.fixture(scope="module")
+def host(python, tmp_path_factory):
+    """A foreign project: only APP_DIRS, SQLite, the dashboard below ops/schedules/; migrated."""
+    folder = tmp_path_factory.mktemp("project")
+    for source in HOST.glob("*.py.txt"):
+        (folder / source.name.removesuffix(".txt")).write_text(source.read_text())
+    done(python, "manage.py", "migrate", "--verbosity=0", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def seen(python, host):
+    """What the foreign project found: asked once, in one process."""
+    names = {"templates": names_below("templates"), "static": names_below("static")}
+    (host / "names.json").write_text(json.dumps(names))
+    return json.loads(done(python, "-W", "error", "look.py", cwd=host))
+
+
+def test_it_holds_the_package_and_nothing_of_the_tests(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"schedulerui"}
+    assert "schedulerui/py.typed" in names
+    assert any(re.fullmatch(r"schedulerui/migrations/0001_\w+\.py", name) for name in names)
+
+
+def test_the_project_runs_the_wheel_and_not_this_checkout(python, seen):
+    for place in (seen["package"], seen["distribution"]):
+        assert Path(place).is_relative_to(python.parent.parent)
+        assert not Path(place).is_relative_to(REPOSITORY)
+
+
+def test_every_template_is_found_with_app_dirs_alone(seen):
+    assert seen["templates_missing"] == {}
+    assert names_below("templates")
+
+
+def test_every_static_file_is_found(seen):
+    assert seen["static_missing"] == []
+    assert "schedulerui/css/schedulerui.css" in names_below("static")
+
+
+def test_every_page_renders_below_the_prefix(seen):
+    assert {page: status for page, status in seen["pages"].items() if status != 200} == {}
+    assert len(seen["pages"]) >= 9
+
+
+def test_every_link_of_the_pages_stays_below_the_prefix_or_is_the_hosts(seen):
+    assert seen["links"]
+    strange = [
+        link
+        for link in seen["links"]
+        if not link.startswith(("/ops/schedules/", "/static/", "/admin/", "#", "?"))
+    ]
+    assert strange == []
+
+
+def test_every_file_that_a_page_asks_for_is_found(seen):
+    assert seen["files_missing"] == []
+    assert seen["n_files"] >= 3
+
+
+def test_flower_that_is_not_set_up_is_a_sentence_and_not_an_error(seen):
+    assert seen["flower"] == [503, True]
+
+
+def test_the_system_checks_find_nothing(python, host):
+    assert "no issues" in done(python, "manage.py", "check", "--fail-level", "WARNING", cwd=host)
+
+
+def test_no_migration_is_missing_in_the_project(python, host):
+    done(python, "manage.py", "makemigrations", "--check", "--dry-run", cwd=host)
+
+
+def test_celery_finds_the_scheduler_by_its_entry_point(seen):
+    assert seen["scheduler"] == "schedulerui.beat.scheduler.DatabaseScheduler"
+
+
+def test_the_commands_run(python, host):
+    assert "Seen" in done(python, "manage.py", "schedulerui", "list", cwd=host)
+    assert "status" in done(python.parent / "schedulerui", "--help", cwd=host)
