@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from schedulerui import clock
-from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.decorators import gate
 from schedulerui.web.forms import RuleForm
 from schedulerui.web.upcoming import preview_of
 
@@ -16,5 +16,5 @@ def preview(request: HttpRequest) -> HttpResponse:
     """Answer the preview as a fragment; what is wrong with the rule is an answer too, with status 200."""
     now = clock.now()
     form = RuleForm(request.GET)
-    context = {"preview": preview_of(form, now=now), "now": now, "is_oob": bool(htmx_of(request))}
+    context = {"preview": preview_of(form, now=now), "now": now, "is_fragment": True}
     return render(request, "schedulerui/schedules/_preview.html", context)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from schedulerui import conf
+from schedulerui.models import Change
+from schedulerui.operations import schedules
+from tests.web.people import (
+    ANA,
+    HOSTILE,
+    NOON,
+    OF_THE_PERSON,
+    a_schedule,
+    check_gate,
+    check_methods,
+    logged_in,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+URL = "/audit/"
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def auditor():
+    return logged_in("view", "view_audit")
+
+
+def verbs(response):
+    return [row.verb for row in response.context["rows"]]
+
+
+def a_history():
+    schedule = a_schedule(kwargs={"pin": "1234"})
+    schedules.edit(
+        schedule.pk, {"queue": "slow", "kwargs": {"pin": "5678", "token": "s3cr3t"}}, version=1, actor=ANA,
+        now=NOON + timedelta(hours=1),
+    )  # fmt: skip
+    schedules.disable(schedule.pk, actor=ANA, now=NOON + timedelta(hours=2))
+    return schedule
+
+
+def test_it_asks_for_login_and_permission():
+    check_gate(URL, verb="view_audit")
+
+
+def test_it_refuses_other_methods():
+    check_methods(URL, "POST", "PUT", "DELETE")
+
+
+def test_it_says_that_nothing_has_been_changed_yet(auditor):
+    assert "Nothing has been changed yet" in text_of(auditor.get(URL))
+
+
+def test_it_lists_the_newest_first_with_the_difference(auditor):
+    a_history()
+    response = auditor.get(URL)
+    assert verbs(response) == ["paused", "edited", "created"]
+    edited = {
+        difference.field: (difference.before, difference.after)
+        for difference in response.context["rows"][1].differences
+    }
+    assert edited["queue"] == ("—", "slow")
+
+
+def test_it_hides_arguments_from_those_who_may_not_see_values(auditor):
+    a_history()
+    page = text_of(auditor.get(URL))
+    assert "1234" not in page
+    assert "5678" not in page
+    assert "hidden" in page
+    insider = text_of(logged_in("view", "view_audit", "view_values").get(URL))
+    assert "5678" in insider
+    assert "s3cr3t" not in insider
+
+
+def test_it_keeps_the_changes_of_a_deleted_schedule(auditor):
+    schedule = a_history()
+    schedules.delete(schedule.pk, actor=ANA, now=NOON)
+    response = auditor.get(URL)
+    assert len(response.context["rows"]) == 4
+    assert {row.schedule_name for row in response.context["rows"]} == {"Nightly"}
+    assert "/schedules/" not in text_of(response).partition('id="results"')[2]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"action": "disable"}, ["paused"]),
+        ({"q": "nothing"}, []),
+        ({"q": "NIGHT", "action": "create"}, ["created"]),
+        ({"actor": "an", "action": "edit"}, ["edited"]),
+        ({"actor": "bob"}, []),
+        ({"via": "admin"}, []),
+    ],
+)
+def test_it_narrows_by(auditor, query, expected):
+    a_history()
+    assert verbs(auditor.get(URL, query)) == expected
+
+
+def test_it_narrows_by_schedule(auditor):
+    schedule = a_history()
+    a_schedule("Other")
+    assert len(auditor.get(URL, {"schedule": schedule.pk}).context["rows"]) == 3
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"action": "nonsense"},
+        {"via": "x"},
+        {"schedule": "abc"},
+        {"user": "ana"},
+        {"older": "x"},
+        {"q": "\x00"},
+    ],
+)
+def test_it_says_what_it_did_not_understand_and_shows_nothing_for_it(auditor, query):
+    a_history()
+    response = auditor.get(URL, query)
+    assert response.status_code == 200
+    assert verbs(response) == []
+    assert 'class="problem" role="alert"' in text_of(response)
+
+
+def test_it_answers_htmx_with_the_results_alone(auditor):
+    a_history()
+    assert "<html" not in text_of(auditor.get(URL, headers=HTMX))
+
+
+@pytest.mark.parametrize("n_changes", [10, 200])
+def test_it_needs_the_same_number_of_queries_however_many_changes_there_are(
+    auditor, n_changes, django_assert_num_queries
+):
+    schedule = a_schedule()
+    Change.objects.bulk_create(
+        Change(at=NOON, action="edit", actor="ana", schedule=schedule) for _ in range(n_changes)
+    )
+    with django_assert_num_queries(2 + OF_THE_PERSON):
+        auditor.get(URL)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_it_shows_hostile_text_as_text(auditor, text):
+    Change.objects.create(
+        at=NOON,
+        action=text[:24],
+        actor=text,
+        via="x",
+        schedule_name=text,
+        note=text,
+        diff={text: [text, {text: text}]},
+    )
+    Change.objects.create(at=NOON, action="edit", actor=text, schedule_name=text, note=text)
+    page = text_of(auditor.get(URL))
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+
+
+def test_about_asks_for_login_and_permission_and_answers_get_alone():
+    check_gate("/about/", verb="view")
+    check_methods("/about/", "POST", "PUT")
+
+
+def test_about_says_when_the_celery_application_cannot_be_found(settings):
+    settings.SCHEDULERUI = {"CELERY_APP": "nowhere.app"}
+    conf.reset()
+    try:
+        page = text_of(logged_in("view").get("/about/"))
+    finally:
+        conf.reset()
+    assert "cannot be imported" in page
+
+
+def test_about_shows_versions(auditor):
+    page = text_of(auditor.get("/about/"))
+    assert "tests.celery_app.app" in page
+    assert "Python" in page

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.web.people import HOSTILE, check_gate, check_methods, logged_in, text_of
+
+pytestmark = pytest.mark.django_db
+URL = "/preview/"
+CRON = {"kind": "crontab", "expression": "30 2 * * mon-fri", "tz": "America/New_York"}
+
+
+@pytest.fixture
+def reader():
+    return logged_in("view")
+
+
+def test_it_asks_for_login_and_permission():
+    check_gate(URL, verb="view")
+
+
+def test_it_answers_get_alone():
+    check_methods(URL, "POST", "PUT", "DELETE")
+
+
+def test_it_says_the_rule_in_words_with_ten_times_in_zone_and_utc(reader):
+    page = text_of(reader.get(URL, CRON))
+    assert page.count("<li>") == 10
+    assert "Monday" in page
+    assert "America/New_York" in page
+    assert "02:30 E" in page
+    assert "UTC" in page
+
+
+def test_it_sends_the_words_to_the_live_line_when_htmx_asks(reader):
+    page = text_of(reader.get(URL, CRON, headers={"HX-Request": "true"}))
+    assert 'id="preview-summary" hx-swap-oob="innerHTML"' in page
+
+
+def test_it_asks_the_database_for_session_user_and_permissions_alone(reader, django_assert_num_queries):
+    with django_assert_num_queries(4):
+        reader.get(URL, CRON)
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({**CRON, "expression": "30 25 * * *"}, "expression"),
+        ({**CRON, "expression": ""}, "expression"),
+        ({**CRON, "expression": "1 " * 4000}, "expression"),
+        ({**CRON, "tz": "Europe"}, "tz"),
+        ({**CRON, "tz": "../../etc/passwd"}, "tz"),
+        ({"kind": "interval", "every": "0", "period": "seconds", "tz": "UTC"}, "every"),
+        ({"kind": "interval", "every": "ten", "period": "seconds", "tz": "UTC"}, "every"),
+        ({"kind": "clocked", "clocked_at_local": "soon", "tz": "UTC"}, "clocked_at_local"),
+        ({"kind": "clocked", "clocked_at_local": "", "tz": "UTC"}, "clocked_at_local"),
+        (
+            {"kind": "solar", "solar_event": "sunset", "latitude": "99", "longitude": "0", "tz": "UTC"},
+            "latitude",
+        ),
+        ({"kind": "nonsense", "tz": "UTC"}, "kind"),
+        ({}, "kind"),
+    ],
+)
+def test_it_ties_an_error_to_its_field_with_status_200(reader, fields, name):
+    response = reader.get(URL, fields)
+    assert response.status_code == 200
+    assert f'data-invalid="{name}"' in text_of(response)
+
+
+def test_it_ignores_the_fields_of_other_kinds(reader):
+    page = text_of(reader.get(URL, {**CRON, "every": "nonsense", "latitude": "1000"}))
+    assert "data-invalid" not in page
+
+
+def test_it_warns_of_an_interval_below_five_seconds(reader):
+    page = text_of(reader.get(URL, {"kind": "interval", "every": "2", "period": "seconds", "tz": "UTC"}))
+    assert "preview__notice--warn" in page
+
+
+def test_it_warns_of_a_wall_time_that_a_clock_change_skips(reader):
+    page = text_of(reader.get(URL, {**CRON, "expression": "30 2 * * *"}))
+    assert "does not exist" in page
+
+
+def test_it_shows_the_shortest_and_the_longest_gap(reader):
+    page = text_of(reader.get(URL, CRON))
+    assert "Shortest gap" in page
+    assert "Longest gap" in page
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "\x00", "%ed%a0%80"])
+def test_it_escapes_hostile_text(reader, text):
+    for field in ("expression", "tz"):
+        response = reader.get(URL, {**CRON, field: text})
+        assert response.status_code == 200
+        assert "<script>" not in text_of(response)
+        assert "<img" not in text_of(response)

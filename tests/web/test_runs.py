@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from schedulerui.conf import settings
+from schedulerui.facts import RunState
+from schedulerui.models import Run
+from tests.web.people import (
+    HOSTILE,
+    NOON,
+    OF_THE_PERSON,
+    a_run,
+    a_schedule,
+    check_gate,
+    check_methods,
+    logged_in,
+    many_runs,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+URL, LIVE = "/runs/", "/live/runs/"
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def reader():
+    return logged_in("view")
+
+
+def names(response):
+    return [row.name for row in response.context["rows"]]
+
+
+def test_it_asks_for_login_and_permission():
+    check_gate(URL, verb="view")
+    check_gate(LIVE, verb="view")
+
+
+def test_it_refuses_other_methods():
+    check_methods(URL, "POST", "PUT", "DELETE")
+    check_methods(LIVE, "POST", "PUT", "DELETE")
+
+
+def test_it_teaches_what_a_run_is_when_there_is_none(reader):
+    assert "Nothing has run yet" in text_of(reader.get(URL))
+
+
+def test_it_shows_every_state_by_its_word(reader):
+    for state in RunState:
+        a_run(state=str(state))
+    response = reader.get(URL)
+    assert {row.state.key for row in response.context["rows"]} == {str(state) for state in RunState}
+
+
+def test_it_answers_htmx_with_the_results_alone(reader):
+    a_run()
+    page = text_of(reader.get(URL, headers=HTMX))
+    assert "<html" not in page
+    assert page.lstrip().startswith('<div id="results">')
+
+
+def test_it_keeps_two_schedules_of_one_task_apart(reader):
+    one, two = a_schedule("One"), a_schedule("Two")
+    a_run(one), a_run(two)
+    response = reader.get(URL, {"schedule": one.pk})
+    assert names(response) == ["One"]
+    assert response.context["schedule"] == one
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"state": "failed"}, ["b"]),
+        ({"state": "active"}, ["c"]),
+        ({"state": "unhappy"}, ["b"]),
+        ({"trigger": "manual"}, ["c"]),
+        ({"task": "app.two"}, ["b"]),
+        ({"worker": "celery@two"}, ["c"]),
+        ({"q": "B"}, ["b"]),
+        ({"q": "app.t"}, ["b"]),
+        ({"due_from": "2026-03-04T12:30"}, ["c"]),
+        ({"due_to": "2026-03-04T11:30:00"}, ["a"]),
+        ({"due_from": "2026-03-04T11:30", "due_to": "2026-03-04T12:30", "state": "failed"}, ["b"]),
+    ],
+)
+def test_it_narrows_by(reader, query, expected):
+    a_run(schedule_name="a", due_at=NOON - timedelta(hours=1))
+    a_run(schedule_name="b", state="failed", task="app.two")
+    a_run(
+        schedule_name="c",
+        state="started",
+        trigger="manual",
+        worker="celery@two",
+        due_at=NOON + timedelta(hours=1),
+    )
+    response = reader.get(URL, query)
+    assert names(response) == expected
+    assert len(response.context["filter"].active) == len(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"state": "nonsense"}, "State"),
+        ({"trigger": "x"}, "Started by"),
+        ({"due_from": "yesterday"}, "Due from"),
+        ({"schedule": "abc"}, "Schedule"),
+        ({"schedule": "9" * 30}, "Schedule"),
+        ({"schedule": "1.5"}, "Schedule"),
+        ({"instance": "abc"}, "Worker instance"),
+        ({"sate": "failed"}, "sate"),
+        ({"q": "x\x00"}, "Search"),
+        ({"q": "x" * 201}, "Search"),
+        ({"older": "nonsense"}, "damaged"),
+        ({"older": "2026-03-04T12:00:00+00:00_²"}, "damaged"),
+        ({"newer": "2026-03-04T12:00:00_1"}, "damaged"),
+        ({"older": f"2026-03-04T12:00:00+00:00_{'9' * 40}"}, "damaged"),
+    ],
+)
+def test_it_says_what_it_did_not_understand_and_shows_nothing_for_it(reader, query, said):
+    a_run()
+    response = reader.get(URL, query)
+    page = text_of(response)
+    assert response.status_code == 200
+    assert names(response) == []
+    assert said in page.partition('id="results"')[2]
+    assert 'role="alert"' in page.partition('id="results"')[2]
+
+
+def test_it_turns_pages_in_both_directions_without_gap_or_repetition(reader):
+    schedule = a_schedule()
+    many_runs(settings().PAGE_SIZE * 2 + 7, schedule)
+    Run.objects.update(due_at=NOON)
+    seen, address = [], URL
+    while address:
+        response = reader.get(address)
+        seen += [row.uuid for row in response.context["rows"]]
+        older = response.context["page"].older.replace("+", "%2B")
+        address = f"{URL}?older={older}" if older else ""
+    assert len(seen) == len(set(seen)) == settings().PAGE_SIZE * 2 + 7
+    back = reader.get(URL, {"newer": response.context["page"].newer})
+    assert [row.uuid for row in back.context["rows"]] == seen[settings().PAGE_SIZE : settings().PAGE_SIZE * 2]
+
+
+@pytest.mark.parametrize("n_runs", [10, 200])
+def test_it_needs_the_same_number_of_queries_however_many_runs_there_are(
+    reader, n_runs, django_assert_num_queries
+):
+    many_runs(n_runs, a_schedule())
+    with django_assert_num_queries(3 + OF_THE_PERSON):
+        reader.get(URL)
+    with django_assert_num_queries(1 + OF_THE_PERSON):
+        reader.get(LIVE, headers=HTMX)
+
+
+def test_it_answers_a_poll_with_nothing_until_a_run_looks_different(reader):
+    run = a_run(state="started")
+    since = reader.get(URL).context["since"]
+    response = reader.get(LIVE, {"since": since}, headers=HTMX)
+    assert (response.status_code, response.content) == (204, b"")
+    Run.objects.filter(pk=run.pk).update(state="succeeded", progress=run.progress + 40)
+    changed = reader.get(LIVE, {"since": since}, headers=HTMX)
+    assert "Succeeded" in text_of(changed)
+    assert "<html" not in text_of(changed)
+
+
+def test_it_polls_for_the_same_filter(reader):
+    a_run(state="failed"), a_run(state="succeeded")
+    page = text_of(reader.get(URL, {"state": "failed"}))
+    since = reader.get(URL, {"state": "failed"}).context["since"]
+    assert f"/live/runs/?state=failed&amp;since={since}" in page
+    assert reader.get(LIVE, {"state": "failed", "since": since}).status_code == 204
+
+
+def test_it_does_not_poll_on_older_pages(reader):
+    many_runs(settings().PAGE_SIZE + 1, a_schedule())
+    older = reader.get(URL).context["page"].older
+    assert "live/runs" not in text_of(reader.get(URL, {"older": older})).partition('id="results"')[2]
+
+
+def test_it_reads_neither_arguments_nor_results_for_a_list(reader, django_assert_num_queries):
+    a_run(args=["x" * 1000], result="secret result")
+    with django_assert_num_queries(3 + OF_THE_PERSON) as queries:
+        reader.get(URL)
+    assert not any("traceback" in query["sql"] for query in queries.captured_queries)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_it_shows_hostile_text_as_text(reader, text):
+    a_run(schedule_name=text, task=text, worker=text, actor=text)
+    for query in ({}, {"q": text}, {"task": text}, {"state": text}, {text: "1"}):
+        page = text_of(reader.get(URL, query))
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.urls import reverse
+
+from schedulerui import conf
+from schedulerui.models import Beat, Queue, Worker
+from tests.web.people import (
+    HOSTILE,
+    NOON,
+    OF_THE_PERSON,
+    a_run,
+    a_schedule,
+    a_worker,
+    check_gate,
+    check_methods,
+    logged_in,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+URL = "/workers/"
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture(autouse=True)
+def at_noon():
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def reader():
+    return logged_in("view")
+
+
+def url_of(worker):
+    return reverse("schedulerui:worker", args=[worker.instance])
+
+
+def states(response):
+    return [row.state.key for row in response.context["workers"]]
+
+
+def test_it_asks_for_login_and_permission():
+    check_gate(URL, verb="view")
+    check_gate(url_of(a_worker()), verb="view")
+
+
+def test_it_refuses_other_methods():
+    check_methods(URL, "POST", "PUT", "DELETE")
+    check_methods(url_of(a_worker()), "POST", "PUT", "DELETE")
+
+
+def test_it_says_how_to_start_what_has_never_run(reader):
+    page = text_of(reader.get(URL))
+    assert "celery -A tests.celery_app worker" in page
+    assert "celery -A tests.celery_app beat -S schedulerui" in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({}, "online"),
+        ({"seen_at": NOON - timedelta(seconds=15)}, "stale"),
+        ({"seen_at": NOON - timedelta(seconds=60)}, "offline"),
+        ({"seen_at": NOON - timedelta(seconds=60), "died_at": NOON}, "died"),
+        ({"stopped_at": NOON}, "stopped"),
+    ],
+)
+def test_it_shows_how_fresh_a_worker_is(reader, fields, state):
+    a_worker(**fields)
+    assert states(reader.get(URL)) == [state]
+
+
+def test_it_shows_the_dead_and_their_successor_as_two_instances(reader):
+    dead = a_worker(started_at=NOON - timedelta(hours=1), seen_at=NOON - timedelta(seconds=40), died_at=NOON)
+    successor = a_worker(started_at=NOON - timedelta(seconds=20))
+    response = reader.get(URL)
+    assert states(response) == ["online", "died"]
+    assert (
+        f"died: no heartbeat since 2026-03-04 11:59:20 UTC. Its successor is instance {successor.instance.hex[:8]}."
+        in text_of(response)
+    )
+    assert f"/workers/{successor.instance}/" in text_of(reader.get(url_of(dead)))
+
+
+def test_it_shows_what_nobody_told_as_unknown_and_not_as_zero(reader):
+    a_worker()
+    Queue.objects.create(name="celery", depth=5, measured_at=NOON, error="The broker does not answer.")
+    page = text_of(reader.get(URL))
+    assert "unknown" in page
+    assert "The broker does not answer." in page
+    assert ">0<" not in page.partition('id="workers"')[2]
+
+
+def test_it_flags_tasks_that_no_living_worker_knows(reader):
+    (
+        a_schedule("Known"),
+        a_schedule("Unknown", task="app.gone"),
+        a_schedule("Paused", task="app.off", enabled=False),
+    )
+    a_worker(tasks=["tests.add"])
+    a_worker("celery@dead", tasks=["app.gone"], stopped_at=NOON)
+    assert reader.get(URL).context["missing"] == ["app.gone"]
+
+
+def test_it_flags_no_task_while_no_worker_has_told_its_tasks(reader):
+    a_schedule()
+    a_worker(tasks=[])
+    assert reader.get(URL).context["missing"] == []
+
+
+def test_it_shows_beats_with_their_last_tick_and_what_hinders_them(reader):
+    Beat.objects.create(
+        host="one", pid=1, started_at=NOON, seen_at=NOON, degraded="The broker refuses messages."
+    )
+    Beat.objects.create(host="two", pid=2, started_at=NOON, seen_at=NOON - timedelta(minutes=1))
+    response = reader.get(URL)
+    assert [beat.state.key for beat in response.context["beats"]] == ["online", "offline"]
+    assert "The broker refuses messages." in text_of(response)
+
+
+def test_it_marks_an_old_measurement(reader):
+    Queue.objects.create(name="new", depth=1, measured_at=NOON)
+    Queue.objects.create(name="old", depth=1, measured_at=NOON - timedelta(minutes=5))
+    assert [queue.is_old for queue in reader.get(URL).context["queues"]] == [False, True]
+
+
+def test_it_answers_a_poll_with_nothing_until_something_changes(reader):
+    worker = a_worker()
+    since = reader.get(URL).context["since"]
+    assert reader.get(URL, {"since": since}, headers=HTMX).status_code == 204
+    Worker.objects.filter(pk=worker.pk).update(active=3)
+    page = text_of(reader.get(URL, {"since": since}, headers=HTMX))
+    assert "<html" not in page
+    assert 'id="workers"' in page
+
+
+def test_it_notices_by_itself_that_a_heartbeat_stays_away(reader, at_noon):
+    a_worker()
+    since = reader.get(URL).context["since"]
+    at_noon.shift(timedelta(seconds=12))
+    assert "Silent" in text_of(reader.get(URL, {"since": since}, headers=HTMX))
+
+
+def test_its_page_shows_what_it_runs_now(reader):
+    worker = a_worker()
+    running = a_run(a_schedule(), state="started", worker_instance=worker.instance)
+    a_run(None, state="succeeded", worker_instance=worker.instance)
+    a_run(None, state="started", worker_instance=uuid.uuid4())
+    response = reader.get(url_of(worker))
+    assert [row.uuid for row in response.context["rows"]] == [running.uuid]
+
+
+def test_its_page_answers_a_poll_with_nothing_until_something_changes(reader):
+    worker = a_worker()
+    since = reader.get(url_of(worker)).context["since"]
+    assert reader.get(url_of(worker), {"since": since}, headers=HTMX).status_code == 204
+    a_run(None, state="started", worker_instance=worker.instance)
+    assert reader.get(url_of(worker), {"since": since}, headers=HTMX).status_code == 200
+
+
+def test_its_page_answers_404_for_an_instance_that_is_gone(reader):
+    assert reader.get(f"/workers/{uuid.uuid4()}/").status_code == 404
+
+
+def test_its_page_links_to_flower_only_for_those_who_may_see_values(reader, settings):
+    worker = a_worker()
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "FLOWER_URL": "http://127.0.0.1:5555/flower/"}
+    conf.reset()
+    try:
+        link = "/flower/worker/celery%40one"
+        assert link in text_of(logged_in("view", "view_values").get(url_of(worker)))
+        assert link not in text_of(reader.get(url_of(worker)))
+    finally:
+        conf.reset()
+
+
+@pytest.mark.parametrize("n_rows", [10, 200])
+def test_it_needs_the_same_number_of_queries_however_many_rows_there_are(
+    reader, n_rows, django_assert_num_queries
+):
+    worker = a_worker(tasks=["tests.add"])
+    for number in range(n_rows):
+        a_worker(f"celery@{number}")
+        Queue.objects.create(name=f"q{number}", measured_at=NOON)
+        a_run(None, state="started", worker_instance=worker.instance)
+    with django_assert_num_queries(5 + OF_THE_PERSON):
+        reader.get(URL)
+    with django_assert_num_queries(4 + OF_THE_PERSON):
+        reader.get(url_of(worker))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_it_shows_hostile_text_as_text(reader, text):
+    worker = a_worker(text, pool=text, queues=[text], tasks=[text], software={text: text})
+    Queue.objects.create(name=text, measured_at=NOON, error=text)
+    Beat.objects.create(host=text, pid=1, started_at=NOON, seen_at=NOON, degraded=text)
+    for url in (URL, url_of(worker)):
+        page = text_of(reader.get(url))
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
