@@ -90,7 +90,7 @@ def expand(index: int, text: str) -> tuple[int, ...]:
     """Return the sorted numbers of field `index` (0 minute ... 4 weekday); raise RuleError naming the field."""
     part = FIELDS[index]
     found: set[int] = set()
-    for item in text.lower().split(",") if text.isascii() else [text]:
+    for item in text.split(","):
         found.update(_expand_item(part, item, whole=text))
     return tuple(sorted(found))
 
@@ -104,7 +104,7 @@ def _expand_item(part: Field, item: str, *, whole: str) -> list[int]:
     if not item:
         raise _error(part, whole, "there is nothing before or after a comma", "write numbers between commas")
     base, slash, step_text = item.partition("/")
-    match = _ITEM.fullmatch(base)
+    match = _ITEM.fullmatch(base.lower()) if base.isascii() else None
     if match is None:
         raise _error(part, item, "that is not understood", part.hint + ", lists, ranges (1-5) or steps (*/2)")
     numbers = _numbers(part, match)

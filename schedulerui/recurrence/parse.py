@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -34,6 +35,7 @@ _SECONDS: Final[dict[Period, int]] = {
 _LONGEST_DAYS: Final = 36500
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _LONGEST_MOMENT_TEXT: Final = 40
+_ISO_SIGNS: Final = re.compile(r"[0-9T:.,+Z -]+", re.ASCII)
 _Choice = TypeVar("_Choice", bound=str)
 
 
@@ -125,10 +127,9 @@ def _solar(given: Mapping[object, object], tz: str) -> SolarRule:
 
 
 def _text(field: str, value: object, wanted: str) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value or value.isspace():
         raise RuleError(field, f"{field} is missing: use {wanted}")
-    # A plain str: a subclass could compare or hash in its own way.
-    return "".join(value)
+    return value
 
 
 def _one_of(field: str, value: object, choices: tuple[_Choice, ...]) -> _Choice:
@@ -164,7 +165,8 @@ def _aware(field: str, value: object) -> datetime:
 
 def _moment(field: str, value: object) -> datetime:
     remedy = "use a date and time such as 2026-12-24T18:00:00"
-    if isinstance(value, str) and value.isascii() and len(value) <= _LONGEST_MOMENT_TEXT:
+    # Python's own reading of ISO texts overlooks a NUL at the end and takes any sign between date and time.
+    if isinstance(value, str) and len(value) <= _LONGEST_MOMENT_TEXT and _ISO_SIGNS.fullmatch(value):
         try:
             value = datetime.fromisoformat(value)
         except ValueError as error:
