@@ -2,4 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from typing import Never
+
 pytest_plugins = ["tests.servers.fixtures", "tests.browser.fixtures"]
+
+
+def _stop(_number: int, _frame: object) -> Never:
+    raise KeyboardInterrupt
+
+
+def pytest_configure() -> None:
+    """End in order on SIGTERM as on Ctrl-C: without the end of the fixtures their servers would live on."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _stop)
