@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 READING = frozenset({"GET", "HEAD"})
 
-# Flower's one inline script, on its first page, with and without auto refresh.
-_INLINE = tuple(f"\n  var autorefresh = {choice};\n" for choice in (0, 1))
+# Flower's one inline script, on its first page, with and without auto refresh, as Tornado sends it (white space is folded).
+_INLINE = tuple(f"\nvar autorefresh = {choice};\n" for choice in (0, 1))
 _HASHES = " ".join(
     f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'" for text in _INLINE
 )
