@@ -51,6 +51,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._is_away = False
         self._tried = 0.0
+        self._current: _Item | None = None
 
     @property
     def is_away(self) -> bool:
@@ -87,17 +88,24 @@ class Writer:
         with contextlib.suppress(queue.Full):
             self._queue.put(None, timeout=within)
         thread.join(max(0.0, deadline - clock.monotonic()))
-        while thread.is_alive():
-            try:
+        if thread.is_alive():
+            self._keep_waiting()
+
+    def _keep_waiting(self) -> None:
+        """Spool what the thread is stuck with and what waits behind it, and let it end when it comes free."""
+        stuck = self._current
+        if stuck is not None:
+            self._keep(stuck.report)
+        with contextlib.suppress(queue.Empty):
+            while True:
                 item = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            if item is not None:
-                self._keep(item.report)
+                if item is not None:
+                    self._keep(item.report)
+        self._queue.put_nowait(None)
 
     def _start(self) -> None:
         with self._start_lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="schedulerui-recorder", daemon=True)
                 self._thread.start()
 
@@ -111,7 +119,9 @@ class Writer:
                     continue
                 if item is None:
                     return
+                self._current = item
                 self._write(item)
+                self._current = None
                 self._catch_up()
         finally:
             connections[DEFAULT_DB_ALIAS].close()

@@ -62,6 +62,9 @@ def writer(database, spool, settings):
     yield writer
     database.unlocked.set()
     writer.close(within=5)
+    eventually(
+        lambda: not any(thread.name == "schedulerui-recorder" for thread in threading.enumerate()), within=5
+    )
     conf.reset()
 
 
@@ -127,7 +130,17 @@ def test_closing_spools_what_cannot_be_written_in_time(writer, database, spool):
     writer.close(within=0.1)
     kept = []
     spool.replay(lambda report: kept.append(report.task_id))
-    assert {"task-2", "task-3", "task-4"} <= set(kept)
+    assert set(kept) == {f"task-{number}" for number in range(5)}
+
+
+def test_its_thread_ends_when_it_comes_free_after_closing(writer, database):
+    database.unlocked.clear()
+    writer.submit(make_report(0), wait=False)
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "schedulerui-recorder"]
+    writer.close(within=0.1)
+    assert thread.is_alive()
+    database.unlocked.set()
+    eventually(lambda: not thread.is_alive(), within=5)
 
 
 def test_it_starts_again_after_it_was_closed(writer, database):
