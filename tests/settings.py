@@ -77,4 +77,4 @@ STATICFILES_DIRS = [BASE / "static"]
 STATIC_ROOT = Path(tempfile.gettempdir()) / "schedulerui-tests-static"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # a slow hash proves nothing here
 
-SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
+SCHEDULERUI: dict[str, object] = {"CELERY_APP": "tests.celery_app.app"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime
 
 import pytest
 from celery import Celery
@@ -21,9 +22,9 @@ def memory():
     app.close()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_step_that_fails_is_logged_and_the_others_go_on(caplog):
-    seen = []
+    seen: list[datetime] = []
 
     def broken(now):
         raise OperationalError("away")
@@ -33,9 +34,11 @@ def test_a_step_that_fails_is_logged_and_the_others_go_on(caplog):
     assert [(record.action, record.step) for record in caplog.records] == [("monitor_error", "breaking")]
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_step_is_done_as_often_as_it_says():
-    watch, often, seldom = FrozenClock(), [], []
+    watch = FrozenClock()
+    often: list[datetime] = []
+    seldom: list[datetime] = []
     steps = [Step("often", often.append), Step("seldom", seldom.append, every=60)]
     for _ in range(5):
         loop.round_of(steps, watch)
@@ -43,14 +46,14 @@ def test_a_step_is_done_as_often_as_it_says():
     assert (len(often), len(seldom)) == (5, 2)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_it_ends_when_it_is_told_to():
     stop = threading.Event()
     loop.run(stop, clock_=FrozenClock(), steps=[Step("stopping", lambda now: stop.set())])
     assert stop.is_set()
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_whole_round_works_on_an_empty_database(memory, caplog):
     loop.round_of(loop.default_steps(memory), FrozenClock())
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
@@ -76,7 +79,7 @@ def test_a_broker_that_is_away_is_the_error_of_each_queue():
     assert all("does not answer" in depth.error for depth in found)
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_measurements_are_stored_with_the_default_queue(memory):
     memory.conf.task_default_queue = "usual"
     loop.measure_queues(memory, now=DULL_WEDNESDAY)

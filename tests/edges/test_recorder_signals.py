@@ -206,4 +206,6 @@ def test_children_belong_to_the_instance_that_was_made_before_the_fork(monkeypat
     assert identity.instance() == first
     signals.worker_init.send(sender=Controller())
     assert identity.instance() != first
-    assert identity.present().hostname == HOST
+    present = identity.present()
+    assert present is not None
+    assert present.hostname == HOST

@@ -28,7 +28,7 @@ def test_what_was_appended_is_replayed_in_order_and_then_gone(spool):
     reports = [make_report(number) for number in range(5)]
     for report in reports:
         spool.append(report)
-    taken = []
+    taken: list[Report] = []
     assert not spool.is_empty()
     assert spool.replay(taken.append) == 5
     assert taken == reports
@@ -39,7 +39,7 @@ def test_what_was_appended_is_replayed_in_order_and_then_gone(spool):
 def test_what_was_not_taken_still_waits_when_the_database_goes_away_again(spool):
     for number in range(3):
         spool.append(make_report(number))
-    taken = []
+    taken: list[Report] = []
 
     def apply(report):
         if len(taken) == 1:
@@ -48,7 +48,7 @@ def test_what_was_not_taken_still_waits_when_the_database_goes_away_again(spool)
 
     with pytest.raises(OperationalError):
         spool.replay(apply)
-    rest = []
+    rest: list[Report] = []
     spool.append(make_report(3))
     assert spool.replay(rest.append) == 3
     assert [report.task_id for report in [*taken, *rest]] == ["task-0", "task-1", "task-2", "task-3"]

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schedulerui.facts import FINISHED, RunState
-from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.models import Run, ScheduleState
 from schedulerui.operations.history import TOLD, append_outcome, mark_lost, record
 from tests.operations.history_cases import NEW, OLD, after, ended, make_run, received, report, started
 
@@ -219,7 +219,7 @@ def test_a_late_result_corrects_a_lost_run():
 
 
 @pytest.fixture
-def schedule(make_schedule) -> Schedule:
+def schedule(make_schedule):
     return make_schedule()
 
 

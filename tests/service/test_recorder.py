@@ -69,7 +69,7 @@ def app(environment):
 
 @pytest.fixture
 def start_worker(environment, tmp_path):
-    started = []
+    started: list[Process] = []
 
     def start(*options, name="one"):
         command = [sys.executable, "-m", "celery", "-A", "tests.service.recorder_tasks", "worker"]
@@ -165,7 +165,8 @@ def test_pools_that_do_not_fork_are_recorded_too(start_worker, send, pool):
 
 def test_a_worker_that_stops_says_goodbye(start_worker, environment):
     process = start_worker()
-    worker = eventually(Worker.objects.first, within=10)
+    eventually(Worker.objects.exists, within=10)
+    worker = Worker.objects.get()
     assert worker.queues == [environment["TEST_QUEUE"]]
     assert (worker.pool_size, worker.pid, worker.active) == (2, process.pid, 0)
     assert "rec.add" in worker.tasks
@@ -182,13 +183,14 @@ def test_what_a_killed_worker_was_running_is_lost_and_its_successor_is_another_i
     run = reached(send("rec.slow", 60), S.STARTED)
     process.kill9()
     successor = start_worker()
-    died = eventually(
-        lambda: Worker.objects.filter(pid=process.pid, died_at__isnull=False).first(), within=20
-    )
+    died = Worker.objects.get(pid=process.pid)
+    eventually(lambda: Worker.objects.filter(pk=died.pk, died_at__isnull=False).exists(), within=20)
     assert died.instance == run.worker_instance
     monitor = start_monitor()
     assert "gone" in reached(run, S.LOST, within=30).reason
-    queue = eventually(Queue.objects.filter(name=environment["TEST_QUEUE"]).first, within=10)
+    queues = Queue.objects.filter(name=environment["TEST_QUEUE"])
+    eventually(queues.exists, within=10)
+    queue = queues.get()
     assert (queue.depth, queue.error) == (0, "")
     assert monitor.terminate() == 0
     alive = Worker.objects.get(pid=successor.pid)
@@ -198,7 +200,7 @@ def test_what_a_killed_worker_was_running_is_lost_and_its_successor_is_another_i
 
 @pytest.fixture
 def start_monitor(environment, tmp_path):
-    started = []
+    started: list[Process] = []
 
     def start():
         command = [sys.executable, "-m", "tests.service.monitor_process"]
