@@ -158,9 +158,16 @@ CELERY_RESULT_BACKEND = None  # results stand in the run history
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BEAT_SCHEDULER = "schedulerui"
-CELERY_IMPORTS = (
-    ["schedulerui.site.demo_tasks"] if environment.is_on(os.environ, "SCHEDULERUI_DEMO", default=True) else []
-)
+CELERY_IMPORTS = [
+    *(
+        ["schedulerui.site.demo_tasks"]
+        if environment.is_on(os.environ, "SCHEDULERUI_DEMO", default=True)
+        else []
+    ),
+    *environment.words(
+        os.environ, "SCHEDULERUI_TASKS"
+    ),  # modules of your own tasks, for a site without a project
+]
 
 SCHEDULERUI = {
     "CELERY_APP": "schedulerui.site.celery.app",

@@ -82,10 +82,13 @@ def test_a_poison_row_costs_one_row(make_schedule):
     assert "99" in stored.error
 
 
-@pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, '"text"', "7"])
+@pytest.mark.parametrize("text", ["deep", '"text"', "7"])
 def test_values_written_by_sql_that_no_form_would_take_do_not_stop_the_others(make_schedule, text):
     good, bad = make_schedule(), make_schedule()
     table = Schedule._meta.db_table
+    if text == "deep":
+        depth = 31 if connection.vendor == "mysql" else 900  # what the database itself lets in
+        text = "[" * depth + "]" * depth
     with connection.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET headers = %s WHERE id = %s", [text, bad.pk])
     claimed = claim()

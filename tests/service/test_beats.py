@@ -81,7 +81,7 @@ def test_two_beats_send_every_occurrence_once(world):
     beats_are_up(world, 2)
     per_second = sum(1 / (number % 5 + 1) for number in range(N_SCHEDULES))
     wanted = int(60 * per_second)
-    eventually(lambda: n_runs(world) >= wanted, within=90, every=0.5, describe=lambda: beats[0].tail())
+    eventually(lambda: n_runs(world) >= wanted, within=90, every=0.5, describe=beats[0].tail)
     stop_creating(world)
     eventually(lambda: everything_is_sent(world), within=20)
     for beat in beats:
@@ -101,12 +101,12 @@ def test_ten_kills_lose_nothing_and_make_no_second_task_id(world):
     for _ in range(10):
         before = n_runs(world)
         eventually(
-            lambda before=before: n_runs(world) > before + 40, within=30, describe=lambda: survivor.tail()
+            lambda before=before: n_runs(world) > before + 40, within=30, describe=survivor.tail
         )
         victim.kill9()
         victim = world.beat()
     stop_creating(world)
-    eventually(lambda: everything_is_sent(world), within=30, describe=lambda: survivor.tail())
+    eventually(lambda: everything_is_sent(world), within=30, describe=survivor.tail)
     messages = world.messages()
     publishes = dict(world.rows("SELECT task_id, publishes FROM schedulerui_run"))
     assert set(messages) == set(publishes)
