@@ -71,7 +71,7 @@ def numbers(*, now: datetime) -> Numbers:
     )
     living = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
     counted = due.union(failing, missed, _tagged(living, "n_workers"), all=True)
-    return Numbers(**{str(row["tag"]): int(row["n"]) for row in counted})
+    return Numbers(**{str(row["tag"]): int(row["n"] or 0) for row in counted})
 
 
 def _tagged(queryset: QuerySet[Any], tag: str) -> QuerySet[Any, dict[str, Any]]:
