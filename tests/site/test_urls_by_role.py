@@ -1,0 +1,165 @@
+"""Every address of the dashboard, asked by each role with GET and POST: a new one without a line in the table fails."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from schedulerui import urls
+from schedulerui.access import PERMISSIONS
+from schedulerui.models import Change, Run, Schedule
+from schedulerui.testing import recording
+from tests.web.people import a_run, a_schedule, a_worker, logged_in
+
+ROLES = {
+    "anonymous": None,
+    "stranger": (),
+    "reader": ("view",),
+    "operator": ("view", "operate"),
+    "owner": tuple(PERMISSIONS),
+}
+NOT_ALLOWED = "405 405 405 405 405"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The status for anonymous, stranger, reader, operator and owner."""
+
+    get: str = NOT_ALLOWED
+    post: str = NOT_ALLOWED
+
+
+SHOWN_TO_READERS = Expected(get="302 403 200 200 200")
+EXPECTED = {
+    "": SHOWN_TO_READERS,
+    "schedules/": SHOWN_TO_READERS,
+    "schedules/<int:pk>/": SHOWN_TO_READERS,
+    "schedules/<int:pk>/enable/": Expected(post="302 403 403 303 303"),
+    "schedules/<int:pk>/disable/": Expected(post="302 403 403 303 303"),
+    "schedules/<int:pk>/run/": Expected(get="302 403 403 200 200", post="302 403 403 303 303"),
+    # no field of the form is posted here, so the owner gets the form again, with sentences
+    "schedules/new/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),
+    "schedules/<int:pk>/edit/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),
+    "schedules/<int:pk>/delete/": Expected(get="302 403 403 403 200", post="302 403 403 403 303"),
+    "preview/": SHOWN_TO_READERS,
+    "theme/": Expected(post="302 403 303 303 303"),
+    "live/overview/": SHOWN_TO_READERS,
+    "live/schedules/": Expected(get="302 403 204 204 204"),  # asked about no row, so nothing is new
+    "live/schedules/<int:pk>/": SHOWN_TO_READERS,
+    "live/runs/": SHOWN_TO_READERS,
+    "live/health/": SHOWN_TO_READERS,
+    "runs/": SHOWN_TO_READERS,
+    "runs/<uuid:uuid>/": SHOWN_TO_READERS,
+    "workers/": SHOWN_TO_READERS,
+    "workers/<uuid:instance>/": SHOWN_TO_READERS,
+    "audit/": Expected(get="302 403 403 403 200"),
+    "about/": SHOWN_TO_READERS,
+    # no Flower here, so those who may see it get the sentence; a POST without an origin is refused to all
+    "flower/": Expected(get="302 403 403 403 503", post="302 403 403 403 403"),
+    "flower/<path:path>": Expected(get="302 403 403 403 503", post="302 403 403 403 403"),
+}
+ROUTES = {str(pattern.pattern): pattern for pattern in urls.urlpatterns if isinstance(pattern, URLPattern)}
+CASES = [
+    pytest.param(route, role, id=f"{route or 'overview'}-{role}")
+    for route in sorted(ROUTES)
+    for role in ROLES
+]
+
+
+@pytest.fixture
+def rows(db):
+    schedule = a_schedule()
+    return {
+        "pk": schedule.pk,
+        "uuid": a_run(schedule).uuid,
+        "instance": a_worker().instance,
+        "path": "workers",
+    }
+
+
+def address_of(route, rows):
+    pattern = ROUTES[route]
+    wanted = pattern.pattern.converters
+    return reverse(f"schedulerui:{pattern.name}", kwargs={name: rows[name] for name in wanted})
+
+
+def browser_of(role):
+    verbs = ROLES[role]
+    return Client() if verbs is None else logged_in(*verbs)
+
+
+def expected(statuses, role):
+    return int(statuses.split()[list(ROLES).index(role)])
+
+
+def counts():
+    return Schedule.objects.count(), Run.objects.count(), Change.objects.count()
+
+
+def test_the_table_knows_every_address_and_no_other():
+    assert len(ROUTES) == len(urls.urlpatterns)
+    assert set(ROUTES) == set(EXPECTED)
+
+
+@pytest.mark.parametrize(("route", "role"), CASES)
+def test_it_answers_get_as_the_table_says(rows, route, role):
+    before = counts()
+
+    response = browser_of(role).get(address_of(route, rows))
+
+    assert response.status_code == expected(EXPECTED[route].get, role)
+    assert counts() == before
+    if response.status_code == 302:
+        assert response["Location"].startswith("/accounts/login/?next=")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("route", "role"), CASES)
+def test_it_answers_post_as_the_table_says(rows, route, role):
+    before = counts()
+
+    with recording():
+        response = browser_of(role).post(address_of(route, rows), {"token": uuid.uuid4()})
+
+    assert response.status_code == expected(EXPECTED[route].post, role)
+    if response.status_code not in {200, 303}:
+        assert counts() == before
+
+
+@pytest.mark.parametrize(
+    "route", sorted(route for route, line in EXPECTED.items() if line.post != NOT_ALLOWED)
+)
+def test_it_refuses_a_post_without_a_token_even_to_the_owner(rows, route):
+    client = browser_of("owner")
+    client.handler.enforce_csrf_checks = True
+    before = counts()
+
+    assert client.post(address_of(route, rows)).status_code == 403
+    assert counts() == before
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_it_answers_404_with_a_page_when_the_row_is_gone(rows, route):
+    gone = {"pk": 999_999, "uuid": rows["instance"], "instance": rows["uuid"], "path": "../x"}
+    names = set(ROUTES[route].pattern.converters)
+    if not names:
+        return
+    verb = "post" if EXPECTED[route].get == NOT_ALLOWED else "get"
+
+    response = getattr(browser_of("owner"), verb)(address_of(route, gone))
+
+    assert response.status_code == 404
+    assert response["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_every_answer_says_what_a_browser_may_do_with_it(rows, route):
+    response = browser_of("owner").get(address_of(route, rows))
+
+    assert "default-src 'none'" in response["Content-Security-Policy"]
+    assert "no-store" in response["Cache-Control"]
+    assert response["X-Frame-Options"] == "SAMEORIGIN"
