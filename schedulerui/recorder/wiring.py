@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
 from schedulerui import clock
 from schedulerui.conf import settings
-from schedulerui.recorder import heart, identity, receivers, writer
+from schedulerui.recorder import identity, receivers, writer
 
-_hearts: dict[int, heart.Heart] = {}
+if TYPE_CHECKING:
+    from schedulerui.recorder.heart import Heart
+
+_hearts: dict[int, Heart] = {}
 """The beating heart by the id of its process: a fork inherits the entry, not the thread."""
 
 
@@ -43,9 +46,12 @@ def on_worker_init(*, sender: Any, **_: Any) -> None:
 
 @receivers.guarded
 def on_worker_ready(*, sender: Any, **_: Any) -> None:
+    # Here and not above: it loads Celery's worker, which web and beat do without.
+    from schedulerui.recorder.heart import Heart  # noqa: PLC0415 - only a worker needs it
+
     present = identity.present()
     if present is not None and present.pid not in _hearts:
-        _hearts[present.pid] = heart.Heart(present, sender)
+        _hearts[present.pid] = Heart(present, sender)
         _hearts[present.pid].start()
 
 
