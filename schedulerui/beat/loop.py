@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,7 +52,7 @@ class Loop:
         self._app, self._clock, self._options = app, clock, options
         self._max_sleep = max_sleep
         self._producer: Producer | None = None
-        self._is_closed = False
+        self._closed = threading.Event()
         self._unmarked: list[tuple[Run, datetime]] = []
         self._broker, self._database = Backoff(), Backoff()
         self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY)
@@ -62,7 +63,7 @@ class Loop:
         Raises nothing but SystemExit, after ``close``: Celery closes us from a signal handler in the middle of anything, and
         the exit that its handler raises can get lost in a callback.
         """
-        if self._is_closed:
+        if self._is_closed():
             raise SystemExit(0)
         try:
             wait = self._round()
@@ -82,7 +83,7 @@ class Loop:
 
     def close(self) -> None:
         """Mark what was sent, sign off and let go of the broker; safe to call twice and in the middle of a tick."""
-        self._is_closed = True
+        self._closed.set()
         try:
             self._flush()
             self.heart.stop()
@@ -162,7 +163,7 @@ class Loop:
 
     def _send(self, run: Run, *, left: list[Run]) -> bool:
         """Publish one run; returns False when the broker is gone and the rest was given back."""
-        if self._producer is None or self._is_closed:
+        if self._producer is None or self._is_closed():
             return False
         try:
             dispatch.publish(run, producer=self._producer, celery_app=self._app)
@@ -172,7 +173,7 @@ class Loop:
             claims.release(left, owner=self.heart.name, now=self._clock.now(), reason=str(error))
             return False
         except dispatch.Unsendable as error:
-            if self._is_closed:
+            if self._is_closed():
                 return False  # the connection was closed under it: this says nothing about the run
             logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
             runs.mark_unsent(run, reason=str(error), now=self._clock.now())
@@ -199,6 +200,10 @@ class Loop:
             self._broker.reset()
             self.heart.recover()
         return True
+
+    def _is_closed(self) -> bool:
+        """Ask anew each time: a signal handler closes us between any two instructions."""
+        return self._closed.is_set()
 
     def _drop_producer(self) -> None:
         if self._producer is not None:

@@ -121,7 +121,7 @@ def test_an_entry_that_cannot_be_kept_does_not_stop_the_others(celery_app, sent)
     [
         (schedule(timedelta(minutes=90)), {"kind": "interval", "every": 90, "period": "minutes"}),
         (timedelta(days=2), {"kind": "interval", "every": 2, "period": "days"}),
-        (crontab(minute={0, 30}, hour=[1, 2]), {"expression": "0,30 1,2 * * *"}),
+        (crontab(minute=[0, 30], hour=[1, 2]), {"expression": "0,30 1,2 * * *"}),
         (crontab(day_of_month="1", month_of_year="*/3"), {"expression": "* * 1 */3 *"}),
         (solar("sunrise", 48.85, 2.35), {"kind": "solar", "solar_event": "sunrise"}),
     ],

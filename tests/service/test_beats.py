@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import uuid
 
@@ -36,6 +37,10 @@ def world(request, tmp_path, redis_server):
 
 def n_runs(world):
     return world.rows("SELECT COUNT(*) FROM schedulerui_run")[0][0]
+
+
+def has_runs(world, n):
+    return n_runs(world) > n
 
 
 def beats_are_up(world, n):
@@ -99,10 +104,8 @@ def test_ten_kills_lose_nothing_and_make_no_second_task_id(world):
     survivor, victim = world.beat(), world.beat()
     beats_are_up(world, 2)
     for _ in range(10):
-        before = n_runs(world)
-        eventually(
-            lambda before=before: n_runs(world) > before + 40, within=30, describe=survivor.tail
-        )
+        wanted = n_runs(world) + 40
+        eventually(functools.partial(has_runs, world, wanted), within=30, describe=survivor.tail)
         victim.kill9()
         victim = world.beat()
     stop_creating(world)

@@ -90,14 +90,14 @@ class World:
         """Return the rows of a query, asked on a connection of its own."""
         if self.database_url.startswith("postgres"):
             with psycopg.connect(self.database_url) as connection:
-                return connection.execute(statement).fetchall()  # type: ignore[call-overload,no-any-return]  # a test's own text
+                return connection.execute(statement).fetchall()
         with sqlite3.connect(self.database_url.removeprefix("sqlite:///"), timeout=20) as sqlite:
             return sqlite.execute(statement).fetchall()
 
     def messages(self, queue: str = "celery") -> Counter[str]:
         """Return how often each task id was put into a queue that nobody reads."""
         with redis.Redis.from_url(self.broker_url) as client:
-            raw: list[bytes] = client.lrange(queue, 0, -1)  # type: ignore[assignment]  # the stubs mix in the async client
+            raw: list[bytes] = client.lrange(queue, 0, -1)
         return Counter(json.loads(message)["headers"]["id"] for message in raw)
 
     def close(self) -> None:
