@@ -220,3 +220,18 @@ def test_another_password_is_a_sentence(reader, tmp_path):
 
     assert response.status_code == 503
     assert "Flower refused the password of this dashboard." in response.content.decode()
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_flowers_pages_work_in_a_browser_under_our_policy(controller, live_server, page):
+    known_worker(controller)
+    session = controller.cookies["sessionid"].value
+    page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
+
+    page.goto(f"{live_server.url}/flower/")
+    page.get_by_role("link", name=WORKER).click()
+    page.get_by_role("heading", name=WORKER).wait_for()
+    for address in ("tasks", "broker"):
+        page.goto(f"{live_server.url}/flower/{address}", wait_until="networkidle")
+    # the page fixture fails the test at its end when the console or the policy complained
