@@ -56,7 +56,7 @@ def zone_of(name: object) -> tzinfo:
 
 def iso(moment: datetime) -> str:
     """Return the moment as a ``time`` element's attribute, UTC."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def duration(seconds: float | None) -> str:

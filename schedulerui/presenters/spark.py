@@ -13,7 +13,8 @@ from schedulerui.facts import RunState
 from schedulerui.presenters.states import state_of
 
 SLOTS = 30
-SLOT, BAR = 5, 4
+SLOT = 5
+"""Width of a bar and the gap after it; the style sheet strokes bars 4 wide."""
 WIDTH, HEIGHT = SLOTS * SLOT, 20
 LEAST = 4
 """Height of the shortest bar."""
@@ -34,7 +35,7 @@ SUMMARY = (RunState.SUCCEEDED, RunState.FAILED, RunState.MISSED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spark:
-    """Paths by family, the base line of empty slots, and the sentence for those who do not see it."""
+    """Paths by family to be stroked, the base line of the empty slots, and the sentence for those who do not see it."""
 
     paths: tuple[tuple[str, str], ...]
     empty: str
@@ -57,7 +58,7 @@ def spark_of(recent: str) -> Spark:
         paths.setdefault(family, []).append(draw(place * SLOT, _height(pair[1])))
     return Spark(
         paths=tuple((family, "".join(parts)) for family, parts in paths.items()),
-        empty="".join(f"M{place * SLOT} {HEIGHT - 2}h{BAR}v2h-{BAR}z" for place in range(free)),
+        empty=f"M0 {HEIGHT - 1}H{free * SLOT - 1}" if free else "",
         sentence=_sentence(states),
     )
 
@@ -68,20 +69,20 @@ def _height(digit: str) -> int:
 
 
 def _bar(x: int, height: int) -> str:
-    return f"M{x} {HEIGHT - height}h{BAR}v{height}h-{BAR}z"
+    return f"M{x + 2} {HEIGHT}V{HEIGHT - height}"
 
 
 def _split(x: int, _height: int) -> str:
     """Draw a full bar with a gap: a failure is told by its shape, not by red alone."""
-    return f"M{x} 0h{BAR}v12h-{BAR}zM{x} 14h{BAR}v6h-{BAR}z"
+    return f"M{x + 2} {HEIGHT}v-6m0-2V0"
 
 
-def _outline(x: int, _height: int) -> str:
-    """Draw a hollow full bar: nothing ran there."""
-    return f"M{x} 0h{BAR}v20h-{BAR}zM{x + 1} 1v18h2v-18z"
+def _hollow(x: int, _height: int) -> str:
+    """Draw the outline of a full bar: nothing ran there."""
+    return f"M{x + 0.5} 0.5h3v19h-3z"
 
 
-SHAPES: Mapping[str, Callable[[int, int], str]] = {"fail": _split, "warn": _outline}
+SHAPES: Mapping[str, Callable[[int, int], str]] = {"fail": _split, "warn": _hollow}
 
 
 def _sentence(states: list[RunState]) -> str:

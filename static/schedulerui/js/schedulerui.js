@@ -20,7 +20,7 @@
     return size < 172800 ? say(3600, "hour") : say(86400, "day");
   };
   const tick = () => {
-    for (const node of $$("[data-ago]")) {
+    for (const node of $$(".moment__ago")) {
       const at = Date.parse(node.closest("time").dateTime);
       const text = relative(at);
       if (node.textContent !== text) node.textContent = text;
@@ -136,6 +136,7 @@
     }
     dress(node);
     const region = $(kind === "fail" ? "#alerts" : "#notices");
+    if (kind !== "fail") region.replaceChildren();
     while (region.children.length > 3) region.firstElementChild.remove();
     region.append(node);
     if (kind === "ok") setTimeout(() => { if (!node.matches(":hover, :focus-within")) node.remove(); }, 10000);
@@ -193,4 +194,19 @@
     form.addEventListener("submit", () => { dirty = false; });
     addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
   }
+
+  /* The form's preview: what it finds wrong is said at the field too. */
+  const tell = (field, preview) => {
+    const control = $("input, select", field);
+    const place = $(".field__error", field);
+    const said = $(`[data-invalid="${control.name}"]`, preview);
+    const ids = new Set((control.getAttribute("aria-describedby") || "").split(" ").filter(Boolean));
+    place.textContent = said ? said.textContent : "";
+    field.classList.toggle("field--bad", Boolean(said));
+    control.setAttribute("aria-invalid", String(Boolean(said)));
+    control.setAttribute("aria-describedby", [...ids.add(place.id)].join(" "));
+  };
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target.id === "preview") $$(".when .field").forEach((field) => tell(field, detail.target));
+  });
 })();

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from schedulerui.facts import RunState
+from schedulerui.models import Beat
+from schedulerui.presenters import digest, redact, state_of, trigger_word
+from schedulerui.presenters.beats import card_of
+from schedulerui.presenters.moments import absolute, duration, iso, relative, zone_of
+from schedulerui.presenters.spark import spark_of
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+FAMILIES = {"ok", "fail", "warn", "run", "skip", "off"}
+
+
+@pytest.mark.parametrize("state", list(RunState))
+def test_every_state_has_a_word_a_family_and_an_icon(state):
+    shown = state_of(state)
+    assert shown.word != str(state)
+    assert shown.family in FAMILIES
+    assert shown.icon
+
+
+def test_every_state_has_a_word_of_its_own():
+    assert len({state_of(state).word for state in RunState}) == len(RunState)
+
+
+def test_a_state_of_tomorrow_shows_its_own_name():
+    assert state_of("levitating").word == "levitating"
+
+
+def test_a_schedule_that_never_ran_says_so():
+    assert state_of("").word == "Never ran"
+
+
+def test_an_unknown_trigger_shows_its_own_name():
+    assert trigger_word("moon") == "moon"
+    assert trigger_word("manual") == "By hand"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "now"),
+        (0.9, "now"),
+        (1, "in 1 second"),
+        (-1, "1 second ago"),
+        (59.9, "in 59 seconds"),
+        (60, "in 1 minute"),
+        (-3599, "59 minutes ago"),
+        (3600, "in 1 hour"),
+        (172799, "in 47 hours"),
+        (-172800, "2 days ago"),
+    ],
+)
+def test_relative_times(seconds, words):
+    assert relative(NOW + timedelta(seconds=seconds), NOW) == words
+
+
+def test_absolute_times_are_in_the_zone_of_the_schedule():
+    assert absolute(NOW, NOW, ZoneInfo("America/New_York")) == "Wed 4 Mar, 07:00 EST"
+    assert (
+        absolute(NOW, NOW, ZoneInfo("America/Sao_Paulo"), with_seconds=True) == "Wed 4 Mar, 09:00:00 UTC-03"
+    )
+
+
+def test_another_year_is_said():
+    assert absolute(datetime(2028, 2, 29, tzinfo=UTC), NOW, UTC) == "Tue 29 Feb 2028, 00:00 UTC"
+
+
+def test_both_hours_of_an_autumn_night_can_be_told_apart():
+    zone = ZoneInfo("Europe/Berlin")
+    first = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    shown = [absolute(moment, NOW, zone) for moment in (first, first + timedelta(hours=1))]
+    assert shown == ["Sun 25 Oct, 02:30 CEST", "Sun 25 Oct, 02:30 CET"]
+
+
+@pytest.mark.parametrize("name", ["", None, "Nowhere/Land", "../etc/passwd", "Europe", "\0"])
+def test_a_zone_that_does_not_exist_is_utc(name):
+    assert zone_of(name) is UTC
+
+
+def test_moments_are_machine_readable_in_utc():
+    assert iso(NOW.astimezone(ZoneInfo("Asia/Kolkata"))) == "2026-03-04T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "—"),
+        (0.0, "< 1 ms"),
+        (0.0004, "< 1 ms"),
+        (0.213, "213 ms"),
+        (1.25, "1.2 s"),
+        (184, "3 min 4 s"),
+        (7260, "2 h 1 min"),
+        (90000, "1 d 1 h"),
+    ],
+)
+def test_durations_are_never_rounded_to_nothing(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_the_sparkline_of_nothing_is_thirty_empty_slots():
+    shown = spark_of("")
+    assert shown.paths == ()
+    assert shown.empty == "M0 19H149"
+    assert shown.sentence == "No runs yet"
+
+
+def test_the_sparkline_says_in_words_what_it_draws():
+    shown = spark_of("s1s2f3m0k0")
+    assert shown.sentence == "Last 5 runs: 2 succeeded, 1 failed, 1 missed, 1 other"
+    assert [family for family, _path in shown.paths] == ["ok", "fail", "warn", "skip"]
+    assert shown.empty == "M0 19H124"
+
+
+def test_failures_differ_by_shape():
+    ok, failed = spark_of("s9").paths[0][1], spark_of("f9").paths[0][1]
+    assert ok == "M147 20V0"
+    assert failed == "M147 20v-6m0-2V0"
+
+
+def test_the_newest_stands_at_the_right():
+    assert spark_of("s9").paths[0][1].startswith("M147 ")
+
+
+@pytest.mark.parametrize("nonsense", ["s", "zz", "s9?", "🦊🦊", "s9" * 40])
+def test_the_sparkline_survives_nonsense(nonsense):
+    shown = spark_of(nonsense)
+    assert len(shown.paths) <= 1
+    assert shown.sentence
+
+
+def test_secrets_are_hidden_at_any_depth():
+    value = {"a": [{"API_KEY": "x", "city": "Oslo"}], "password": {"deep": "y"}}
+    assert redact(value) == {"a": [{"API_KEY": "••••••", "city": "Oslo"}], "password": "••••••"}
+
+
+def test_a_digest_changes_with_any_part():
+    assert digest(1, "a") == digest(1, "a")
+    assert len({digest(1, "a"), digest(1, "b"), digest(2, "a"), digest(1), digest("1", "a")}) == 5
+
+
+def beat(seconds, **fields):
+    return Beat(host="app-1", pid=1, started_at=NOW, seen_at=NOW - timedelta(seconds=seconds), **fields)
+
+
+def test_the_beat_card_goes_from_green_to_amber_to_red():
+    assert card_of([beat(1)], now=NOW).family == "ok"
+    assert card_of([beat(14)], now=NOW).family == "warn"
+    assert card_of([beat(60)], now=NOW).family == "fail"
+    assert card_of([], now=NOW).family == "fail"
+
+
+def test_one_ticking_beat_is_enough():
+    card = card_of([beat(1), beat(900)], now=NOW)
+    assert (card.family, card.n_ticking) == ("ok", 1)
+
+
+def test_a_tick_alone_does_not_redraw_the_card():
+    assert card_of([beat(1)], now=NOW).digest == card_of([beat(3)], now=NOW).digest

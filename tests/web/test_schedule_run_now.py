@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from schedulerui import clock, dispatch
+from schedulerui.models import Change, Run
+from schedulerui.testing import recording
+from tests.web.people import a_run, a_schedule, a_worker, check_methods, logged_in, text_of
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def operator():
+    return logged_in("view", "operate")
+
+
+@pytest.fixture
+def sent():
+    with recording() as outbox:
+        yield outbox
+
+
+def notice(response):
+    return json.loads(response["HX-Trigger"])["schedulerui:notice"]
+
+
+def token():
+    return str(uuid.uuid4())
+
+
+def test_it_asks_in_a_dialog_and_without_a_script_on_a_page(operator):
+    url = f"/schedules/{a_schedule().pk}/run/"
+    dialog, page = text_of(operator.get(url, headers=HTMX)), text_of(operator.get(url))
+    assert dialog.startswith("<dialog")
+    assert "<html" in page
+    for text in (dialog, page):
+        assert 'name="token"' in text
+        assert "csrfmiddlewaretoken" in text
+
+
+def test_asking_runs_nothing(operator, sent):
+    operator.get(f"/schedules/{a_schedule().pk}/run/", headers=HTMX)
+    assert sent.sent == []
+    assert not Run.objects.exists()
+
+
+def test_it_warns_of_what_a_person_should_know(operator):
+    schedule = a_schedule(enabled=False, queue="mail")
+    a_run(schedule, state="started")
+    text = text_of(operator.get(f"/schedules/{schedule.pk}/run/"))
+    assert "1 run of it is already under way" in text
+    assert "No worker is online" in text
+    assert "paused" in text
+    a_worker(seen_at=clock.now(), tasks=["other.task"], queues=["celery"])
+    text = text_of(operator.get(f"/schedules/{schedule.pk}/run/"))
+    assert "No worker that is online knows this task" in text
+    assert "takes from the queue mail" in text
+
+
+def test_arguments_are_shown_only_to_those_who_may_see_values_and_secrets_to_nobody(operator):
+    schedule = a_schedule(kwargs={"city": "Oslo", "api_key": "hunter2"})
+    url = f"/schedules/{schedule.pk}/run/"
+    assert "Oslo" not in text_of(operator.get(url))
+    text = text_of(logged_in("operate", "view_values").get(url))
+    assert "Oslo" in text
+    assert "hunter2" not in text
+
+
+def test_it_runs_once_and_says_where(operator, sent):
+    schedule = a_schedule()
+    response = operator.post(
+        f"/schedules/{schedule.pk}/run/", {"token": token(), "place": "row"}, headers=HTMX
+    )
+    run = Run.objects.get()
+    assert [entry.pk for entry in sent.sent] == [run.pk]
+    assert notice(response)["href"] == f"/runs/{run.uuid}/"
+    assert notice(response)["kind"] == "ok"
+    assert f'id="schedule-{schedule.pk}"' in text_of(response)
+    assert "hx-swap-oob" in text_of(response)
+    assert Change.objects.filter(action="run_now").count() == 1
+
+
+def test_a_double_click_is_one_run(operator, sent):
+    schedule, once = a_schedule(), token()
+    for _click in range(2):
+        assert (
+            operator.post(f"/schedules/{schedule.pk}/run/", {"token": once}, headers=HTMX).status_code == 200
+        )
+    assert Run.objects.count() == 1
+    assert len(sent.sent) == 1
+
+
+def test_without_a_script_it_goes_to_the_run_with_a_message(operator, sent):
+    schedule = a_schedule()
+    response = operator.post(f"/schedules/{schedule.pk}/run/", {"token": token()})
+    assert response.status_code == 303
+    assert response["Location"] == f"/runs/{Run.objects.get().uuid}/"
+    assert "Queued one run of Nightly" in text_of(operator.get("/"))
+
+
+def test_a_broker_that_is_down_loses_nothing_and_is_said(operator, sent):
+    sent.broken = dispatch.BrokerUnavailable("Connection refused.")
+    schedule = a_schedule()
+    response = operator.post(f"/schedules/{schedule.pk}/run/", {"token": token()}, headers=HTMX)
+    assert notice(response)["kind"] == "warn"
+    assert "queued for dispatch" in notice(response)["text"]
+    assert "Connection refused." in notice(response)["text"]
+    assert Run.objects.get().state == "pending"
+
+
+def test_what_can_never_be_sent_is_a_failure(operator, sent):
+    sent.broken = dispatch.Unsendable("Arguments cannot be encoded.")
+    schedule = a_schedule()
+    response = operator.post(f"/schedules/{schedule.pk}/run/", {"token": token()}, headers=HTMX)
+    assert notice(response)["kind"] == "fail"
+    assert Run.objects.get().state == "unsent"
+
+
+@pytest.mark.parametrize("bad", ["", "x", "'; --"])
+def test_a_damaged_token_runs_nothing(operator, sent, bad):
+    response = operator.post(f"/schedules/{a_schedule().pk}/run/", {"token": bad}, headers=HTMX)
+    assert response.status_code == 400
+    assert not Run.objects.exists()
+
+
+def test_it_is_refused_to_who_may_only_look(sent):
+    schedule = a_schedule()
+    response = logged_in("view", "change").post(
+        f"/schedules/{schedule.pk}/run/", {"token": token()}, headers=HTMX
+    )
+    assert response.status_code == 403
+    assert not Run.objects.exists()
+
+
+def test_a_paused_schedule_runs_once_and_stays_paused(operator, sent):
+    schedule = a_schedule(enabled=False)
+    operator.post(f"/schedules/{schedule.pk}/run/", {"token": token()}, headers=HTMX)
+    schedule.refresh_from_db()
+    assert len(sent.sent) == 1
+    assert not schedule.enabled
+
+
+def test_it_cannot_be_put_or_deleted():
+    check_methods(f"/schedules/{a_schedule().pk}/run/", "PUT", "DELETE")
+
+
+def test_a_schedule_that_is_gone_is_a_404(operator):
+    assert operator.post("/schedules/999/run/", {"token": token()}, headers=HTMX).status_code == 404

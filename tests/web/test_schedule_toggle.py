@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from schedulerui.models import Change, Schedule
+from tests.web.people import a_schedule, check_methods, logged_in, text_of
+
+pytestmark = pytest.mark.django_db
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def operator():
+    return logged_in("view", "operate")
+
+
+def test_it_pauses_writes_the_change_and_answers_the_row(operator):
+    schedule = a_schedule()
+    response = operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX)
+    text = text_of(response)
+    assert response.status_code == 200
+    assert f'<tr id="schedule-{schedule.pk}"' in text
+    assert 'aria-checked="false"' in text
+    assert f"/schedules/{schedule.pk}/enable/" in text
+    assert not Schedule.objects.get(pk=schedule.pk).enabled
+    assert Change.objects.filter(schedule=schedule, action="disable", via="browser").count() == 1
+    assert "is paused" in json.loads(response["HX-Trigger"])["schedulerui:notice"]["text"]
+
+
+def test_it_switches_on_again_with_a_next_run(operator):
+    schedule = a_schedule(enabled=False)
+    operator.post(f"/schedules/{schedule.pk}/enable/", headers=HTMX)
+    found = Schedule.objects.get(pk=schedule.pk)
+    assert found.enabled
+    assert found.next_run_at is not None
+
+
+def test_already_so_answers_the_present_row_and_changes_nothing(operator):
+    schedule = a_schedule()
+    response = operator.post(f"/schedules/{schedule.pk}/enable/", headers=HTMX)
+    assert response.status_code == 200
+    assert "already on" in response["HX-Trigger"]
+    assert not Change.objects.filter(action="enable").exists()
+
+
+def test_without_a_script_it_goes_back_with_a_message(operator):
+    schedule = a_schedule()
+    response = operator.post(f"/schedules/{schedule.pk}/disable/", {"back": "/schedules/?q=night"})
+    assert response.status_code == 303
+    assert response["Location"] == f"/schedules/?q=night#schedule-{schedule.pk}"
+    assert "is paused" in text_of(operator.get("/schedules/"))
+
+
+@pytest.mark.parametrize(
+    "back", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "", "\\\\evil"]
+)
+def test_it_never_goes_back_to_another_site(operator, back):
+    schedule = a_schedule()
+    response = operator.post(f"/schedules/{schedule.pk}/disable/", {"back": back})
+    assert response["Location"] == f"/schedules/#schedule-{schedule.pk}"
+
+
+def test_on_the_schedules_own_page_it_answers_the_actions(operator):
+    schedule = a_schedule()
+    response = operator.post(f"/schedules/{schedule.pk}/disable/", {"place": "page"}, headers=HTMX)
+    assert 'id="schedule-actions"' in text_of(response)
+    assert "<tr" not in text_of(response)
+
+
+def test_it_is_refused_to_who_may_only_look():
+    schedule = a_schedule()
+    reader = logged_in("view", "change", "add", "delete")
+    for verb in ("enable", "disable"):
+        response = reader.post(f"/schedules/{schedule.pk}/{verb}/", headers=HTMX)
+        assert response.status_code == 403
+        assert "may not enable" in text_of(response)
+    assert Schedule.objects.get(pk=schedule.pk).enabled
+
+
+def test_it_can_only_be_posted():
+    schedule = a_schedule()
+    for verb in ("enable", "disable"):
+        check_methods(f"/schedules/{schedule.pk}/{verb}/", "GET", "HEAD", "PUT", "DELETE")
+
+
+def test_a_schedule_that_is_gone_is_a_404(operator):
+    assert operator.post("/schedules/999/enable/", headers=HTMX).status_code == 404
+
+
+def test_a_schedule_defined_in_code_can_be_paused(operator):
+    schedule = a_schedule(source="code", source_key="nightly")
+    assert operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX).status_code == 200
+    assert not Schedule.objects.get(pk=schedule.pk).enabled
