@@ -17,6 +17,7 @@ from django.db.models import F, Min
 
 from schedulerui.facts import Delivery, Overlap, Plan, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.operations import outcomes
 from schedulerui.operations import runs as run_verbs
 from schedulerui.planning import plan
 
@@ -179,6 +180,7 @@ def _apply(batch: _Batch) -> tuple[Run, ...]:
     rows = [_run(schedule, planned, batch) for schedule, plan_ in batch.planned for planned in plan_.runs]
     _insert(rows)
     _note_last_runs(rows)
+    outcomes.note_decisions(run for run in rows if run.state != RunState.PENDING)
     pending = [run for run in rows if run.state == RunState.PENDING]
     return tuple(sorted(pending, key=lambda run: (run.due_at, run.pk)))
 

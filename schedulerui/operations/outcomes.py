@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Run, ScheduleState
@@ -56,6 +57,24 @@ def follow(run: Run, state: RunState, *, runtime: float | None, is_again: bool) 
         recent, streak = _recount(row) if is_again else _count(row, state, runtime)
         states.update(recent=recent, failure_streak=streak)
     states.filter(last_run_id=run.pk).update(last_state=str(state))
+
+
+def note_decisions(runs: Iterable[Run]) -> None:
+    """Append decided runs (skipped, missed) to what stands beside their schedules: two statements for any number.
+
+    Inside the transaction that inserted them. They neither lengthen nor end a streak of failures.
+    """
+    decided: dict[int, list[Run]] = {}
+    for run in runs:
+        if run.schedule_id is not None:
+            decided.setdefault(run.schedule_id, []).append(run)
+    if not decided:
+        return
+    rows = list(ScheduleState.objects.select_for_update().filter(pk__in=decided).order_by("pk"))
+    for row in rows:
+        for run in decided[row.pk]:
+            row.recent = append_outcome(row.recent, run.state, None)
+    ScheduleState.objects.bulk_update(rows, ["recent"])
 
 
 def _count(row: ScheduleState, state: RunState, runtime: float | None) -> tuple[str, int]:

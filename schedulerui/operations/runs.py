@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, DateTimeField, F, Value, When
+from django.db.models import Case, DateTimeField, F, Q, Value, When
 from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext as _
 
@@ -17,7 +17,7 @@ from schedulerui import dispatch
 from schedulerui.conf import settings
 from schedulerui.facts import Actor, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
-from schedulerui.operations import audit
+from schedulerui.operations import audit, outcomes
 
 logger = logging.getLogger(__name__)
 
@@ -108,17 +108,16 @@ def note_last_run(run: Run) -> None:
 
 def mark_unsent(run: Run, *, reason: str, now: datetime) -> bool:
     """Give a run up that is still pending; returns whether it was."""
-    changed = Run.objects.filter(pk=run.pk, state=RunState.PENDING).update(
-        state=RunState.UNSENT,
-        progress=progress(RunState.UNSENT),
-        lease_until=None,
-        finished_at=now,
-        reason=reason[:500],
-    )
-    if changed:
-        ScheduleState.objects.filter(schedule=run.schedule_id, last_run_id=run.pk).update(
-            last_state=RunState.UNSENT
+    with transaction.atomic():
+        changed = Run.objects.filter(pk=run.pk, state=RunState.PENDING).update(
+            state=RunState.UNSENT,
+            progress=progress(RunState.UNSENT),
+            lease_until=None,
+            finished_at=now,
+            reason=reason[:500],
         )
+        if changed:
+            outcomes.follow(run, RunState.UNSENT, runtime=None, is_again=False)
     return bool(changed)
 
 
@@ -164,15 +163,14 @@ def mark_sent(runs: Iterable[Run], *, sent_at: datetime) -> int:
     ids = [run.pk for run in sent]
     if not ids:
         return 0
+    is_before = Q(progress__lt=progress(RunState.SENT))
     # The order of the assignments matters: MySQL and MariaDB read already assigned columns in the later ones.
     marked = Run.objects.filter(pk__in=ids).update(
-        state=Case(
-            When(progress__lt=progress(RunState.SENT), then=Value(str(RunState.SENT))), default=F("state")
-        ),
+        state=Case(When(is_before, then=Value(str(RunState.SENT))), default=F("state")),
+        reason=Case(When(is_before, then=Value("")), default=F("reason")),
         progress=Greatest(F("progress"), Value(progress(RunState.SENT))),
         sent_at=Coalesce(F("sent_at"), Value(sent_at, output_field=DateTimeField())),
         lease_until=None,
-        reason="",
     )
     ScheduleState.objects.filter(
         schedule_id__in={run.schedule_id for run in sent}, last_run_id__in=ids, last_state=RunState.PENDING

@@ -158,10 +158,23 @@ def test_marking_does_not_set_back_a_run_that_a_worker_has_already_finished(make
 
     make_schedule()
     (run,) = claim().runs
-    Run.objects.update(state="succeeded", progress=progress(RunState.SUCCEEDED))
+    Run.objects.update(state="rejected", progress=progress(RunState.REJECTED), reason="unknown task")
     runs.mark_sent([run], sent_at=DUE)
     run.refresh_from_db()
-    assert (run.state, run.sent_at, run.lease_until) == ("succeeded", DUE, None)
+    assert (run.state, run.sent_at, run.lease_until) == ("rejected", DUE, None)
+    assert run.reason == "unknown task"
+
+
+def test_what_was_missed_and_skipped_stands_among_the_last_outcomes(make_schedule):
+    make_schedule(misfire="none")
+    make_schedule(misfire="none", overlap="skip")
+    claim(now=DUE + 3 * MINUTE + timedelta(seconds=5))
+    assert list(ScheduleState.objects.order_by("pk").values_list("recent", flat=True)) == ["m0m0m0", "m0m0m0"]
+    claim(now=DUE + 4 * MINUTE)
+    assert list(ScheduleState.objects.order_by("pk").values_list("recent", flat=True)) == [
+        "m0m0m0",
+        "m0m0m0k0",
+    ]
 
 
 def test_marking_twice_keeps_the_first_moment(make_schedule):

@@ -73,3 +73,12 @@ def test_a_run_that_can_never_be_sent_says_so_at_once(make_schedule, actor, sent
     queued = press(make_schedule(), actor)
     assert (queued.sent, queued.run.state) == (False, "unsent")
     assert "EncodeError" in queued.run.reason
+
+
+def test_a_run_that_waited_for_the_broker_forgets_the_reason_once_it_is_sent(make_schedule, actor, sent):
+    sent.broken = dispatch.BrokerUnavailable("connection refused")
+    run = press(make_schedule(), actor).run
+    assert "connection refused" in run.reason
+    runs.mark_sent([run], sent_at=NOON)
+    run.refresh_from_db()
+    assert (run.state, run.reason) == ("sent", "")
