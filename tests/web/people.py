@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
-from django.http import HttpResponse
 from django.test import Client
 
 from schedulerui.access import PERMISSIONS
@@ -91,5 +90,5 @@ def check_methods(url: str, *refused: str) -> None:
         assert client.generic(method, url).status_code == 405, method
 
 
-def text_of(response: HttpResponse) -> str:
-    return response.content.decode()
+def text_of(response: Any) -> str:
+    return str(response.content.decode())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -41,7 +42,7 @@ def url_of(run):
 
 
 def a_whole_run(**fields):
-    moments = {
+    moments: dict[str, Any] = {
         "sent_at": NOON + timedelta(milliseconds=40),
         "received_at": NOON + timedelta(milliseconds=90),
         "started_at": NOON + timedelta(milliseconds=400),

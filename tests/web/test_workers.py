@@ -187,7 +187,7 @@ def test_it_needs_the_same_number_of_queries_however_many_rows_there_are(
 ):
     worker = a_worker(tasks=["tests.add"])
     for number in range(n_rows):
-        a_worker(f"celery@{number}")
+        a_worker(f"celery@{number}", tasks=["tests.add"])
         Queue.objects.create(name=f"q{number}", measured_at=NOON)
         a_run(None, state="started", worker_instance=worker.instance)
     with django_assert_num_queries(5 + OF_THE_PERSON):

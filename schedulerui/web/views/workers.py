@@ -35,7 +35,7 @@ def workers(request: HttpRequest) -> HttpResponse:
 
 def _context() -> dict[str, Any]:
     now = clock.now()
-    found = list(Worker.objects.order_by("-seen_at")[:N_PROCESSES])
+    found = list(Worker.objects.order_by("-seen_at", "-id")[:N_PROCESSES])
     rows = processes.worker_rows(found, now=now)
     beats = processes.beat_rows(Beat.objects.order_by("host", "pid")[:N_PROCESSES], now=now)
     queues = processes.queue_rows(Queue.objects.order_by("name")[:N_PROCESSES], now=now)
