@@ -47,8 +47,6 @@ class Lease:
 
 @dataclass(slots=True)
 class _Batch:
-    """One claim in the making."""
-
     lease: Lease
     now: datetime
     planned: list[tuple[Schedule, Plan]] = field(default_factory=list)

@@ -19,15 +19,20 @@ def _row(name: str, task: str, kind: str, description: str, **fields: object) ->
     return {"name": name, "task": f"{_TASKS}.{task}", "kind": kind, "description": description, **fields}
 
 
-def _intervals() -> list[Mapping[str, object]]:
-    def every(n: int, period: str = "seconds") -> dict[str, object]:
-        return {"every": n, "period": period}
+def _every(n: int, period: str = "seconds") -> dict[str, object]:
+    return {"every": n, "period": period}
 
+
+def _intervals() -> list[Mapping[str, object]]:
     return [
         _row(
-            "Heartbeat", "heartbeat", "interval", "Proves that beat, broker and worker are alive.", **every(2)
+            "Heartbeat",
+            "heartbeat",
+            "interval",
+            "Proves that beat, broker and worker are alive.",
+            **_every(2),
         ),
-        _row("Fetch exchange rates", "fetch_rates", "interval", "One step of an invented rate.", **every(5)),
+        _row("Fetch exchange rates", "fetch_rates", "interval", "One step of an invented rate.", **_every(5)),
         _row(
             "Fetch yen rates",
             "fetch_rates",
@@ -35,7 +40,7 @@ def _intervals() -> list[Mapping[str, object]]:
             "The same task with other arguments.",
             args=["EUR"],
             kwargs={"quote": "JPY"},
-            **every(10),
+            **_every(10),
         ),
         _row(
             "Import warehouse stock",
@@ -43,14 +48,14 @@ def _intervals() -> list[Mapping[str, object]]:
             "interval",
             "Fails one time in three, as its source does.",
             kwargs={"source": "warehouse"},
-            **every(10),
+            **_every(10),
         ),
         _row(
             "Export invoices",
             "broken_export",
             "interval",
             "Fails every time: its folder is missing.",
-            **every(1, "minutes"),
+            **_every(1, "minutes"),
         ),
         _row(
             "Send digest",
@@ -58,16 +63,22 @@ def _intervals() -> list[Mapping[str, object]]:
             "interval",
             "Slow: 8 seconds a run, and skips a time while the run before is still going.",
             overlap="skip",
-            **every(30),
+            **_every(30),
         ),
-        _row("Sync contacts", "sync_contacts", "interval", "Succeeds at its third attempt.", **every(45)),
+        *_slow_intervals(),
+    ]
+
+
+def _slow_intervals() -> list[Mapping[str, object]]:
+    return [
+        _row("Sync contacts", "sync_contacts", "interval", "Succeeds at its third attempt.", **_every(45)),
         _row(
             "Rebuild search index",
             "rebuild_index",
             "interval",
             "Paused, until somebody switches it on.",
             enabled=False,
-            **every(15),
+            **_every(15),
         ),
     ]
 
