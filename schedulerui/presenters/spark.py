@@ -15,7 +15,7 @@ from schedulerui.presenters.states import state_of
 SLOTS = 30
 SLOT = 5
 """Width of a bar and the gap after it; the style sheet strokes bars 4 wide."""
-WIDTH, HEIGHT = SLOTS * SLOT, 20
+HEIGHT = 20
 LEAST = 4
 """Height of the shortest bar."""
 

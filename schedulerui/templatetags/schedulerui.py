@@ -86,7 +86,7 @@ def icon(name: str) -> dict[str, Any]:
 @register.inclusion_tag("schedulerui/components/_spark.html")
 def spark(recent: str) -> dict[str, Any]:
     """Draw the last runs from ``ScheduleState.recent``."""
-    return {"spark": sparks.spark_of(recent), "width": sparks.WIDTH, "height": sparks.HEIGHT}
+    return {"spark": sparks.spark_of(recent)}
 
 
 @register.filter

@@ -1,0 +1,172 @@
+"""The frame, the list and one schedule in a real browser: accessible in both themes and widths, keyboard, no script, no wide page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from django.test import Client
+from playwright.sync_api import expect
+
+from schedulerui import clock
+from schedulerui.models import Beat, Run, Schedule, ScheduleState
+from schedulerui.operations import schedules
+from schedulerui.testing import recording
+from tests.browser.chromium import watched_page
+from tests.web.people import ANA, a_run, a_worker
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LONG = "<script>alert(1)</script> " + "averylongnamewithoutanyspaces" * 5
+
+
+@pytest.fixture
+def rows():
+    """A schedule in each state that a row can show, one with a hostile name, and what they ran."""
+    now = clock.now()
+    made = {
+        name: schedules.create(
+            {"name": name, "task": "tests.add", "kind": "interval", "every": 90, "period": "minutes"},
+            actor=ANA,
+            now=now,
+        )
+        for name in ("Fine", "Failing", "Broken", "Paused", LONG)
+    }
+    schedules.disable(made["Paused"].pk, actor=ANA, now=now)
+    Schedule.objects.filter(pk=made["Broken"].pk).update(
+        every=1, period="moons", error="period: moons", next_run_at=None, next_nominal_at=None
+    )
+    for name, state in (("Fine", "succeeded"), ("Failing", "failed"), (LONG, "missed")):
+        a_run(made[name], state=state, due_at=now, runtime=None if state == "missed" else 0.2)
+        ScheduleState.objects.filter(schedule=made[name]).update(
+            last_state=state, last_run_at=now, recent="s3f4m0k0", failure_streak=2
+        )
+    a_run(made["Fine"], state="started", due_at=now)
+    Beat.objects.create(host="app-1", pid=1, started_at=now, seen_at=now)
+    a_worker(seen_at=now)
+    return {name: schedule.pk for name, schedule in made.items()}
+
+
+@pytest.fixture
+def visit(live_server):
+    """Return what logs in on a page and gives the function that goes to an address of the site."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("ana"))
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+
+    def enter(page):
+        page.context.add_cookies([cookie])
+        return lambda path: page.goto(f"{live_server.url}{path}")
+
+    return enter
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_breaks_a_rule_of_accessibility_or_grows_wider_than_the_screen(
+    page, rows, visit, scheme, width
+):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    go = visit(page)
+    found = []
+    addresses = ["/", "/schedules/", "/schedules/?q=zz", "/schedules/?sort=name&on=on"]
+    addresses += [f"/schedules/{pk}/" for pk in rows.values()] + [f"/schedules/{rows['Fine']}/run/"]
+    for address in addresses:
+        go(address)
+        report = Axe().run(page, options={"runOnly": RULES}).response
+        found += [(address, entry["id"], entry["nodes"][0]["html"]) for entry in report["violations"]]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            found.append((address, "wider than the screen", ""))
+    assert found == []
+
+
+def test_a_switch_keeps_the_focus_when_it_is_pressed_with_the_keyboard(page, rows, visit):
+    visit(page)("/schedules/")
+    switch = page.get_by_role("switch", name="Fine")
+    switch.focus()
+    page.keyboard.press("Space")
+    expect(switch).to_have_attribute("aria-checked", "false")
+    expect(switch).to_be_focused()
+    expect(page.get_by_role("status").filter(has_text="Fine is paused")).to_be_visible()
+
+
+def test_run_now_asks_in_a_dialog_that_gives_the_focus_back(page, rows, visit):
+    visit(page)("/schedules/")
+    opener = page.get_by_role("link", name="Run now Fine")
+    opener.click()
+    dialog = page.get_by_role("dialog", name="Run Fine now?")
+    expect(dialog.get_by_role("button", name="Run now")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(opener).to_be_focused()
+
+
+def test_a_double_click_in_the_dialog_makes_one_run(page, rows, visit):
+    before = Run.objects.count()
+    with recording():
+        visit(page)("/schedules/")
+        page.get_by_role("link", name="Run now Fine").click()
+        page.get_by_role("dialog").get_by_role("button", name="Run now").dblclick()
+        expect(page.get_by_role("link", name="Open the run")).to_be_visible()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    assert Run.objects.count() == before + 1
+
+
+def test_the_filter_narrows_while_one_types_and_the_slash_key_goes_there(page, rows, visit):
+    visit(page)("/schedules/")
+    page.keyboard.press("/")
+    page.keyboard.type("fail")
+    expect(page.locator("#schedule-rows tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"q=fail"))
+    page.go_back()
+    expect(page.locator("#schedule-rows tr")).to_have_count(5)
+
+
+def test_a_row_changes_by_itself_and_the_others_stay(page, rows, visit):
+    visit(page)("/schedules/")
+    row = page.get_by_role("row").filter(has_text="Failing")
+    expect(row).to_contain_text("Failed")
+    ScheduleState.objects.filter(schedule_id=rows["Failing"]).update(last_state="succeeded", failure_streak=0)
+    expect(row).to_contain_text("Succeeded", timeout=15_000)
+
+
+def test_a_server_that_goes_away_leaves_the_page_and_a_sentence(browser, rows, visit):
+    with watched_page(browser) as page:  # its complaint about the 503 is what this is about
+        visit(page)("/schedules/")
+        expect(page.get_by_text(re.compile("^Updated "))).to_be_visible()
+        page.route("**/live/schedules/**", lambda route: route.fulfill(status=503))
+        expect(page.get_by_text("Could not load (HTTP 503)")).to_be_visible(timeout=15_000)
+        expect(page.locator("#schedule-rows tr")).to_have_count(5)
+        page.unroute("**/live/schedules/**")
+        expect(page.get_by_text(re.compile("^Updated "))).to_be_visible(timeout=15_000)
+
+
+def test_everything_works_without_a_script(page_without_javascript, rows, visit):
+    page = page_without_javascript
+    with recording():
+        go = visit(page)
+        go("/schedules/?q=Fine")
+        page.get_by_role("switch", name="Fine").click()
+        expect(page).to_have_url(re.compile(r"q=Fine#schedule-\d+$"))
+        expect(page.get_by_role("switch", name="Fine")).to_have_attribute("aria-checked", "false")
+        expect(page.get_by_role("status").filter(has_text="Fine is paused")).to_be_visible()
+        page.get_by_role("link", name="Run now Fine").click()
+        page.get_by_role("button", name="Run now").click()
+        expect(page).to_have_url(re.compile(r"/runs/[0-9a-f-]{36}/$"))
+        go("/schedules/")
+        page.get_by_label("Search").fill("fail")
+        page.get_by_role("button", name="Apply").click()
+        expect(page.locator("#schedule-rows tr")).to_have_count(1)
+        page.get_by_role("link", name="Last run").click()
+        expect(page).to_have_url(re.compile("sort=last"))
+
+
+def test_the_colours_can_be_chosen_without_a_script(page_without_javascript, rows, visit):
+    page = page_without_javascript
+    visit(page)("/schedules/")
+    page.locator(".rail__person summary").click()
+    page.locator(".rail__person").get_by_role("button", name="Dark").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
