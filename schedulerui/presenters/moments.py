@@ -73,14 +73,13 @@ def duration(seconds: float | None) -> str:
 
 
 def _long(seconds: int) -> str:
-    if seconds < HOUR:
-        return _("%(minutes)d min %(seconds)d s") % {
-            "minutes": seconds // MINUTE,
-            "seconds": seconds % MINUTE,
-        }
-    if seconds < DAY:
-        return _("%(hours)d h %(minutes)d min") % {
-            "hours": seconds // HOUR,
-            "minutes": seconds % HOUR // MINUTE,
-        }
-    return _("%(days)d d %(hours)d h") % {"days": seconds // DAY, "hours": seconds % DAY // HOUR}
+    """Return the two largest units, or one where the other would be zero."""
+    minutes, hours, days = seconds // MINUTE, seconds // HOUR, seconds // DAY
+    if days:
+        large, small = _("%(n)d d") % {"n": days}, (_("%(n)d h"), seconds % DAY // HOUR)
+    elif hours:
+        large, small = _("%(n)d h") % {"n": hours}, (_("%(n)d min"), seconds % HOUR // MINUTE)
+    else:
+        large, small = _("%(n)d min") % {"n": minutes}, (_("%(n)d s"), seconds % MINUTE)
+    text, n = small
+    return f"{large} {text % {'n': n}}" if n else large

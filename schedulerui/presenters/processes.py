@@ -108,7 +108,7 @@ def worker_row(worker: Worker, *, now: datetime, successor: Worker | None) -> Wo
         successor=successor.instance if successor and state not in ALIVE else None,
         seen_at=worker.seen_at,
         started_at=worker.started_at,
-        pool=worker.pool.partition(":")[0].rpartition(".")[2],
+        pool=worker.pool,
         pool_size=worker.pool_size,
         prefetch=worker.prefetch,
         active=worker.active,

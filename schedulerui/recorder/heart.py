@@ -81,7 +81,7 @@ def observe(identity: Identity, consumer: Any) -> workers.Heartbeat:
         hostname=identity.hostname,
         pid=identity.pid,
         started_at=identity.started_at,
-        pool=f"{type(pool).__module__}.{type(pool).__qualname__}" if pool is not None else "",
+        pool=type(pool).__module__.rpartition(".")[2] if pool is not None else "",
         pool_size=_number(lambda: pool.num_processes if pool is not None else None),
         prefetch=_number(lambda: qos.value if qos is not None else None),
         queues=_queues(consumer),
