@@ -25,9 +25,9 @@ SIZES = (1_000, 10_000)
 def broker():
     with RedisServer() as server:
         before = app.conf.broker_url
-        app.conf.broker_url = server.url
+        app.conf.update(broker_url=server.url)
         yield server
-        app.conf.broker_url = before
+        app.conf.update(broker_url=before)
 
 
 def fill(n, *, due):
