@@ -92,8 +92,7 @@ class Loop:
         self._drop_producer()
 
     def _round(self) -> float:
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
+        # The connection is kept: CONN_MAX_AGE is about requests, and a broken one is closed when it raises.
         self._flush()
         started = self._clock.monotonic()
         while True:

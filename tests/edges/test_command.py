@@ -133,12 +133,17 @@ def test_it_exits_with_one_when_unhealthy_and_asked_for_json():
     assert (json.loads(text)["healthy"], code) == (False, 1)
 
 
+def asks_for_the_time():
+    """SQLite has no clock of its own; the others are asked for theirs by one query."""
+    return int(connection.vendor != "sqlite")
+
+
 def test_it_asks_a_fixed_number_of_queries_for_status(make_beat, now, django_assert_num_queries):
     make_beat(age=1)
     for n in range(20):
         Queue.objects.create(name=f"q{n}", depth=n, measured_at=now)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(5 + asks_for_the_time()):
         say("status")
 
 
@@ -164,7 +169,7 @@ def test_it_lists_in_two_queries_however_many_there_are(nightly, now, django_ass
         fields = {"name": f"s{n}", "task": "t", "kind": "interval", "every": 5, "period": "minutes"}
         schedules.create(fields, actor=Actor(name="ana"), now=now)
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(2 + asks_for_the_time()):
         assert len(say("list").splitlines()) == 7
 
 
