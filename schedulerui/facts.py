@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from schedulerui.recurrence import Rule
+from schedulerui.recurrence.window import Timetable
 
 
 class RunState(StrEnum):
@@ -173,6 +175,20 @@ class ScheduleFacts:
     misfire: Misfire = Misfire.LATEST
     grace: timedelta = timedelta(seconds=30)
     overlap: Overlap = Overlap.ALLOW
+    jitter: timedelta = timedelta(0)
+    skips: Mapping[datetime, str] = field(default_factory=dict)
+    """Nominal times that a person decided against, with the sentence that their rows show as the reason."""
+
+    @property
+    def timetable(self) -> Timetable:
+        """When this schedule is due."""
+        return Timetable(
+            rule=self.rule,
+            seed=self.uuid,
+            start_at=self.start_at,
+            end_at=self.end_at,
+            jitter=self.jitter,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,3 +214,12 @@ class Plan:
     next_nominal_at: datetime | None = None
     next_run_at: datetime | None = None
     runs_created: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """An occurrence that is to come; moments in UTC. ``skipped`` is the reason why it will not run, empty when it will."""
+
+    nominal_at: datetime
+    due_at: datetime
+    skipped: str = ""

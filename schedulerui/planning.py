@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 
-from schedulerui.facts import Misfire, Overlap, Plan, PlannedRun, RunState, ScheduleFacts
-from schedulerui.recurrence import IntervalRule, Rule, next_fire
+from schedulerui.facts import Coming, Misfire, Overlap, Plan, PlannedRun, RunState, ScheduleFacts
+from schedulerui.recurrence import IntervalRule
+from schedulerui.recurrence.window import INSTANT, Occurrence, Timetable
 
 NAMESPACE = uuid.UUID("b6a0d1de-53c1-5d43-9c44-8f8c2c6f9f3a")
 """Root of our task ids: the same occurrence has the same id in every process and after every restart."""
@@ -19,8 +20,8 @@ MISSED_ROWS_MAX = 20
 """Missed occurrences with a row each; the rest of an outage is one row with a count."""
 MISSED_COUNT_MAX = 1_000
 """Most missed occurrences that are counted one by one; intervals are counted by arithmetic instead."""
-
-_INSTANT = timedelta(microseconds=1)
+OVERLAPPED = "overlap: the run before was still active"
+"""The reason of a time that the overlap policy skipped."""
 
 
 def task_id(schedule: uuid.UUID, *, nominal_at: datetime, retry: int = 0) -> str:
@@ -38,163 +39,164 @@ def occurrence_key(schedule: uuid.UUID, *, nominal_at: datetime) -> str:
     return f"s:{schedule}:{epoch(nominal_at)}"
 
 
-def first_occurrence(
-    rule: Rule,
-    *,
-    after: datetime,
-    start_at: datetime | None = None,
-    end_at: datetime | None = None,
-) -> datetime | None:
-    """Return the first nominal time strictly after ``after`` inside the window (both ends belong to it), in UTC, or None."""
-    from_moment = after if start_at is None else max(after, start_at - _INSTANT)
-    nominal_at = next_fire(rule, from_moment)
-    if nominal_at is None or (end_at is not None and nominal_at > end_at):
-        return None
-    return nominal_at
-
-
 def plan(schedule: ScheduleFacts, *, now: datetime, is_active: bool = False) -> Plan:
-    """Decide about every occurrence from ``schedule.next_nominal_at`` up to ``now``.
+    """Decide about every occurrence from ``schedule.next_nominal_at`` that is due up to ``now``.
 
     ``is_active`` says whether an earlier run may still be alive (only asked for when the overlap policy wants to know).
     Occurrences not later than their grace run. Of the later ones the misfire policy chooses; each one dropped is accounted
-    for: a row each up to MISSED_ROWS_MAX, then one row with a count. The plan's ``next_nominal_at`` follows the last
-    occurrence that the plan accounts for, so that a very long backlog is worked off in several bounded rounds.
+    for: a row each up to MISSED_ROWS_MAX, then one row with a count. A time that a person decided to skip is no policy's
+    business any more (only in the middle of an outage, where times have no rows of their own, it counts as missed). The
+    plan's ``next_nominal_at`` follows the last occurrence that the plan accounts for, so that a very long backlog is worked
+    off in several bounded rounds.
     """
-    late_before = now - schedule.grace
-    late = [] if schedule.next_nominal_at >= late_before else list(_late(schedule, before=late_before))
-    on_time_from = late[-1].until if late else schedule.next_nominal_at - _INSTANT
-    on_time = list(itertools.islice(_occurrences(schedule, after=on_time_from, until=now), AT_ONCE_MAX))
-    chosen, missed = _misfire(schedule, late, has_newer=bool(on_time))
-    to_run = [*chosen, *on_time]
-    last = on_time[-1] if on_time else on_time_from
-    allowed, is_used_up = _within_max_runs(schedule, to_run)
-    runs = [*(_missed_row(schedule, span) for span in missed), *_rows(schedule, allowed, is_active=is_active)]
-    n_created = sum(1 for run in runs if run.state is RunState.PENDING)
-    following = None if is_used_up else _following(schedule, after=last)
+    timetable = schedule.timetable
+    late_until = now - schedule.grace - INSTANT
+    late = [] if schedule.next_nominal_at > late_until else list(_late(schedule, timetable, until=late_until))
+    on_time_from = late[-1].until if late else schedule.next_nominal_at - INSTANT
+    on_time = list(itertools.islice(_due(timetable, after=on_time_from, until=now), AT_ONCE_MAX))
+    dropped = [span.first for span in late if span.count == 1 and span.first.nominal_at in schedule.skips]
+    late = [span for span in late if span.first not in dropped]
+    has_newer = any(occurrence.nominal_at not in schedule.skips for occurrence in on_time)
+    chosen, missed = _misfire(schedule, late, has_newer=has_newer)
+    to_decide = sorted([*dropped, *chosen, *on_time], key=lambda occurrence: occurrence.nominal_at)
+    rows, is_used_up = _rows(schedule, to_decide, is_active=is_active)
+    last = on_time[-1].nominal_at if on_time else on_time_from
+    following = None if is_used_up else timetable.first(last)
     return Plan(
-        runs=tuple(runs),
-        next_nominal_at=following,
-        next_run_at=following,
-        runs_created=schedule.runs_created + n_created,
+        runs=(*(_missed_row(schedule, span) for span in missed), *rows),
+        next_nominal_at=following.nominal_at if following else None,
+        next_run_at=following.due_at if following else None,
+        runs_created=schedule.runs_created + sum(1 for row in rows if row.state is RunState.PENDING),
     )
+
+
+def coming(
+    timetable: Timetable,
+    *,
+    after: datetime,
+    n_left: int | None = None,
+    skips: Mapping[datetime, str] | None = None,
+) -> Iterator[Coming]:
+    """Yield what is to come nominally after the moment ``after``, exactly as ``plan`` will decide in time.
+
+    ``n_left`` says how many more runs there may be, None for any number; a skipped time does not count. What only the
+    day itself can tell, an outage or an overlap, is not foreseen.
+    """
+    reasons = skips or {}
+    for occurrence in timetable.after(after):
+        if n_left == 0:
+            return
+        reason = reasons.get(occurrence.nominal_at, "")
+        yield Coming(nominal_at=occurrence.nominal_at, due_at=occurrence.due_at, skipped=reason)
+        if n_left is not None and not reason:
+            n_left -= 1
 
 
 class _Span:
     """Consecutive occurrences: the first, the last, how many, and whether the count is only a lower bound."""
 
-    __slots__ = ("at", "count", "is_lower_bound", "until")
+    __slots__ = ("count", "first", "is_lower_bound", "until")
 
-    def __init__(self, at: datetime, until: datetime, count: int, *, is_lower_bound: bool = False) -> None:
-        self.at, self.until, self.count, self.is_lower_bound = at, until, count, is_lower_bound
-
-
-def _following(schedule: ScheduleFacts, *, after: datetime) -> datetime | None:
-    return first_occurrence(schedule.rule, after=after, start_at=schedule.start_at, end_at=schedule.end_at)
+    def __init__(
+        self, first: Occurrence, until: datetime, count: int = 1, *, is_lower_bound: bool = False
+    ) -> None:
+        self.first, self.until, self.count, self.is_lower_bound = first, until, count, is_lower_bound
 
 
-def _occurrences(schedule: ScheduleFacts, *, after: datetime, until: datetime) -> Iterator[datetime]:
-    moment = _following(schedule, after=after)
-    while moment is not None and moment <= until:
-        yield moment
-        moment = _following(schedule, after=moment)
+def _due(timetable: Timetable, *, after: datetime, until: datetime) -> Iterator[Occurrence]:
+    """Yield the occurrences nominally after ``after`` and due not later than ``until``."""
+    return itertools.takewhile(lambda occurrence: occurrence.due_at <= until, timetable.after(after))
 
 
-def _late(schedule: ScheduleFacts, *, before: datetime) -> Iterator[_Span]:
+def _late(schedule: ScheduleFacts, timetable: Timetable, *, until: datetime) -> Iterator[_Span]:
     """Yield late occurrences: singly at first, then one span for the middle, then the newest singly."""
     singly = MISSED_ROWS_MAX if schedule.misfire is not Misfire.ALL else AT_ONCE_MAX
-    until = before - _INSTANT
-    start = schedule.next_nominal_at - _INSTANT
-    singles = list(itertools.islice(_occurrences(schedule, after=start, until=until), singly))
-    yield from (_Span(moment, moment, 1) for moment in singles)
+    start = schedule.next_nominal_at - INSTANT
+    singles = list(itertools.islice(_due(timetable, after=start, until=until), singly))
+    yield from (_Span(occurrence, occurrence.nominal_at) for occurrence in singles)
     if len(singles) < singly:
         return
-    newest = _newest(schedule, after=singles[-1], until=until)
+    newest = timetable.newest_due(after=singles[-1].nominal_at, until=until)
     if newest is None:
         return
-    middle = _count(schedule, after=singles[-1], before=newest)
+    middle = _count(timetable, after=singles[-1].nominal_at, before=newest.nominal_at)
     if middle is not None:
         yield middle
-    yield _Span(newest, newest, 1)
+    yield _Span(newest, newest.nominal_at)
 
 
-def _newest(schedule: ScheduleFacts, *, after: datetime, until: datetime) -> datetime | None:
-    """Return the last occurrence in (after, until], looking back in doubling steps rather than walking the whole outage."""
-    window = timedelta(minutes=1)
-    while True:
-        start = max(after, until - window)
-        moment = _following(schedule, after=start)
-        if moment is not None and moment <= until:
-            break
-        if start == after:
-            return None
-        window *= 2
-    newest = moment
-    for later in _occurrences(schedule, after=moment, until=until):
-        newest = later
-    return newest
-
-
-def _count(schedule: ScheduleFacts, *, after: datetime, before: datetime) -> _Span | None:
-    """Return the span of the occurrences strictly between two of them; None when there are none."""
-    first = _following(schedule, after=after)
-    if first is None or first >= before:
+def _count(timetable: Timetable, *, after: datetime, before: datetime) -> _Span | None:
+    """Return the span of the occurrences strictly between two nominal times; None when there are none."""
+    first = timetable.first(after)
+    if first is None or first.nominal_at >= before:
         return None
-    if isinstance(schedule.rule, IntervalRule):
-        count = (before - first) // schedule.rule.every
-        return _Span(first, first + (count - 1) * schedule.rule.every, count)
-    n, last = 0, first
-    for moment in _occurrences(schedule, after=after, until=before - _INSTANT):
+    if isinstance(timetable.rule, IntervalRule):
+        every = timetable.rule.every
+        count = (before - first.nominal_at) // every
+        return _Span(first, first.nominal_at + (count - 1) * every, count)
+    n, last = 0, first.nominal_at
+    for occurrence in timetable.after(after):
+        if occurrence.nominal_at >= before:
+            break
         if n == MISSED_COUNT_MAX:
-            return _Span(first, before - _INSTANT, n, is_lower_bound=True)
-        n, last = n + 1, moment
+            return _Span(first, before - INSTANT, n, is_lower_bound=True)
+        n, last = n + 1, occurrence.nominal_at
     return _Span(first, last, n)
 
 
 def _misfire(
     schedule: ScheduleFacts, late: list[_Span], *, has_newer: bool
-) -> tuple[list[datetime], list[_Span]]:
+) -> tuple[list[Occurrence], list[_Span]]:
     """Split late occurrences into those to run and those to account for.
 
     ``latest`` runs the newest late one only if nothing newer is on time: that one brings the work up to date by itself.
     """
     if schedule.misfire is Misfire.ALL:
         singles = [span for span in late[:AT_ONCE_MAX] if span.count == 1]
-        return [span.at for span in singles], late[len(singles) :]
-    if schedule.misfire is Misfire.LATEST and late and not has_newer:
-        return [late[-1].at], late[:-1]
+        return [span.first for span in singles], late[len(singles) :]
+    if schedule.misfire is Misfire.LATEST and late and not has_newer and late[-1].count == 1:
+        return [late[-1].first], late[:-1]
     return [], late
 
 
-def _within_max_runs(schedule: ScheduleFacts, moments: list[datetime]) -> tuple[list[datetime], bool]:
-    if schedule.max_runs is None:
-        return moments, False
-    left = max(schedule.max_runs - schedule.runs_created, 0)
-    return moments[:left], len(moments) >= left
-
-
-def _rows(schedule: ScheduleFacts, moments: list[datetime], *, is_active: bool) -> Iterator[PlannedRun]:
-    for moment in moments:
-        if schedule.overlap is Overlap.SKIP and is_active:
-            yield _skipped_row(schedule, moment)
+def _rows(
+    schedule: ScheduleFacts, occurrences: list[Occurrence], *, is_active: bool
+) -> tuple[list[PlannedRun], bool]:
+    """Return a row for each occurrence until no run is left, and whether none is left; only runs count."""
+    left = None if schedule.max_runs is None else max(schedule.max_runs - schedule.runs_created, 0)
+    rows: list[PlannedRun] = []
+    for occurrence in occurrences:
+        if left == 0:
+            break
+        reason = schedule.skips.get(occurrence.nominal_at, "")
+        if not reason and is_active and schedule.overlap is Overlap.SKIP:
+            reason = OVERLAPPED
+        if reason:
+            rows.append(_skipped_row(schedule, occurrence, reason=reason))
             continue
         is_active = True
-        yield PlannedRun(
-            key=occurrence_key(schedule.uuid, nominal_at=moment),
-            state=RunState.PENDING,
-            nominal_at=moment,
-            due_at=moment,
-            task_id=task_id(schedule.uuid, nominal_at=moment),
-        )
+        left = None if left is None else left - 1
+        rows.append(_run_row(schedule, occurrence))
+    return rows, left == 0
 
 
-def _skipped_row(schedule: ScheduleFacts, moment: datetime) -> PlannedRun:
+def _run_row(schedule: ScheduleFacts, occurrence: Occurrence) -> PlannedRun:
     return PlannedRun(
-        key=occurrence_key(schedule.uuid, nominal_at=moment),
+        key=occurrence_key(schedule.uuid, nominal_at=occurrence.nominal_at),
+        state=RunState.PENDING,
+        nominal_at=occurrence.nominal_at,
+        due_at=occurrence.due_at,
+        task_id=task_id(schedule.uuid, nominal_at=occurrence.nominal_at),
+    )
+
+
+def _skipped_row(schedule: ScheduleFacts, occurrence: Occurrence, *, reason: str) -> PlannedRun:
+    return PlannedRun(
+        key=occurrence_key(schedule.uuid, nominal_at=occurrence.nominal_at),
         state=RunState.SKIPPED,
-        nominal_at=moment,
-        due_at=moment,
-        reason="overlap: the run before was still active",
+        nominal_at=occurrence.nominal_at,
+        due_at=occurrence.due_at,
+        reason=reason,
     )
 
 
@@ -202,10 +204,10 @@ def _missed_row(schedule: ScheduleFacts, span: _Span) -> PlannedRun:
     at_least = "at least " if span.is_lower_bound else ""
     times = f"{at_least}{span.count} times" if span.count > 1 else "this time"
     return PlannedRun(
-        key=occurrence_key(schedule.uuid, nominal_at=span.at),
+        key=occurrence_key(schedule.uuid, nominal_at=span.first.nominal_at),
         state=RunState.MISSED,
-        nominal_at=span.at.astimezone(UTC),
-        due_at=span.at,
+        nominal_at=span.first.nominal_at,
+        due_at=span.first.due_at,
         reason=f"no beat dispatched {times} within the grace of {int(schedule.grace.total_seconds())} s",
         count=span.count,
         covers_until=span.until if span.count > 1 else None,

@@ -13,6 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from schedulerui.facts import Delivery, Kind, Misfire, Overlap, ScheduleFacts
 from schedulerui.recurrence import Rule, parse_rule
+from schedulerui.recurrence.window import Timetable
+
+JITTER_MAX = 86_400
+"""Longest stretch, seconds, over which occurrences may be spread: a day."""
 
 
 def choices_of(*pairs: tuple[str, object]) -> list[tuple[str, object]]:
@@ -122,6 +126,9 @@ class Schedule(models.Model):
     max_runs = models.PositiveIntegerField(
         _("most runs"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
+    jitter = models.PositiveIntegerField(
+        _("spread over, seconds"), default=0, validators=[MaxValueValidator(JITTER_MAX)]
+    )
     misfire = models.CharField(_("after an outage"), max_length=8, choices=MISFIRES, default="latest")
     grace = models.PositiveIntegerField(_("late after, seconds"), default=30)
     overlap = models.CharField(_("while a run is active"), max_length=8, choices=OVERLAPS, default="allow")
@@ -139,6 +146,8 @@ class Schedule(models.Model):
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
     runs_created = models.PositiveBigIntegerField(default=0, editable=False)
     error = models.TextField(blank=True, default="", editable=False)
+    skips = models.JSONField(default=list, blank=True, editable=False)
+    """Times that will not run: objects of ``nominal`` (ISO, UTC), ``reason``, ``actor`` and ``at`` (ISO, UTC)."""
 
     objects = ScheduleQuerySet.as_manager()
 
@@ -211,11 +220,32 @@ class Schedule(models.Model):
             "semantics": self.semantics,
             "expression": self.expression,
             "fields": fields_of_kind.get(self.kind, {}),
+            "seed": str(self.uuid),
         }
 
     def rule(self) -> Rule:
         """Return the parsed rule; raises RuleError when the row does not hold a valid one."""
         return parse_rule(self.spec())
+
+    def timetable(self) -> Timetable:
+        """Return when the schedule is due; raises RuleError when the row does not hold a valid rule."""
+        return Timetable(
+            rule=self.rule(),
+            seed=self.uuid,
+            start_at=self.start_at,
+            end_at=self.end_at,
+            jitter=timedelta(seconds=self.jitter),
+        )
+
+    def skipped(self) -> dict[datetime, str]:
+        """Return the times that will not run with the reason of each; raises ValueError for a broken column."""
+        try:
+            return {
+                datetime.fromisoformat(item["nominal"]): f"skipped by {item['actor']}: {item['reason']}"
+                for item in self.skips
+            }
+        except (TypeError, KeyError) as error:
+            raise ValueError("the times to skip cannot be read") from error
 
     def facts(self) -> ScheduleFacts:
         """Return what planning needs; raises RuleError for a broken rule and ValueError for a broken policy.
@@ -236,6 +266,8 @@ class Schedule(models.Model):
             misfire=Misfire(self.misfire),
             grace=timedelta(seconds=self.grace),
             overlap=Overlap(self.overlap),
+            jitter=timedelta(seconds=self.jitter),
+            skips=self.skipped(),
         )
 
 

@@ -13,13 +13,12 @@ from schedulerui.facts import Actor, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.operations import audit, validation
 from schedulerui.operations.errors import CodeManaged, InvalidSchedule, VersionConflict
-from schedulerui.planning import first_occurrence
 from schedulerui.recurrence import RuleError
 
 TIMING = frozenset(
     {
         "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc", "clocked_at_local",
-        "solar_event", "latitude", "longitude", "start_at", "end_at", "max_runs",
+        "solar_event", "latitude", "longitude", "start_at", "end_at", "max_runs", "jitter",
     }
 )  # fmt: skip
 """Fields whose change moves the next run."""
@@ -83,20 +82,35 @@ def rewrite(
     changed = audit.difference(before, audit.snapshot(schedule))
     if not changed:
         return schedule
-    seen = schedule.version
+    seen, names = schedule.version, [*changed, "version", "updated_at"]
     schedule.version, schedule.updated_at = seen + 1, now
-    values = {name: getattr(schedule, name) for name in (*changed, "version", "updated_at")}
-    if changed.keys() & (TIMING | {"enabled"}) or schedule.error:
-        set_next(schedule, now=now)
-        values |= {name: getattr(schedule, name) for name in ("next_nominal_at", "next_run_at", "error")}
     try:
         with transaction.atomic():
+            if changed.keys() & (TIMING | {"enabled"}) or schedule.error:
+                _hold(schedule, version=seen, now=now)
+                set_next(schedule, now=now)
+                names += ["next_nominal_at", "next_run_at", "error"]
+            values = {name: getattr(schedule, name) for name in names}
             if not Schedule.objects.filter(pk=schedule.pk, version=seen).update(**values):
                 raise VersionConflict(Schedule.objects.get(pk=schedule.pk))
             audit.record(schedule, action=action, actor=actor, now=now, before=before)
     except IntegrityError as error:
         raise _name_taken(schedule, error) from error
     return schedule
+
+
+def _hold(schedule: Schedule, *, version: int, now: datetime) -> None:
+    """Hold the row until the transaction ends, and read what beat may have written since the object was read.
+
+    The write comes first: on every database that is a lock. A next run computed from older values could be one that beat has
+    dispatched already. Raises VersionConflict.
+    """
+    if not Schedule.objects.filter(pk=schedule.pk, version=version).update(updated_at=now):
+        raise VersionConflict(Schedule.objects.get(pk=schedule.pk))
+    rows = Schedule.objects.filter(pk=schedule.pk)
+    schedule.next_nominal_at, schedule.runs_created = rows.values_list(
+        "next_nominal_at", "runs_created"
+    ).get()
 
 
 def enable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
@@ -138,20 +152,33 @@ def delete(schedule_id: int, *, actor: Actor, now: datetime) -> None:
 def set_next(schedule: Schedule, *, now: datetime) -> None:
     """Set ``next_nominal_at``, ``next_run_at`` and ``error`` on the object from ``now``; saves nothing.
 
+    The next occurrence is the first after ``now``, or the one before it that its jitter has put off beyond ``now``.
     A rule that cannot be read puts the schedule into error rather than raising: one row must not stop the others.
     """
+    unaccounted_from = schedule.next_nominal_at
     schedule.next_nominal_at = schedule.next_run_at = None
     schedule.error = ""
     if not schedule.enabled or (schedule.max_runs is not None and schedule.runs_created >= schedule.max_runs):
         return
     try:
-        nominal_at = first_occurrence(
-            schedule.rule(), after=now, start_at=schedule.start_at, end_at=schedule.end_at
-        )
+        timetable = schedule.timetable()
+        after = timetable.resume_after(now=now, unaccounted_from=unaccounted_from)
+        # The clock of the web and that of beat may differ: what beat has dealt with already does not come again.
+        found = timetable.first(max(after, _accounted_until(schedule) or after))
     except RuleError as error:
         schedule.error = f"{error.field}: {error.message}"
         return
-    schedule.next_nominal_at = schedule.next_run_at = nominal_at
+    if found is not None:
+        schedule.next_nominal_at, schedule.next_run_at = found.nominal_at, found.due_at
+
+
+def _accounted_until(schedule: Schedule) -> datetime | None:
+    """Return the nominal time of the newest run or decision; one query, none for a new schedule."""
+    if not schedule.pk:
+        return None
+    of_beat = Run.objects.filter(schedule=schedule, trigger=Trigger.SCHEDULE)
+    newest = of_beat.newest_first().values_list("nominal_at", flat=True)
+    return newest.first()
 
 
 def _toggle(schedule: Schedule, *, actor: Actor, now: datetime) -> Toggled:

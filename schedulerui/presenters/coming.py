@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from schedulerui import planning
+from schedulerui.facts import Coming as ComingTime
 from schedulerui.models import Schedule
-from schedulerui.recurrence import Notice, RuleError, notices, upcoming
+from schedulerui.recurrence import Notice, notices
 
 N_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coming:
-    """The next times in UTC; ``is_paused`` means: they would be, if it were switched on."""
+    """The next occurrences in UTC; ``is_paused`` means: they would be, if it were switched on."""
 
-    times: tuple[datetime, ...] = ()
+    occurrences: tuple[ComingTime, ...] = ()
     notices: tuple[Notice, ...] = ()
     is_paused: bool = False
     problem: str = ""
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """When they are due."""
+        return tuple(occurrence.due_at for occurrence in self.occurrences)
 
     @property
     def has_seconds(self) -> bool:
@@ -27,16 +36,20 @@ class Coming:
 
 
 def coming_of(schedule: Schedule, *, now: datetime) -> Coming:
-    """Return the next ten times within the schedule's window; a broken rule gives a sentence."""
+    """Return the next ten occurrences within the schedule's window; a broken rule gives a sentence."""
     try:
-        rule = schedule.rule()
-    except RuleError as error:
+        occurrences = tuple(itertools.islice(occurrences_of(schedule, now=now), N_SHOWN))
+        said = tuple(notices(schedule.rule(), now))
+    except ValueError as error:  # a RuleError is one
         return Coming(problem=str(error))
-    after = max(now, schedule.start_at) if schedule.start_at else now
-    n_left = N_SHOWN
+    return Coming(occurrences=occurrences, notices=said, is_paused=not schedule.enabled)
+
+
+def occurrences_of(schedule: Schedule, *, now: datetime) -> Iterator[ComingTime]:
+    """Yield all that is to come of a schedule, as long as the caller wants; raises ValueError for a broken row."""
+    timetable = schedule.timetable()
+    after = timetable.resume_after(now=now, unaccounted_from=schedule.next_nominal_at)
+    n_left = None
     if schedule.max_runs is not None:
-        n_left = min(n_left, max(schedule.max_runs - schedule.runs_created, 0))
-    times = upcoming(rule, after, n_left) if n_left else []
-    if schedule.end_at is not None:
-        times = [moment for moment in times if moment <= schedule.end_at]
-    return Coming(times=tuple(times), notices=tuple(notices(rule, now)), is_paused=not schedule.enabled)
+        n_left = max(schedule.max_runs - schedule.runs_created, 0)
+    return planning.coming(timetable, after=after, n_left=n_left, skips=schedule.skipped())

@@ -15,7 +15,10 @@ def words_of(schedule: Schedule) -> tuple[str, str]:
     spec = schedule.spec()
     fields = spec["fields"]
     key = tuple(sorted(fields.items())) if isinstance(fields, dict) else ()
-    return _words(schedule.kind, schedule.tz, schedule.semantics, schedule.expression, key, get_language())
+    # Only an expression with H depends on whose it is.
+    seed = str(schedule.uuid) if "H" in schedule.expression else ""
+    whole = (schedule.kind, schedule.tz, schedule.semantics, schedule.expression, key, seed)
+    return _words(*whole, get_language())
 
 
 @lru_cache(maxsize=4096)
@@ -25,9 +28,17 @@ def _words(
     semantics: str,
     expression: str,
     fields: tuple[tuple[str, object], ...],
+    seed: str,
     _language: str | None,
 ) -> tuple[str, str]:
-    spec = {"kind": kind, "tz": tz, "semantics": semantics, "expression": expression, "fields": dict(fields)}
+    spec = {
+        "kind": kind,
+        "tz": tz,
+        "semantics": semantics,
+        "expression": expression,
+        "fields": dict(fields),
+        "seed": seed or None,
+    }
     try:
         return describe(parse_rule(spec), translate=gettext), ""
     except RuleError as error:

@@ -13,7 +13,7 @@ from schedulerui.presenters.states import StateWord, state_of
 from schedulerui.presenters.values import digest
 
 LIST_COLUMNS = (
-    "name", "task", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
+    "uuid", "name", "task", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
     "clocked_at_local", "solar_event", "latitude", "longitude", "queue", "grace", "version", "next_run_at", "error",
     "state__last_run_at", "state__last_state", "state__failure_streak", "state__recent",
 )  # fmt: skip

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from schedulerui.facts import Misfire, Overlap, RunState, ScheduleFacts
-from schedulerui.planning import AT_ONCE_MAX, MISSED_ROWS_MAX, plan, task_id
+from schedulerui.planning import AT_ONCE_MAX, MISSED_ROWS_MAX, coming, plan, task_id
 from schedulerui.recurrence import parse_rule, upcoming
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -147,3 +149,93 @@ def test_overlap_skip_records_the_time_that_is_skipped():
 def test_overlap_skip_starts_only_one_of_several_due_times():
     made = plan(schedule(SECONDLY, overlap=Overlap.SKIP), now=NOON + timedelta(seconds=2))
     assert states(made) == ["pending", "skipped", "skipped"]
+
+
+def test_it_plans_by_the_due_time_when_occurrences_are_spread():
+    facts = schedule(CRON, jitter=timedelta(seconds=59))
+    occurrence = facts.timetable.first(NOON - timedelta(seconds=1))
+    assert occurrence is not None
+    assert occurrence.due_at > occurrence.nominal_at
+    early = plan(facts, now=occurrence.due_at - timedelta(milliseconds=1))
+    assert early.runs == ()
+    assert (early.next_nominal_at, early.next_run_at) == (NOON, occurrence.due_at)
+    made = plan(facts, now=occurrence.due_at)
+    (run,) = made.runs
+    assert (run.nominal_at, run.due_at) == (NOON, occurrence.due_at)
+    following = facts.timetable.first(NOON)
+    assert following is not None
+    assert (made.next_nominal_at, made.next_run_at) == (following.nominal_at, following.due_at)
+
+
+def test_an_occurrence_is_late_by_its_due_time_and_not_by_its_nominal_time():
+    facts = schedule(
+        {**CRON, "expression": "0 * * * *"}, jitter=timedelta(hours=1), grace=timedelta(seconds=10)
+    )
+    occurrence = facts.timetable.first(NOON - timedelta(seconds=1))
+    assert occurrence is not None
+    assert occurrence.due_at - NOON > timedelta(seconds=10)
+    assert states(plan(facts, now=occurrence.due_at + timedelta(seconds=10))) == ["pending"]
+    late = plan(
+        schedule({**CRON, "expression": "0 * * * *"}, jitter=timedelta(hours=1), misfire=Misfire.NONE),
+        now=occurrence.due_at + timedelta(seconds=31),
+    )
+    assert states(late) == ["missed"]
+
+
+@pytest.mark.parametrize("misfire", list(Misfire))
+@pytest.mark.parametrize("minutes", [0, 1, 2, 7, 30, 200])
+def test_every_spread_occurrence_has_one_row_after_an_outage(misfire, minutes):
+    now = NOON + timedelta(minutes=minutes, seconds=3)
+    facts = schedule(CRON, misfire=misfire, jitter=timedelta(seconds=45))
+    made = plan(facts, now=now)
+    expected = [
+        occurrence
+        for occurrence in itertools.islice(facts.timetable.after(NOON - timedelta(seconds=1)), minutes + 5)
+        if occurrence.due_at <= now
+    ]
+    assert covered(made) == len(expected)
+    assert made.next_run_at is not None
+    assert made.next_run_at > now or covered(made) >= AT_ONCE_MAX
+
+
+def test_a_skipped_time_gets_a_row_with_the_reason_and_does_not_count():
+    skips = {NOON + timedelta(minutes=1): "skipped by ana: holiday"}
+    made = plan(
+        schedule(skips=skips, max_runs=2, grace=timedelta(hours=1)),
+        now=NOON + timedelta(minutes=5),
+    )
+    assert states(made) == ["pending", "skipped", "pending"]
+    assert made.runs[1].reason == "skipped by ana: holiday"
+    assert made.runs[1].task_id is None
+    assert made.runs_created == 2
+    assert made.next_run_at is None
+
+
+def test_a_skipped_time_is_no_matter_of_the_misfire_policy():
+    skips = {NOON + timedelta(minutes=2): "skipped by ana: holiday"}
+    made = plan(schedule(skips=skips), now=NOON + timedelta(minutes=2, seconds=40))
+    assert sorted(states(made)) == ["missed", "pending", "skipped"]
+    (run,) = [run for run in made.runs if run.state is RunState.PENDING]
+    assert run.nominal_at == NOON + timedelta(minutes=1)
+
+
+def test_a_time_that_the_overlap_policy_skipped_does_not_use_up_the_runs():
+    made = plan(schedule(overlap=Overlap.SKIP, max_runs=1), now=NOON, is_active=True)
+    assert states(made) == ["skipped"]
+    assert made.runs_created == 0
+    assert made.next_run_at == NOON + timedelta(minutes=1)
+
+
+def test_what_is_coming_is_what_will_be_planned():
+    facts = schedule(
+        CRON,
+        jitter=timedelta(seconds=45),
+        max_runs=3,
+        skips={NOON + timedelta(minutes=1): "skipped by ana: holiday"},
+    )
+    promised = list(coming(facts.timetable, after=NOON - timedelta(seconds=1), n_left=3, skips=facts.skips))
+    made = plan(dataclasses.replace(facts, grace=timedelta(hours=1)), now=NOON + timedelta(hours=1))
+    assert [(run.nominal_at, run.due_at, run.reason) for run in made.runs] == [
+        (each.nominal_at, each.due_at, each.skipped) for each in promised
+    ]
+    assert [bool(each.skipped) for each in promised] == [False, True, False, False]

@@ -29,7 +29,7 @@ def disable(name: str) -> str:
 
 
 def _next(schedule: Schedule) -> str:
-    if schedule.next_nominal_at is None:
+    if schedule.next_run_at is None:
         return "No run is to come."
-    local = schedule.next_nominal_at.astimezone(moments.zone_of(schedule.tz))
+    local = schedule.next_run_at.astimezone(moments.zone_of(schedule.tz))
     return f"Next run: {local:%Y-%m-%d %H:%M:%S} {moments.zone_name(local)}."

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from datetime import datetime
 
 from django.core.management.base import CommandError
 
 from schedulerui.clock import DatabaseClock
+from schedulerui.facts import Coming
 from schedulerui.management.verbs import naming, tables
 from schedulerui.models import Schedule
-from schedulerui.planning import first_occurrence
 from schedulerui.presenters import moments
+from schedulerui.presenters.coming import occurrences_of
 from schedulerui.presenters.rules import words_of
 from schedulerui.recurrence import RuleError
 
@@ -27,7 +27,7 @@ def show(name: str, *, n: int) -> str:
     schedule = naming.find(name)
     now = DatabaseClock().now()
     try:
-        times = list(itertools.islice(_times(schedule, now=now), n))
+        times = list(itertools.islice(occurrences_of(schedule, now=now), n))
     except RuleError as error:
         raise CommandError(
             f"The rule of {schedule.name!r} cannot be read: {error.message} ({error.field})"
@@ -39,23 +39,11 @@ def show(name: str, *, n: int) -> str:
     return "\n".join(lines)
 
 
-def _times(schedule: Schedule, *, now: datetime) -> Iterator[datetime]:
-    """Yield the times to come inside the schedule's window, as many as it may still make."""
-    rule, after = schedule.rule(), now
-    left = None if schedule.max_runs is None else max(schedule.max_runs - schedule.runs_created, 0)
-    for _ in itertools.count() if left is None else range(left):
-        moment = first_occurrence(rule, after=after, start_at=schedule.start_at, end_at=schedule.end_at)
-        if moment is None:
-            return
-        yield moment
-        after = moment
-
-
-def _table(times: list[datetime], schedule: Schedule, *, now: datetime) -> str:
+def _table(times: list[Coming], schedule: Schedule, *, now: datetime) -> str:
     zone = moments.zone_of(schedule.tz)
-    locals_ = [moment.astimezone(zone) for moment in times]
-    rows = [
-        (f"{local:%Y-%m-%d %H:%M:%S %a}", moments.zone_name(local), f"{moment:%Y-%m-%d %H:%M:%SZ}", moments.relative(moment, now))
-        for local, moment in zip(locals_, times, strict=True)
-    ]  # fmt: skip
+    rows = []
+    for coming in times:
+        local = coming.due_at.astimezone(zone)
+        relative = coming.skipped or moments.relative(coming.due_at, now)
+        rows.append((f"{local:%Y-%m-%d %H:%M:%S %a}", moments.zone_name(local), f"{coming.due_at:%Y-%m-%d %H:%M:%SZ}", relative))  # fmt: skip
     return tables.table(("local", "zone", "utc", "from now"), rows)
