@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -42,9 +43,17 @@ def check(
 
 
 def create(fields: Mapping[str, object], *, actor: Actor, now: datetime) -> Schedule:
-    """Create a schedule whose first run is the first one after ``now``; raises InvalidSchedule."""
+    """Create a schedule whose first run is the first one after ``now``; raises InvalidSchedule.
+
+    Among the fields may be the ``uuid`` that a preview was made with: jitter and ``H`` depend on it. One that is taken is
+    replaced.
+    """
     schedule = Schedule(created_at=now, updated_at=now)
-    validation.apply(schedule, fields, now=now)
+    wanted = fields.get("uuid")
+    if isinstance(wanted, UUID) and not _was_used(wanted):
+        schedule.uuid = wanted
+    others = {name: value for name, value in fields.items() if name != "uuid"}
+    validation.apply(schedule, others, now=now)
     _refuse_invalid(schedule)
     set_next(schedule, now=now)
     try:
@@ -170,6 +179,12 @@ def set_next(schedule: Schedule, *, now: datetime) -> None:
         return
     if found is not None:
         schedule.next_nominal_at, schedule.next_run_at = found.nominal_at, found.due_at
+
+
+def _was_used(uuid: UUID) -> bool:
+    """Tell whether a schedule has this uuid, or one that is deleted had it and left runs."""
+    keys = Run.objects.filter(key__gte=f"s:{uuid}:", key__lt=f"s:{uuid};")
+    return Schedule.objects.filter(uuid=uuid).exists() or keys.exists()
 
 
 def _accounted_until(schedule: Schedule) -> datetime | None:

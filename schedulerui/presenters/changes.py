@@ -20,6 +20,9 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("delete", gettext_lazy("deleted")),
     ("run_now", gettext_lazy("run by hand")),
     ("adopt", gettext_lazy("adopted from code")),
+    ("skip", gettext_lazy("left out one time")),
+    ("unskip", gettext_lazy("put a time back")),
+    ("recompute", gettext_lazy("moved by new zone data")),
 )
 """What can be done to a schedule, in the words of the log."""
 GUARDED = frozenset({"args", "kwargs", "headers", "options"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -201,3 +202,32 @@ def test_enabling_a_schedule_whose_rule_was_broken_from_outside_shows_the_reason
     on = schedules.enable(schedule.pk, actor=actor, now=NOON)
     assert on.schedule.next_run_at is None
     assert "99" in on.schedule.error
+
+
+def test_it_takes_the_uuid_that_a_preview_was_made_with(db, actor):
+    wanted = uuid.uuid4()
+    assert schedules.create({**VALID, "uuid": wanted}, actor=actor, now=NOON).uuid == wanted
+    again = schedules.create({**VALID, "name": "again", "uuid": wanted}, actor=actor, now=NOON)
+    assert again.uuid != wanted
+
+
+def test_it_does_not_take_the_uuid_of_a_deleted_schedule_with_runs(make_schedule, actor):
+    gone = make_schedule()
+    claims.claim_due(
+        lease=claims.Lease(owner="one", until=NOON + timedelta(minutes=2)),
+        now=NOON + timedelta(minutes=1),
+        limit=5,
+        touch=lambda: None,
+    )
+    schedules.delete(gone.pk, actor=actor, now=NOON)
+    assert schedules.create({**VALID, "uuid": gone.uuid}, actor=actor, now=NOON).uuid != gone.uuid
+
+
+def test_jitter_puts_off_the_next_run_and_is_at_most_a_day(db, actor):
+    schedule = schedules.create({**VALID, "jitter": 86_400}, actor=actor, now=NOON)
+    assert schedule.next_nominal_at is not None
+    assert schedule.next_run_at is not None
+    assert timedelta(0) < schedule.next_run_at - schedule.next_nominal_at < timedelta(days=1)
+    with pytest.raises(InvalidSchedule) as refused:
+        schedules.create({**VALID, "name": "wide", "jitter": 86_401}, actor=actor, now=NOON)
+    assert set(refused.value.errors) == {"jitter"}
