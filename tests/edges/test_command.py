@@ -305,3 +305,15 @@ def test_it_stops_the_monitor_when_it_is_asked_to_end(monkeypatch):
     monkeypatch.setattr(loop, "run", run)
     assert say("monitor") == ""
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_recompute_lists_what_moved_and_writes_it_unless_told_not_to(nightly):
+    as_before = nightly.next_run_at + timedelta(hours=1)
+    Schedule.objects.update(next_nominal_at=as_before, next_run_at=as_before)
+    said = say("recompute", "--dry-run")
+    assert "Nightly report" in said
+    assert "1 next run moved; nothing was written." in said
+    assert Schedule.objects.get().next_run_at == as_before
+    assert "1 next run moved; written." in say("recompute")
+    assert Schedule.objects.get().next_run_at == nightly.next_run_at
+    assert say("recompute").strip() == "No next run moved."

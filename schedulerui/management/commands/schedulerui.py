@@ -9,15 +9,27 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from schedulerui.management.verbs import listing, monitor, naming, running, status, toggle, upcoming
+from schedulerui.management.verbs import (
+    listing,
+    monitor,
+    naming,
+    recomputing,
+    running,
+    status,
+    toggle,
+    upcoming,
+)
 
 STATUS_HELP = """\
 Say whether a beat is ticking, which workers live, how many schedules are on, off, in error, failing and overdue, and how
 deep the queues are. Exit code 0: a beat ticks and can work. 1: none does, or the database does not answer."""
+RECOMPUTE_HELP = """\
+Compute the next runs anew after an update of the zone data (tzdata), and list those that moved. Restart the beats first:
+they compute with the data that they were started with."""
 
 
 class Command(BaseCommand):
-    help = "Look after schedules: status, list, next, run, enable, disable, monitor."
+    help = "Look after schedules: status, list, next, run, enable, disable, recompute, monitor."
     requires_system_checks: list[
         str
     ] = []  # a probe asks `status` every few seconds; `check` is there for the others
@@ -35,6 +47,10 @@ class Command(BaseCommand):
             ("disable", "Switch a schedule off; already off is no error."),
         ):
             naming.add_name(_add(verbs, verb, text=text))
+        recompute = _add(verbs, "recompute", text=RECOMPUTE_HELP)
+        recompute.add_argument(
+            "--dry-run", action="store_true", help="list what would move and write nothing"
+        )
         _add(verbs, "monitor", text="Watch workers, queues and lost runs until SIGTERM or Ctrl-C.")
 
     def handle(self, *args: object, **options: Any) -> None:
@@ -57,6 +73,8 @@ class Command(BaseCommand):
             text = listing.show(as_json=options["json"])
         elif verb == "next":
             text = upcoming.show(name, n=options["n"])
+        elif verb == "recompute":
+            text = recomputing.show(dry_run=options["dry_run"])
         elif verb == "monitor":
             monitor.watch()
             return code
