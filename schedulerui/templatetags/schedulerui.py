@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from schedulerui import clock
 from schedulerui.access import rights_of
@@ -14,6 +17,10 @@ from schedulerui.presenters import spark as sparks
 from schedulerui.presenters.frame import THEME_COOKIE, Frame, frame_of
 
 register = template.Library()
+
+
+_PARTS = re.compile(r"[^.]+[.]*|[.]+")
+_BREAK = SafeString("<wbr>")
 
 
 @register.simple_tag(takes_context=True)
@@ -93,6 +100,12 @@ def spark(recent: str) -> dict[str, Any]:
 def duration(seconds: float | None) -> str:
     """Show seconds as "12 ms", "1.2 s", "3 min 4 s"."""
     return moments.duration(seconds)
+
+
+@register.filter
+def breakable(text: str) -> SafeString:
+    """Let a dotted name break after its dots, rather than anywhere; everything in it is escaped."""
+    return format_html_join(_BREAK, "{}", ((part,) for part in _PARTS.findall(str(text))))
 
 
 def _now(context: template.Context) -> datetime:

@@ -163,3 +163,17 @@ def test_one_ticking_beat_is_enough():
 
 def test_a_tick_alone_does_not_redraw_the_card():
     assert card_of([beat(1)], now=NOW).digest == card_of([beat(3)], now=NOW).digest
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("billing.tasks.close_period", "billing.<wbr>tasks.<wbr>close_period"),
+        ("<b>.x", "&lt;b&gt;.<wbr>x"),
+        ("", ""),
+    ],
+)
+def test_a_dotted_name_breaks_after_its_dots_and_is_escaped(text, shown):
+    from schedulerui.templatetags.schedulerui import breakable
+
+    assert breakable(text) == shown
