@@ -21,6 +21,8 @@ register = template.Library()
 
 _PARTS = re.compile(r"[^.]+[.]*|[.]+")
 _BREAK = SafeString("<wbr>")
+_FITS = 30
+"""Characters of a task's name that need no help to fit into a column."""
 
 
 @register.simple_tag(takes_context=True)
@@ -104,8 +106,9 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def breakable(text: str) -> SafeString:
-    """Let a dotted name break after its dots, rather than anywhere; everything in it is escaped."""
-    return format_html_join(_BREAK, "{}", ((part,) for part in _PARTS.findall(str(text))))
+    """Let a long dotted name break after its dots, rather than anywhere; everything in it is escaped."""
+    parts = _PARTS.findall(text) if len(text) > _FITS else [text]
+    return format_html_join(_BREAK, "{}", ((part,) for part in parts))
 
 
 def _now(context: template.Context) -> datetime:

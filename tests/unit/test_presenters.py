@@ -168,8 +168,9 @@ def test_a_tick_alone_does_not_redraw_the_card():
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("billing.tasks.close_period", "billing.<wbr>tasks.<wbr>close_period"),
-        ("<b>.x", "&lt;b&gt;.<wbr>x"),
+        ("billing.tasks.periods.close_period", "billing.<wbr>tasks.<wbr>periods.<wbr>close_period"),
+        ("<b>." + 30 * "x", "&lt;b&gt;.<wbr>" + 30 * "x"),
+        ("<b>.x", "&lt;b&gt;.x"),
         ("", ""),
     ],
 )
