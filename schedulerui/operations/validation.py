@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from django.core.exceptions import NON_FIELD_ERRORS, FieldDoesNotExist, ValidationError
 from django.utils.translation import gettext as _
@@ -57,7 +59,7 @@ def apply(schedule: Schedule, fields: Mapping[str, object], *, now: datetime) ->
         if name not in EDITABLE and name not in {"source", "source_key"}:
             message = f"{name!r} is not a field that can be set"
             raise TypeError(message)
-        setattr(schedule, name, _whole_seconds(value))
+        setattr(schedule, name, _storable(value))
     for kind, names in _OF_KIND.items():
         if kind != schedule.kind:
             for name in names:
@@ -84,8 +86,13 @@ def errors_of(schedule: Schedule) -> Errors:
     return errors
 
 
-def _whole_seconds(value: object) -> object:
-    return value.replace(microsecond=0) if isinstance(value, datetime) else value
+def _storable(value: object) -> object:
+    """Cut moments to whole seconds, and numbers such as Celery's degrees to the six decimal places of a column."""
+    if isinstance(value, datetime):
+        return value.replace(microsecond=0)
+    if isinstance(value, float) and math.isfinite(value):
+        return Decimal(f"{value:.6f}")
+    return value
 
 
 def _empty(name: str) -> object:

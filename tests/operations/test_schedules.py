@@ -231,3 +231,10 @@ def test_jitter_puts_off_the_next_run_and_is_at_most_a_day(db, actor):
     with pytest.raises(InvalidSchedule) as refused:
         schedules.create({**VALID, "name": "wide", "jitter": 86_401}, actor=actor, now=NOON)
     assert set(refused.value.errors) == {"jitter"}
+
+
+def test_it_takes_degrees_as_celery_gives_them(make_schedule):
+    schedule = make_schedule(
+        kind="solar", every=None, period="", solar_event="sunrise", latitude=52.5, longitude=13.4049540001
+    )
+    assert str(Schedule.objects.get(pk=schedule.pk).longitude) == "13.404954"
