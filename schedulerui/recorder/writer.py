@@ -187,7 +187,7 @@ class Writer:
 def prepare_connection() -> None:
     """Open this thread's connection; on SQLite a lock is waited for only a part of the recorder's patience."""
     connection = connections[DEFAULT_DB_ALIAS]
-    connection.close_if_unusable_or_obsolete()
+    # Kept between reports (CONN_MAX_AGE is about requests) and closed when idle; a broken one is closed when it raises.
     if connection.connection is None:
         connection.ensure_connection()
         if connection.vendor == "sqlite":
