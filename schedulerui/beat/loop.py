@@ -27,6 +27,8 @@ BACKOFF_FIRST = 0.5
 BACKOFF_MAX = 5.0
 ROUND_FOR = 2.0
 """Seconds after which a tick that is still busy goes back to its host, so that a signal or a heartbeat is never late."""
+FIRST_BATCH_PART = 10
+"""The first claim of a burst takes this part of the largest batch; each further one twice as much."""
 IDLE_MIN = 0.005
 """Shortest sleep in seconds: two looks at the same moment bring nothing."""
 
@@ -53,6 +55,7 @@ class Loop:
         self._max_sleep = max_sleep
         self._producer: Producer | None = None
         self._closed = threading.Event()
+        self._batch = options.CLAIM_BATCH
         self._unmarked: list[tuple[Run, datetime]] = []
         self._broker, self._database = Backoff(), Backoff()
         self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY)
@@ -95,6 +98,7 @@ class Loop:
         # The connection is kept: CONN_MAX_AGE is about requests, and a broken one is closed when it raises.
         self._flush()
         started = self._clock.monotonic()
+        self._batch = max(self._options.CLAIM_BATCH // FIRST_BATCH_PART, 1)
         while True:
             now = self._clock.now()
             self.heart.beat(now)
@@ -110,6 +114,7 @@ class Loop:
                 return self._broker.grow()
             if not worked:
                 return IDLE_MIN * 10
+            self._batch = min(self._batch * 2, self._options.CLAIM_BATCH)
             if self._clock.monotonic() - started > ROUND_FOR:
                 return 0.0
 
@@ -121,7 +126,7 @@ class Loop:
                 lambda lease: claims.recover(
                     lease=lease,
                     now=now,
-                    limit=self._options.CLAIM_BATCH,
+                    limit=self._batch,
                     manual_within=timedelta(seconds=self._options.MANUAL_SEND_WITHIN),
                 ),
             )
@@ -129,7 +134,7 @@ class Loop:
             worked += self._claim_and_publish(
                 now,
                 lambda lease: claims.claim_due(
-                    lease=lease, now=now, limit=self._options.CLAIM_BATCH, touch=self.heart.touch
+                    lease=lease, now=now, limit=self._batch, touch=self.heart.touch
                 ),
             )
         return worked

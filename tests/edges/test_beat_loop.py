@@ -186,3 +186,23 @@ def test_an_outage_is_accounted_for_when_it_comes_back(loop, clock, sent, make_s
     assert Run.objects.filter(state="missed").count() == 9
     assert len(sent.sent) == 1
     assert Run.objects.get(state="sent").nominal_at == clock.now() - timedelta(seconds=45)
+
+
+def test_the_first_claim_of_a_burst_is_small_so_that_its_first_message_goes_soon(
+    clock, sent, make_schedule, monkeypatch
+):
+    for _ in range(7):
+        make_schedule()
+    sizes = []
+    take = claims.claim_due
+
+    def watched(**kwargs):
+        sizes.append(kwargs["limit"])
+        return take(**kwargs)
+
+    monkeypatch.setattr(claims, "claim_due", watched)
+    busy = Loop(app=app, clock=clock, options=Settings(CLAIM_BATCH=20), max_sleep=1.0)
+    clock.shift(seconds=60)
+    busy.tick()
+    assert sizes == [2, 4, 8]
+    assert len(sent.sent) == 7
