@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from schedulerui.recurrence import Rule, RuleError, describe, preview, upcoming
+from schedulerui import planning
+from schedulerui.facts import Coming
+from schedulerui.recurrence import Rule, RuleError, describe, preview
+from schedulerui.recurrence.window import Timetable
 from schedulerui.web.forms import RuleForm
 
 N_SHOWN = 10
@@ -22,10 +26,17 @@ class Preview:
     errors: Mapping[str, list[str]] = field(default_factory=dict)
     words: str = ""
     zone: ZoneInfo | None = None
-    times: tuple[datetime, ...] = ()
+    resolved: str = ""
+    """The expression in numbers, where what was typed leaves them open."""
+    occurrences: tuple[Coming, ...] = ()
     shortest: float | None = None
     longest: float | None = None
     notices: tuple[preview.Notice, ...] = ()
+
+    @property
+    def times(self) -> tuple[datetime, ...]:
+        """When they are due."""
+        return tuple(occurrence.due_at for occurrence in self.occurrences)
 
     @property
     def has_seconds(self) -> bool:
@@ -42,24 +53,36 @@ def preview_of(form: RuleForm, *, now: datetime) -> Preview:
     if not form.is_valid():
         return Preview(errors=_texts(form))
     try:
-        rule = form.rule(now=now)
+        timetable = form.timetable(now=now)
     except RuleError as error:
         form.add_rule_error(error)
         return Preview(errors=_texts(form))
-    return _preview(form, rule, now=now)
+    return _preview(form, timetable, now=now)
 
 
-def _preview(form: RuleForm, rule: Rule, *, now: datetime) -> Preview:
-    times = upcoming(rule, now, N_COMPARED)
-    gaps = preview.shortest_and_longest_gap(times)
+def _preview(form: RuleForm, timetable: Timetable, *, now: datetime) -> Preview:
+    rule, n_left = timetable.rule, form.cleaned_data.get("max_runs")
+    if n_left is not None and form.current:
+        n_left = max(n_left - form.current.runs_created, 0)
+    coming = planning.coming(timetable, after=now, n_left=n_left, skips=form.skips)
+    found = tuple(itertools.islice(coming, N_COMPARED))
+    gaps = preview.shortest_and_longest_gap([each.due_at for each in found if not each.skipped])
     return Preview(
         words=describe(rule),
+        resolved=resolved_of(rule),
         zone=form.zone,
-        times=tuple(times[:N_SHOWN]),
+        occurrences=found[:N_SHOWN],
         shortest=gaps[0].total_seconds() if gaps else None,
         longest=gaps[1].total_seconds() if gaps else None,
         notices=tuple(preview.notices(rule, now)),
     )
+
+
+def resolved_of(rule: Rule) -> str:
+    """Return the expression that a schedule's own hash has made of what was typed; empty where they are the same."""
+    typed = getattr(rule, "typed", "")
+    text = getattr(rule, "text", "")
+    return text if typed and typed != text else ""
 
 
 def _texts(form: RuleForm) -> dict[str, list[str]]:

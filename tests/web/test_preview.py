@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from tests.web.people import HOSTILE, check_gate, check_methods, logged_in, text_of
@@ -95,3 +97,30 @@ def test_it_escapes_hostile_text(reader, text):
         assert response.status_code == 200
         assert "<script>" not in text_of(response)
         assert "<img" not in text_of(response)
+
+
+def test_jitter_is_shown_in_the_times_and_depends_on_the_uuid_that_is_saved(reader):
+    spread = {**CRON, "expression": "0 * * * *", "jitter": "3600", "uuid": str(uuid.uuid4())}
+    first, again = (reader.get(URL, spread).context["preview"] for _ in range(2))
+    assert first.times == again.times
+    assert all(each.nominal_at <= each.due_at for each in first.occurrences)
+    assert any(each.due_at.minute or each.due_at.second for each in first.occurrences)
+    other = reader.get(URL, {**spread, "uuid": str(uuid.uuid4())}).context["preview"]
+    assert other.times != first.times
+
+
+@pytest.mark.parametrize("nonsense", ["", "x", "1" * 5000, "\x00"])
+def test_nobody_is_told_about_hidden_fields_that_are_damaged(reader, nonsense):
+    shown = reader.get(URL, {**CRON, "uuid": nonsense, "skipped": nonsense}).context["preview"]
+    assert not shown.errors
+    assert len(shown.times) == 10
+
+
+def test_the_window_the_limit_and_skipped_times_bound_the_preview(reader):
+    every_hour = {**CRON, "expression": "0 * * * *", "max_runs": "2"}
+    plain = reader.get(URL, every_hour).context["preview"]
+    assert len(plain.times) == 2
+    skipped = plain.occurrences[0].nominal_at.isoformat()
+    response = reader.get(URL, {**every_hour, "skipped": skipped})
+    assert [bool(each.skipped) for each in response.context["preview"].occurrences] == [True, False, False]
+    assert '<li class="is-skipped"><del>' in text_of(response)

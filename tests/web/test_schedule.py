@@ -40,7 +40,7 @@ def test_it_shows_the_day_on_which_the_clock_changes(reader):
 def test_a_window_and_a_limit_bound_the_next_times(reader):
     now = clock.now()
     schedule = a_schedule(kind="interval", every=1, period="hours", expression="")
-    Schedule.objects.filter(pk=schedule.pk).update(end_at=now + timedelta(hours=3, minutes=30))
+    Schedule.objects.filter(pk=schedule.pk).update(end_at=now + timedelta(hours=3))
     assert len(reader.get(f"/schedules/{schedule.pk}/").context["coming"].times) == 3
     Schedule.objects.filter(pk=schedule.pk).update(end_at=None, max_runs=5, runs_created=4)
     assert len(reader.get(f"/schedules/{schedule.pk}/").context["coming"].times) == 1

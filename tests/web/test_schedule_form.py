@@ -348,3 +348,31 @@ def test_it_needs_the_same_number_of_queries_however_many_schedules_there_are(
         a_schedule(f"Schedule {number}", task=f"task.{number % 7}")
     with django_assert_num_queries(5 + OF_THE_PERSON):
         editor.get(edit_url(Schedule.objects.first()))
+
+
+def test_a_new_schedule_is_saved_as_it_was_previewed(editor):
+    form = editor.get(NEW).context["form"]
+    carried = str(form["uuid"].value())
+    sent = {**CRON, "expression": "0 * * * *", "jitter": "3600", "uuid": carried}
+    shown = editor.post(NEW, {**sent, "preview": "1"}).context["preview"]
+    editor.post(NEW, sent)
+    stored = Schedule.objects.get()
+    assert str(stored.uuid) == carried
+    assert stored.next_run_at == shown.times[0]
+    edited = editor.get(edit_url(stored)).context["preview"]
+    assert edited.times == shown.times
+
+
+def test_a_copy_has_a_spread_of_its_own(editor):
+    schedule = a_schedule(jitter=60)
+    form = editor.get(f"{NEW}?copy={schedule.pk}").context["form"]
+    assert form["jitter"].value() == 60
+    assert form["uuid"].value() != schedule.uuid
+
+
+def test_an_edit_cannot_change_the_uuid(editor):
+    schedule = a_schedule()
+    other = "0b8f7c2e-4f43-4d38-9a6c-6d0f5b1f2a11"
+    response = editor.post(edit_url(schedule), {**CRON, "name": "Renamed", "uuid": other, "version": "1"})
+    assert response.status_code == 303
+    assert Schedule.objects.get().uuid == schedule.uuid

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from schedulerui.models.schedule import KINDS, PERIODS, SEMANTICS, SOLAR_EVENTS, Schedule
-from schedulerui.recurrence import Rule, RuleError, parse_rule
+from schedulerui.models.schedule import JITTER_MAX, KINDS, PERIODS, SEMANTICS, SOLAR_EVENTS, Schedule
+from schedulerui.operations.skips import SKIPS_MAX
+from schedulerui.recurrence import RuleError
+from schedulerui.recurrence.window import Timetable
 from schedulerui.recurrence.zones import known_zones
 from schedulerui.web.forms.fields import WallTime
 
@@ -125,6 +128,26 @@ class RuleForm(forms.Form):
         help_text=_("East is positive."),
     )
 
+    jitter = forms.IntegerField(
+        label=_("Spread over, seconds"),
+        min_value=0,
+        max_value=JITTER_MAX,
+        required=False,
+        initial=0,
+        help_text=_(
+            "0: on the dot. Else each time is put off by its own share of this, never to the next time."
+        ),
+    )
+    start_at = WallTime(label=_("Not before"), help_text=_("In the schedule's time zone."))
+    end_at = WallTime(label=_("Not after"), help_text=_("In the schedule's time zone."))
+    max_runs = forms.IntegerField(
+        label=_("At most so many runs"), min_value=1, max_value=2_147_483_647, required=False
+    )
+    uuid = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    """What spread and H are computed from: carried along, so that a new schedule is saved as it was previewed."""
+    skipped = forms.CharField(required=False, widget=forms.HiddenInput)
+    """The nominal times that a stored schedule leaves out, for its preview."""
+
     def __init__(self, data: Any = None, *, current: Schedule | None = None, **options: Any) -> None:
         self.current = current
         options.setdefault("label_suffix", "")
@@ -155,7 +178,11 @@ class RuleForm(forms.Form):
             if other != kind:
                 self._forget(names)
         cleaned["semantics"] = cleaned.get("semantics") or "celery-and"
-        cleaned["anchor_at"] = self._moment("anchor_at")
+        for name in ("anchor_at", "start_at", "end_at"):
+            cleaned[name] = self._moment(name)
+        cleaned["jitter"] = cleaned.get("jitter") or 0
+        for name in ("uuid", "skipped"):  # nobody typed these
+            self.errors.pop(name, None)
         self._clean_clocked()
         return cleaned
 
@@ -187,17 +214,26 @@ class RuleForm(forms.Form):
         else:
             self.cleaned_data["clocked_at_local"] = wall.isoformat(timespec="seconds")
 
-    def rule(self, *, now: datetime) -> Rule:
-        """Return the rule that was typed, an interval counted from ``now`` unless given; raises RuleError."""
+    def timetable(self, *, now: datetime) -> Timetable:
+        """Return when it would be due, an interval counted from ``now`` unless given; raises RuleError."""
         values = self.cleaned_data
         anchor = values.get("anchor_at") or (self.current.anchor_at if self.current else None) or now
         schedule = Schedule(
             **{name: values.get(name, empty) for name, empty in EMPTY.items()},
+            **{name: values.get(name) for name in ("start_at", "end_at", "max_runs")},
             kind=values.get("kind") or "",
             tz=values.get("tz") or "",
+            jitter=values.get("jitter") or 0,
+            uuid=values.get("uuid") or UUID(int=0),
         )
         schedule.anchor_at = anchor.replace(microsecond=0)
-        return parse_rule(schedule.spec())
+        return schedule.timetable()
+
+    @property
+    def skips(self) -> dict[datetime, str]:
+        """The times that the preview strikes through."""
+        texts = str(self.cleaned_data.get("skipped") or "").split(",")[:SKIPS_MAX]
+        return dict.fromkeys(filter(None, map(_moment_of, texts)), str(_("skipped")))
 
     def add_rule_error(self, error: RuleError) -> None:
         """Show an error of the rule at the field that it names."""
@@ -218,7 +254,11 @@ def rule_initial(schedule: Schedule) -> dict[str, object]:
     """Return what the form shows of a stored schedule's rule; moments as wall times of its zone."""
     zone = ZoneInfo(schedule.tz) if schedule.tz in known_zones() else ZoneInfo("UTC")
     initial: dict[str, object] = {name: getattr(schedule, name) for name in ("kind", "tz", *EMPTY)}
-    initial["anchor_at"] = wall_time(schedule.anchor_at, zone)
+    initial |= {
+        name: wall_time(getattr(schedule, name), zone) for name in ("anchor_at", "start_at", "end_at")
+    }
+    initial |= {name: getattr(schedule, name) for name in ("jitter", "max_runs", "uuid")}
+    initial["skipped"] = ",".join(str(entry["nominal"]) for entry in schedule.skips)
     if schedule.clocked_at_utc:
         initial["clocked_at_local"] = wall_time(schedule.clocked_at_utc, zone)
     return initial
@@ -227,3 +267,12 @@ def rule_initial(schedule: Schedule) -> dict[str, object]:
 def wall_time(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
     """Return what a clock in ``zone`` shows, whole seconds, without a zone."""
     return moment.astimezone(zone).replace(tzinfo=None, microsecond=0) if moment else None
+
+
+def _moment_of(text: str) -> datetime | None:
+    """Return the moment of a text in the form's own field; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.models.schedule import DELIVERIES, MISFIRES, OVERLAPS, Schedule
 from schedulerui.operations import schedules
-from schedulerui.recurrence.zones import known_zones
-from schedulerui.web.forms.fields import JSONText, WallTime
-from schedulerui.web.forms.rule import RuleForm, rule_initial, wall_time, without
+from schedulerui.web.forms.fields import JSONText
+from schedulerui.web.forms.rule import RuleForm, rule_initial, without
 
 VALUES = ("args", "kwargs", "headers", "options")
 """What only people with ``view_values`` may see of a stored schedule."""
@@ -26,6 +24,8 @@ PLAIN = ("name", "task", "description", "enabled", *VALUES, *(name for name in R
          "max_runs", *POLICIES)  # fmt: skip
 UNSET: tuple[object, ...] = (None, "", "unknown", {}, [])
 """What a field of options shows when nobody has set it."""
+CARRIED = ("version", "uuid", "skipped")
+"""Hidden fields: what the form must know of the schedule without anybody editing it."""
 MAX_SECONDS = 2_147_483_647
 
 
@@ -85,11 +85,6 @@ class ScheduleForm(RuleForm):
     time_limit = seconds(_("Time limit, seconds"))
     ignore_result = forms.NullBooleanField(label=_("Ignore the result"), required=False, widget=YesNo)
 
-    start_at = WallTime(label=_("Not before"), help_text=_("In the schedule's time zone."))
-    end_at = WallTime(label=_("Not after"), help_text=_("In the schedule's time zone."))
-    max_runs = forms.IntegerField(
-        label=_("At most so many runs"), min_value=1, max_value=MAX_SECONDS, required=False
-    )
     misfire = forms.ChoiceField(label=_("After an outage"), choices=MISFIRES, initial="latest")
     grace = seconds(_("Late after, seconds"), initial=30)
     overlap = forms.ChoiceField(label=_("While a run is active"), choices=OVERLAPS, initial="allow")
@@ -108,13 +103,11 @@ class ScheduleForm(RuleForm):
     @property
     def schedule_fields(self) -> dict[str, object]:
         """The cleaned values under the model's names, as the operations take them."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "version"}
+        return {name: value for name, value in self.cleaned_data.items() if name not in CARRIED}
 
     def clean(self) -> dict[str, Any]:
         """Check the whole as the operation will that writes it, so that both refuse the same."""
         cleaned = super().clean()
-        for name in ("start_at", "end_at"):
-            cleaned[name] = self._moment(name)
         if cleaned.get("grace") is None:
             cleaned["grace"] = 30
         if cleaned.get("kind") == "interval" and cleaned["anchor_at"] is None:
@@ -150,9 +143,7 @@ class ScheduleForm(RuleForm):
 
 def initial_of(schedule: Schedule) -> dict[str, object]:
     """Return what the form shows of a stored schedule."""
-    zone = ZoneInfo(schedule.tz) if schedule.tz in known_zones() else ZoneInfo("UTC")
     initial = rule_initial(schedule) | {name: getattr(schedule, name) for name in PLAIN}
-    initial |= {name: wall_time(getattr(schedule, name), zone) for name in ("start_at", "end_at")}
     return initial | {"version": schedule.version}
 
 

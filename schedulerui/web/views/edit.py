@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -26,7 +27,7 @@ from schedulerui.web.upcoming import preview_of
 from schedulerui.web.views.delete import code_managed
 
 PAGE = "schedulerui/pages/schedule_form.html"
-NOT_COPIED = ("name", "version")
+NOT_COPIED = ("name", "version", "uuid", "skipped")
 
 
 @gate("add", methods=("GET", "HEAD", "POST"))
@@ -34,12 +35,13 @@ def new(request: HttpRequest) -> HttpResponse:
     """Show the empty form, or one filled from ``?copy=<id>``; create what is posted."""
     now = clock.now()
     if request.method != "POST":
-        return page(request, ScheduleForm(initial=_copied(request), now=now))
+        return page(request, ScheduleForm(initial={"uuid": uuid4(), **_copied(request)}, now=now))
     form = ScheduleForm(request.POST, now=now)
     if "preview" in request.POST or not form.is_valid():
         return page(request, form)
     try:
-        schedule = schedules.create(form.schedule_fields, actor=actor_of(request), now=now)
+        fields = {**form.schedule_fields, "uuid": form.cleaned_data.get("uuid")}
+        schedule = schedules.create(fields, actor=actor_of(request), now=now)
     except InvalidSchedule as error:
         form.show(error.errors)
         return page(request, form)
