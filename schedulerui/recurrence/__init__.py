@@ -17,6 +17,7 @@ from schedulerui.recurrence.rule import (
     RuleError,
     SolarRule,
 )
+from schedulerui.recurrence.typed import resolve
 from schedulerui.recurrence.words import describe
 from schedulerui.recurrence.zones import known_zones, suggest_zone, zone
 
@@ -34,6 +35,7 @@ __all__ = [
     "next_fire",
     "notices",
     "parse_rule",
+    "resolve",
     "shortest_and_longest_gap",
     "suggest_zone",
     "upcoming",

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 from schedulerui.recurrence.rule import RuleError
 
 LONGEST_TEXT = 250
+_Read = TypeVar("_Read")
 # So much of a wrong text is repeated in an error.
 _SHOWN = 40
 _ITEM = re.compile(r"(?P<star>\*)|(?P<first>[0-9]+|[a-z]{3})(-(?P<last>[0-9]+|[a-z]{3}))?", re.ASCII)
-_NAMED = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
 _LONGEST_MONTH = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
+
+
+class Mistake(ValueError):
+    """What is wrong with one item of a field; `each_item` makes a RuleError of it, with field and position."""
+
+    def __init__(self, text: str, problem: str, remedy: str) -> None:
+        super().__init__(text, problem, remedy)
+        self.text = text
+        self.said = f"{problem}, {remedy}" if problem else remedy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,6 @@ def split_expression(text: str) -> tuple[str, str, str, str, str]:
         raise RuleError(
             "expression", f"the expression has {len(text)} characters: at most {LONGEST_TEXT} are allowed"
         )
-    if plain := _NAMED.get(text.strip(" \t").lower()):
-        raise RuleError("expression", f"names such as {text.strip()} are not supported: write {plain}")
     parts = [part for part in re.split("[ \t]+", text) if part]
     if len(parts) != len(FIELDS):
         raise RuleError(
@@ -89,10 +90,22 @@ def split_expression(text: str) -> tuple[str, str, str, str, str]:
 def expand(index: int, text: str) -> tuple[int, ...]:
     """Return the sorted numbers of field `index` (0 minute ... 4 weekday); raise RuleError naming the field."""
     part = FIELDS[index]
-    found: set[int] = set()
-    for item in text.split(","):
-        found.update(_expand_item(part, item, whole=text))
-    return tuple(sorted(found))
+    items = each_item(part, text, lambda item: numbers_of(part, item, whole=text))
+    return tuple(sorted({number for numbers in items for number in numbers}))
+
+
+def each_item(part: Field, text: str, read: Callable[[str], _Read]) -> list[_Read]:
+    """Return what `read` makes of each item of a comma list; its Mistake is raised as a RuleError."""
+    items = text.split(",")
+    results: list[_Read] = []
+    for position, item in enumerate(items, 1):
+        try:
+            results.append(read(item))
+        except Mistake as mistake:
+            where = f" (item {position} of {len(items)})" if len(items) > 1 else ""
+            message = f"{part.word} {short(mistake.text)}{where}: {mistake.said}"
+            raise RuleError(part.name, message) from mistake
+    return results
 
 
 def can_occur(days: tuple[int, ...], months: tuple[int, ...]) -> bool:
@@ -100,19 +113,20 @@ def can_occur(days: tuple[int, ...], months: tuple[int, ...]) -> bool:
     return any(days[0] <= _LONGEST_MONTH.get(month, 31) for month in months)
 
 
-def _expand_item(part: Field, item: str, *, whole: str) -> list[int]:
+def numbers_of(part: Field, item: str, *, whole: str) -> list[int]:
+    """Return the numbers of one item of the list `whole` in the order in which they are counted; raise Mistake."""
     if not item:
-        raise _error(part, whole, "there is nothing before or after a comma", "write numbers between commas")
+        raise Mistake(whole, "there is nothing before or after a comma", "write numbers between commas")
     base, slash, step_text = item.partition("/")
     match = _ITEM.fullmatch(base.lower()) if base.isascii() else None
     if match is None:
-        raise _error(part, item, "that is not understood", part.hint + ", lists, ranges (1-5) or steps (*/2)")
+        raise Mistake(item, "that is not understood", part.hint + ", lists, ranges (1-5) or steps (*/2)")
     numbers = _numbers(part, match)
     if not slash:
         return numbers
     if match["star"] is None and match["last"] is None:
-        raise _error(part, item, "a step needs a range", f"write {base}-{part.high}/{step_text or 2}")
-    return numbers[:: _step(part, item, step_text, first=numbers[0])]
+        raise Mistake(item, "a step needs a range", f"write {base}-{part.high}/{step_text or 2}")
+    return numbers[:: read_step(item, step_text, size=len(part.numbers), instead=str(numbers[0]))]
 
 
 def _numbers(part: Field, match: re.Match[str]) -> list[int]:
@@ -141,28 +155,24 @@ def _number(part: Field, text: str) -> int:
         return part.names[text]
     highest = 7 if part.name == "day_of_week" else part.high
     if not text.isdigit():
-        raise _error(part, text, "that is not a name of this field", part.hint)
+        raise Mistake(text, "that is not a name of this field", part.hint)
     number = int(text)
     if not part.low <= number <= highest:
-        raise _error(part, text, "", part.hint)
+        raise Mistake(text, "", part.hint)
     return number
 
 
-def _step(part: Field, item: str, text: str, *, first: int) -> int:
-    size = len(part.numbers)
+def read_step(item: str, text: str, *, size: int, instead: str) -> int:
+    """Return the step that `text` is; raise Mistake unless it is 1 to `size` - 1, with what to write `instead`."""
     if not (text.isascii() and text.isdigit()) or int(text) == 0:
-        raise _error(part, item, "the step after / must be a whole number", f"use 1-{size - 1}")
+        raise Mistake(item, "the step after / must be a whole number", f"use 1-{size - 1}")
     step = int(text)
     if step >= size:
-        raise _error(part, item, f"a step of {_short(text)} only ever gives {first}", f"write {first}")
+        raise Mistake(item, f"a step of {short(text)} only ever gives {instead}", f"write {instead}")
     return step
 
 
-def _error(part: Field, text: str, problem: str, remedy: str) -> RuleError:
-    said = f"{problem}, {remedy}" if problem else remedy
-    return RuleError(part.name, f"{part.word} {_short(text)}: {said}")
-
-
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a typed text as it can be repeated in an error: plain ASCII, and not long."""
     plain = ascii(text)[1:-1]
     return plain if len(plain) <= _SHOWN else plain[:_SHOWN] + "..."

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar, get_args
 
-from schedulerui.recurrence import fields, solar, walltime, zones
+from schedulerui.recurrence import fields, solar, typed, walltime, zones
 from schedulerui.recurrence.rule import (
     ClockedRule,
     CrontabRule,
@@ -44,8 +45,9 @@ def parse_rule(spec: Mapping[str, object]) -> Rule:
 
     Keys: `kind` (crontab, interval, clocked, solar or manual), `expression` for a crontab or `fields` for
     interval (every, period, anchor), clocked (at_utc or at_local) and solar (event, latitude, longitude),
-    `tz` (UTC when absent) and, for a crontab, `semantics` (celery-and when absent). Moments are ISO texts
-    or datetimes: aware for `anchor` and `at_utc`, naive wall time in `tz` for `at_local`.
+    `tz` (UTC when absent) and, for a crontab, `semantics` (celery-and when absent) and `seed`, the uuid of the
+    schedule, from which the numbers of `H` come. Moments are ISO texts or datetimes: aware for `anchor` and
+    `at_utc`, naive wall time in `tz` for `at_local`.
     """
     if not isinstance(spec, Mapping):
         raise RuleError("kind", "a rule is a mapping with a kind and its fields")
@@ -67,27 +69,38 @@ def parse_rule(spec: Mapping[str, object]) -> Rule:
 def _crontab(spec: Mapping[str, object], tz: str) -> CrontabRule:
     semantics = _one_of("semantics", spec.get("semantics", "celery-and"), _SEMANTICS)
     text = _text("expression", spec.get("expression"), "five fields such as 30 2 * * mon-fri")
-    texts = fields.split_expression(text)
-    minutes, hours, days, months, weekdays = (fields.expand(i, part) for i, part in enumerate(texts))
-    day_or = semantics == "vixie-or" and not texts[2].startswith("*") and not texts[4].startswith("*")
+    read = typed.read(text, seed=_seed(spec.get("seed")))
+    minutes, hours, days, months, weekdays = (fields.expand(i, part) for i, part in enumerate(read.texts))
+    # An H with a step counts as a star with a step.
+    star_minute, star_hour, star_day, _, star_weekday = read.stars
+    day_or = semantics == "vixie-or" and not star_day and not star_weekday
     if not day_or and not fields.can_occur(days, months):
         raise RuleError(
             "day_of_month",
-            f"day of month {texts[2]}: no month of {texts[3]} has such a day, so it would never run;"
+            f"day of month {read.texts[2]}: no month of {read.texts[3]} has such a day, so it would never run;"
             " use a day or a month that exists",
         )
     return CrontabRule(
-        text=text,
+        text=" ".join(read.texts),
+        typed=text,
         minutes=minutes,
         hours=hours,
         days=days,
         months=months,
         weekdays=weekdays,
-        interval_like=texts[0].startswith("*") or texts[1].startswith("*"),
+        interval_like=star_minute or star_hour,
         day_or=day_or,
         tz=tz,
         semantics=semantics,
     )
+
+
+def _seed(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str | uuid.UUID):
+        raise RuleError("expression", "the seed of H is not a text or a uuid: use the uuid of the schedule")
+    return str(value)
 
 
 def _interval(given: Mapping[object, object], tz: str) -> IntervalRule:

@@ -34,12 +34,14 @@ class RuleError(ValueError):
 class CrontabRule:
     """Five fields, expanded to sorted numbers, matched against wall time in `tz`. Weekday 0 is Sunday.
 
-    `interval_like`: the minute or hour text begins with `*`, so it fires at every real minute that
+    `text` is the five fields, without names such as `@daily` and without `H`; `typed` is what the person wrote.
+    `interval_like`: the minute or hour begins with `*`, or with `H/`, so it fires at every real minute that
     matches; otherwise each matching wall time fires once. `day_or`: a day matches when either day field
     matches (otherwise both must).
     """
 
     text: str
+    typed: str
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
     days: tuple[int, ...]
