@@ -11,6 +11,7 @@ from schedulerui.web.views.overview import live_overview, overview
 from schedulerui.web.views.run_now import run_now
 from schedulerui.web.views.schedule import live_schedule, schedule
 from schedulerui.web.views.schedules import live_schedules, schedules
+from schedulerui.web.views.skip import skip, unskip
 from schedulerui.web.views.theme import theme
 from schedulerui.web.views.toggle import disable, enable
 
@@ -22,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/enable/", enable, name="schedule-enable"),
     path("schedules/<int:pk>/disable/", disable, name="schedule-disable"),
     path("schedules/<int:pk>/run/", run_now, name="schedule-run"),
+    path("schedules/<int:pk>/skip/", skip, name="schedule-skip"),
+    path("schedules/<int:pk>/unskip/", unskip, name="schedule-unskip"),
     path("theme/", theme, name="theme"),
     path("live/overview/", live_overview, name="live-overview"),
     path("live/schedules/", live_schedules, name="live-schedules"),

@@ -41,6 +41,9 @@ EXPECTED = {
     "schedules/<int:pk>/enable/": Expected(post="302 403 403 303 303"),
     "schedules/<int:pk>/disable/": Expected(post="302 403 403 303 303"),
     "schedules/<int:pk>/run/": Expected(get="302 403 403 200 200", post="302 403 403 303 303"),
+    # no time is named here, so the operator is sent back with a sentence
+    "schedules/<int:pk>/skip/": Expected(post="302 403 403 303 303"),
+    "schedules/<int:pk>/unskip/": Expected(post="302 403 403 303 303"),
     # no field of the form is posted here, so the owner gets the form again, with sentences
     "schedules/new/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),
     "schedules/<int:pk>/edit/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),

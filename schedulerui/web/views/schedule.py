@@ -65,7 +65,7 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
 def _parts(shown: Mapping[str, Any], *, runs_digest: str) -> dict[str, Part]:
     row = shown["row"]
     digests = {"actions": digest(row.enabled, row.version), "facts": row.digest, "runs": runs_digest}
-    digests["coming"] = digest(row.version, row.next_run_at)
+    digests["coming"] = digest(row.version, row.next_run_at, shown["schedule"].skips)
     return {
         name: Part(
             id=f"schedule-{name}",
