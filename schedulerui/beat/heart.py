@@ -7,7 +7,6 @@ import platform
 import socket
 import uuid
 from datetime import datetime
-from importlib import metadata
 
 import celery
 import django
@@ -16,6 +15,7 @@ from schedulerui import __version__
 from schedulerui.clock import Clock, SystemClock
 from schedulerui.models import Beat
 from schedulerui.operations import beats
+from schedulerui.operations.zone_data import zone_data_version
 
 
 def software() -> dict[str, str]:
@@ -25,7 +25,7 @@ def software() -> dict[str, str]:
         "python": platform.python_version(),
         "celery": celery.__version__,
         "django": django.get_version(),
-        "tzdata": metadata.version("tzdata"),
+        "tzdata": zone_data_version(),
     }
 
 

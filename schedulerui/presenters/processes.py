@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from schedulerui.conf import settings
 from schedulerui.models import Beat, Queue, Worker
 from schedulerui.operations.workers import state_of
+from schedulerui.operations.zone_data import zone_data_version
 from schedulerui.presenters.states import StateWord
 
 WORDS: Mapping[str, tuple[Any, str, str]] = {
@@ -68,6 +69,8 @@ class BeatRow:
     dispatched: int
     lag: float
     degraded: str
+    other_zones: str
+    """A sentence when it ticks with other zone data than these pages are computed with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,7 @@ def worker_row(worker: Worker, *, now: datetime, successor: Worker | None) -> Wo
 def beat_rows(beats: Iterable[Beat], *, now: datetime) -> list[BeatRow]:
     """Return the lines of beats; one that has not ticked for a while is silent."""
     limit = timedelta(seconds=settings().BEAT_STALE_AFTER)
+    here = zone_data_version()
     return [
         BeatRow(
             instance=beat.instance,
@@ -133,9 +137,20 @@ def beat_rows(beats: Iterable[Beat], *, now: datetime) -> list[BeatRow]:
             dispatched=beat.dispatched,
             lag=beat.lag,
             degraded=beat.degraded,
+            other_zones=_other_zones(beat, here) if now - beat.seen_at <= limit else "",
         )
         for beat in beats
     ]
+
+
+def _other_zones(beat: Beat, here: str) -> str:
+    there = str(beat.software.get("tzdata") or "")
+    if there in ("", here):
+        return ""
+    return _(
+        "It computes with zone data %(there)s, these pages with %(here)s: previews may differ from what it sends. "
+        "Update the older one, restart it, then run “manage.py schedulerui recompute”."
+    ) % {"there": there, "here": here}
 
 
 def queue_rows(queues: Iterable[Queue], *, now: datetime) -> list[QueueRow]:

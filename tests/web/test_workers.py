@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from schedulerui import conf
 from schedulerui.models import Beat, Queue, Worker
+from schedulerui.operations.zone_data import zone_data_version
 from tests.web.people import (
     HOSTILE,
     NOON,
@@ -205,3 +206,18 @@ def test_it_shows_hostile_text_as_text(reader, text):
         page = text_of(reader.get(url))
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+
+
+def test_it_warns_of_a_ticking_beat_that_computes_with_other_zone_data(reader):
+    same = {"tzdata": zone_data_version()}
+    for pid, seen_at, software in (
+        (1, NOON, same),
+        (2, NOON, {"tzdata": "1999z"}),
+        (3, NOON - timedelta(hours=1), {"tzdata": "1999z"}),
+        (4, NOON, {}),
+    ):
+        Beat.objects.create(host="h", pid=pid, started_at=NOON, seen_at=seen_at, software=software)
+    response = reader.get(URL)
+    assert [bool(row.other_zones) for row in response.context["beats"]] == [False, True, False, False]
+    assert "1999z" in text_of(response)
+    assert "recompute" in text_of(response)

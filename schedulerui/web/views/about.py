@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from schedulerui import dispatch
 from schedulerui.conf import settings
+from schedulerui.operations.zone_data import zone_data_version
 from schedulerui.web.decorators import gate
 
 PACKAGES = (
@@ -32,6 +33,7 @@ def about(request: HttpRequest) -> HttpResponse:
     """Answer the page; shows no setting that could hold a secret."""
     context = {
         "versions": [("Python", platform.python_version()), *((name, version_of(name)) for name in PACKAGES)],
+        "zone_data": zone_data_version(),
         "database": connection.vendor,
         "celery_app": settings().CELERY_APP,
         "problem": celery_problem(),
