@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from schedulerui.web.views import about, audit, delete, edit, preview, run, runs, workers
+from schedulerui.web.views import about, audit, delete, edit, overrun, preview, run, runs, workers
 from schedulerui.web.views.flower import flower
 from schedulerui.web.views.live import live_health
 from schedulerui.web.views.overview import live_overview, overview
@@ -35,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/new/", edit.new, name="schedule-new"),
     path("schedules/<int:pk>/edit/", edit.edit, name="schedule-edit"),
     path("schedules/<int:pk>/delete/", delete.delete, name="schedule-delete"),
+    path("schedules/<int:pk>/overrun/", overrun.overrun, name="schedule-overrun"),
     path("preview/", preview.preview, name="preview"),
     path("live/runs/", runs.live_runs, name="live-runs"),
     path("runs/", runs.runs, name="runs"),

@@ -48,6 +48,7 @@ EXPECTED = {
     "schedules/new/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),
     "schedules/<int:pk>/edit/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),
     "schedules/<int:pk>/delete/": Expected(get="302 403 403 403 200", post="302 403 403 403 303"),
+    "schedules/<int:pk>/overrun/": SHOWN_TO_READERS,
     "preview/": SHOWN_TO_READERS,
     "theme/": Expected(post="302 403 303 303 303"),
     "live/overview/": SHOWN_TO_READERS,
