@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from celery import Celery
+from celery import Celery, Task
+from celery.app.task import extract_exec_options  # type: ignore[attr-defined]  # missing in the stubs
 from kombu import Connection, Producer
 from kombu.exceptions import EncodeError, OperationalError
 
+from schedulerui import clock
 from schedulerui.conf import settings
 from schedulerui.models import Run
 
 CONNECT_TIMEOUT = 2
 """Seconds to wait for a broker that does not answer: a page or a tick must not hang on it."""
+DECLARE_EVERY = 10.0
+"""Seconds between two declarations of one queue on one connection."""
 SEND_TIMEOUT = 5
 """Seconds to wait for a broker that has stopped reading."""
+
+_declared: WeakKeyDictionary[Producer, dict[str, float]] = WeakKeyDictionary()
 
 
 class DispatchError(Exception):
@@ -104,12 +111,13 @@ def publish(run: Run, *, producer: Producer, celery_app: Celery | None = None) -
     Raises BrokerUnavailable when the broker does not take it, Unsendable when this run can never be sent.
     """
     target = celery_app or app()
-    options = message_options(run)
     task = target.tasks.get(run.task)
-    send = task.apply_async if task is not None else None
     try:
-        if send is not None:
-            send(run.args, run.kwargs, task_id=run.task_id, producer=producer, **options)
+        options = message_options(run)
+        if _is_plain(target, task, options):
+            _send_prepared(run, target, task, options, producer)
+        elif task is not None:
+            task.apply_async(run.args, run.kwargs, task_id=run.task_id, producer=producer, **options)
         else:
             target.send_task(
                 run.task, run.args, run.kwargs, task_id=run.task_id, producer=producer, **options
@@ -118,6 +126,83 @@ def publish(run: Run, *, producer: Producer, celery_app: Celery | None = None) -
         raise BrokerUnavailable(_sentence(error)) from error
     except (EncodeError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
         raise Unsendable(_sentence(error)) from error
+
+
+PLAIN_OPTIONS = frozenset(
+    {
+        "queue", "exchange", "routing_key", "priority", "expires", "soft_time_limit", "time_limit", "ignore_result",
+        "headers", "retry", "retry_policy", "serializer", "compression",
+    }
+)  # fmt: skip
+"""Options that the short way knows. Anything else (a countdown, links, stamps) goes through ``apply_async`` itself."""
+
+
+def _is_plain(target: Celery, task: Any, options: Mapping[str, Any]) -> bool:
+    """Return whether the message can be prepared the short way, which must be the same message (a test compares them)."""
+    if target.conf.task_always_eager or target.current_worker_task or not options.keys() <= PLAIN_OPTIONS:
+        return False
+    if task is None:
+        return True
+    needs_more = getattr(task, "__v2_compat__", False) or getattr(task, "_dump_pydantic_arguments", None)
+    has_own_send = type(task).apply_async is not Task.apply_async
+    return not (needs_more or has_own_send or task.soft_time_limit or task.time_limit or task.expires)
+
+
+def _send_prepared(run: Run, target: Celery, task: Any, options: dict[str, Any], producer: Producer) -> None:
+    """Do what ``Task.apply_async`` and ``Celery.send_task`` (5.5 to 5.7) do for plain options, and nothing twice.
+
+    They cost a result object and a declaration of the queue for each message; here a queue is declared once a connection.
+    """
+    shadow = None
+    if task is not None:
+        if task.typing:
+            check = getattr(task, "__header__", None)
+            if check is not None:
+                check(*run.args, **run.kwargs)
+        shadow = task.shadow_name(run.args, run.kwargs, options)
+        options = {**extract_exec_options(task), **options}
+        options.setdefault("ignore_result", task.ignore_result)
+    limits = options.pop("time_limit", None), options.pop("soft_time_limit", None)
+    expires, ignore_result = options.pop("expires", None), options.pop("ignore_result", None)
+    options = target.amqp.router.route(options, run.task, run.args, run.kwargs, task)
+    if expires is not None:
+        options["expiration"] = max((expires - target.now()).total_seconds(), 0)
+    message = target.amqp.create_task_message(
+        run.task_id,
+        run.task,
+        args=run.args,
+        kwargs=run.kwargs,
+        expires=expires,
+        reply_to=target.thread_oid,
+        time_limit=limits[0],
+        soft_time_limit=limits[1],
+        create_sent_event=target.conf.task_send_sent_event,
+        shadow=shadow,
+        ignore_result=ignore_result,
+        **options,
+    )
+    if not ignore_result:
+        target.backend.on_task_call(producer, str(run.task_id))
+    target.amqp.send_task_message(
+        producer, run.task, message, declare=_to_declare(options, producer), **options
+    )
+
+
+def _to_declare(options: Mapping[str, Any], producer: Producer) -> list[Any] | None:
+    """Return what to declare with this message: None for Celery's own choice, nothing if it was declared a moment ago.
+
+    A queue that somebody deletes under us is there again after DECLARE_EVERY seconds, and at once on a new connection.
+    """
+    queue = options.get("queue")
+    exchange_type = getattr(getattr(queue, "exchange", None), "type", None)
+    if queue is None or exchange_type != "direct":
+        return None
+    declared = _declared.setdefault(producer, {})
+    now = clock.monotonic()
+    if now - declared.get(queue.name, -DECLARE_EVERY) < DECLARE_EVERY:
+        return []
+    declared[queue.name] = now
+    return None
 
 
 def message_options(run: Run) -> dict[str, Any]:

@@ -1,0 +1,201 @@
+"""The message that leaves: the same one that ``apply_async`` would send."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from celery import Celery
+from kombu import Exchange, Producer, Queue
+
+from schedulerui import dispatch
+from schedulerui.models import Run
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+
+
+class Recorder(Producer):
+    """A producer on the memory transport that remembers what it was told to publish."""
+
+    published: list[tuple[Any, dict[str, Any]]]
+
+    def publish(self, body, **options):  # type: ignore[override]  # whatever it is told
+        self.published.append((body, options))
+
+
+@pytest.fixture(scope="module")
+def celery_app():
+    made = Celery("messages", broker="memory://", set_as_current=False)
+    made.conf.update(
+        task_queues=[
+            Queue("celery"),
+            Queue("topics", Exchange("topics", type="topic"), routing_key="a.#"),
+            Queue("urgent", Exchange("urgent", type="direct"), routing_key="now"),
+        ],
+        task_routes={"routed": {"queue": "urgent", "priority": 3}, "limited": {"queue": "topics"}},
+        task_send_sent_event=True,
+    )
+
+    @made.task(name="plain")
+    def plain(x=1, *, y=2):
+        return x + y
+
+    @made.task(name="routed", ignore_result=True)
+    def routed(*args, **kwargs):
+        return None
+
+    @made.task(name="limited", time_limit=30, soft_time_limit=20)
+    def limited(*args, **kwargs):
+        return None
+
+    return made
+
+
+def a_run(**fields):
+    values = {
+        "task": "plain",
+        "args": [],
+        "kwargs": {},
+        "headers": {},
+        "options": {},
+        "queue": "",
+        "task_id": "0b5a6ad3-6f3c-5d6c-8d8b-7a2f6f3f8a11",
+        "schedule_name": "nightly",
+        "schedule_version": 3,
+        "nominal_at": NOW,
+    }
+    return Run(**{**values, **fields})
+
+
+def random_run(seed):
+    """A run with any mixture of the options that a schedule can have."""
+    choose = random.Random(seed)
+    expires = datetime.now(tz=UTC) + timedelta(hours=choose.randrange(1, 9))
+    chances: list[tuple[float, dict[str, object]]] = [
+        (0.3, {"priority": choose.randrange(10)}),
+        (0.3, {"expires": expires.isoformat()}),
+        (0.3, {"time_limit": 60}),
+        (0.3, {"soft_time_limit": 50}),
+        (0.3, {"ignore_result": choose.choice([True, False])}),
+        (0.2, {"exchange": "urgent", "routing_key": "now"}),
+        (0.1, {"countdown": 3600}),
+        (0.1, {"compression": "zlib"}),
+    ]
+    options: dict[str, object] = {}
+    for chance, more in chances:
+        if choose.random() < chance:
+            options |= more
+    return a_run(
+        task=choose.choice(["plain", "routed", "limited", "elsewhere"]),
+        args=choose.choice([[], [5]]),
+        kwargs=choose.choice([{}, {"y": [1, {"z": "\u00fc"}]}]),
+        headers=choose.choice([{}, {"tenant": "a"}]),
+        queue=choose.choice(["", "", "urgent", "topics", "celery"]),
+        options=options,
+    )
+
+
+def sent_by_us(celery_app, run):
+    with celery_app.connection_for_write() as connection:
+        recorder = Recorder(connection, auto_declare=False)
+        recorder.published = []
+        dispatch.publish(run, producer=recorder, celery_app=celery_app)
+        return recorder.published
+
+
+def sent_by_celery(celery_app, run):
+    options = dispatch.message_options(run)
+    with celery_app.connection_for_write() as connection:
+        recorder = Recorder(connection, auto_declare=False)
+        recorder.published = []
+        task = celery_app.tasks.get(run.task)
+        if task is None:
+            celery_app.send_task(
+                run.task, run.args, run.kwargs, task_id=run.task_id, producer=recorder, **options
+            )
+        else:
+            task.apply_async(run.args, run.kwargs, task_id=run.task_id, producer=recorder, **options)
+        return recorder.published
+
+
+def comparable(published):
+    """Without what depends on the moment: the rest of an expiry in seconds, an eta counted from now, an event's time."""
+    shown = []
+    for body, options in published:
+        headers = dict(options["headers"])
+        if headers.get("eta"):
+            headers["eta"] = headers["eta"][:15]
+        plain = {
+            **options,
+            "headers": headers,
+            "declare": [entity.name for entity in options.get("declare") or []],
+        }
+        if plain.get("expiration") is not None:
+            plain["expiration"] = round(plain["expiration"])
+        is_event = isinstance(body, dict)
+        kept = (
+            {key: body[key] for key in body if key not in {"timestamp", "clock", "eta"}} if is_event else body
+        )
+        shown.append((kept, plain))
+    return shown
+
+
+@pytest.mark.parametrize("seed", range(500))
+def test_it_is_the_message_that_apply_async_would_send(celery_app, seed):
+    run = random_run(seed)
+    ours, theirs = comparable(sent_by_us(celery_app, run)), comparable(sent_by_celery(celery_app, run))
+    assert len(ours) == 2
+    assert ours == theirs
+
+
+def test_it_carries_our_headers_and_those_of_other_tools(celery_app):
+    (_, options), _event = sent_by_us(celery_app, a_run(headers={"tenant": "a"}))
+    headers = options["headers"]
+    assert headers["tenant"] == "a"
+    assert headers["periodic_task_name"] == "nightly"
+    assert headers["schedulerui"]["nominal"] == NOW.isoformat()
+    assert headers["id"] == a_run().task_id
+
+
+def test_a_queue_is_declared_once_a_connection(celery_app):
+    with celery_app.connection_for_write() as connection:
+        recorder = Recorder(connection, auto_declare=False)
+        recorder.published = []
+        declared = []
+        for _ in range(3):
+            dispatch.publish(a_run(), producer=recorder, celery_app=celery_app)
+            declared.append(recorder.published[-2][1]["declare"])
+    assert [bool(given) for given in declared] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        a_run(args=[1, 2, 3]),
+        a_run(kwargs={"unknown": 1}),
+        a_run(options={"expires": "soon"}),
+    ],
+    ids=["too many arguments", "unknown argument", "expiry that is no time"],
+)
+def test_a_run_that_can_never_be_sent_is_told_apart_from_a_broker_that_is_away(celery_app, run):
+    with pytest.raises(dispatch.Unsendable):
+        sent_by_us(celery_app, run)
+
+
+def test_a_broker_that_is_away_is_told_within_seconds():
+    away = Celery("away", broker="redis://127.0.0.1:1/0", set_as_current=False)
+    with pytest.raises(dispatch.BrokerUnavailable, match="refused"):
+        dispatch.open_producer(away)
+
+
+def test_an_app_that_cannot_be_found_is_told_in_a_sentence(settings):
+    from schedulerui import conf
+
+    for path in ("", "nowhere.at.all", "tests.celery_app.add"):
+        settings.SCHEDULERUI = {"CELERY_APP": path}
+        conf.reset()
+        with pytest.raises(dispatch.NoCeleryApp, match="CELERY_APP"):
+            dispatch.app()
+    conf.reset()
