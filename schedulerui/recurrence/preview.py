@@ -1,18 +1,21 @@
-"""What a preview says beside the times: the nights on which clocks change, and how far apart the fires are."""
+"""What a preview says beside the times: the nights on which clocks change, and what may not be meant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from itertools import pairwise
 from typing import Literal
 
-from schedulerui.recurrence import cron, phrases, walltime
+from schedulerui.recurrence import cron, phrases, typed, walltime
+from schedulerui.recurrence.fields import can_occur
 from schedulerui.recurrence.fire import next_fire
+from schedulerui.recurrence.gaps import shortest_and_longest_gap
 from schedulerui.recurrence.phrases import Catalog, Translate, TranslatePlural
-from schedulerui.recurrence.rule import ClockedRule, CrontabRule, IntervalRule, ManualRule, Rule
+from schedulerui.recurrence.rule import ClockedRule, CrontabRule, IntervalRule, ManualRule, Rule, SolarRule
 from schedulerui.recurrence.walltime import Stretch
+
+__all__ = ["Notice", "notices", "other_reading", "shortest_and_longest_gap"]
 
 _DAY = timedelta(days=1)
 _DAYS_AHEAD = 366
@@ -42,13 +45,14 @@ def notices(
     fires: Sequence[datetime] = (),
     translate: Translate | None = None,
     translate_plural: TranslatePlural | None = None,
+    clock12: bool = False,
 ) -> list[Notice]:
     """Return what a person might not expect of the rule after the moment `after` (aware).
 
     Changes of the clock are looked for in the 366 days after it and in the days around `fires`, the times
-    that are shown.
+    that are shown. The words are made as `describe` makes them.
     """
-    say = phrases.catalog(translate, translate_plural)
+    say = phrases.catalog(translate, translate_plural, clock12=clock12)
     found = _general(rule, after, say)
     if isinstance(rule, ClockedRule):
         return found + _clocked_notices(rule, after, say)
@@ -59,10 +63,21 @@ def notices(
     return found
 
 
-def shortest_and_longest_gap(fires: Sequence[datetime]) -> tuple[timedelta, timedelta] | None:
-    """Return the shortest and longest time between neighbours; None for fewer than two fires."""
-    gaps = [later - earlier for earlier, later in pairwise(fires)]
-    return (min(gaps), max(gaps)) if gaps else None
+def other_reading(rule: Rule) -> CrontabRule | None:
+    """Return the rule with its two day fields read the other way; None when that would be the same, or nothing.
+
+    The fields of a crontab count as both set when neither begins with `*`: then either reading is possible.
+    """
+    if not isinstance(rule, CrontabRule) or not _both_day_fields(rule):
+        return None
+    _minute, _hour, star_day, _month, star_weekday = typed.stars(rule.typed)
+    if star_day or star_weekday:
+        return None
+    if not rule.day_or:
+        return replace(rule, day_or=True, semantics="vixie-or")
+    if not can_occur(rule.days, rule.months):
+        return None
+    return replace(rule, day_or=False, semantics="celery-and")
 
 
 def _general(rule: Rule, after: datetime, say: Catalog) -> list[Notice]:
@@ -70,15 +85,23 @@ def _general(rule: Rule, after: datetime, say: Catalog) -> list[Notice]:
     found: list[Notice] = []
     if isinstance(rule, IntervalRule) and rule.every < _OFTEN:
         found.append(Notice(level="warn", text=say.gettext("This runs more often than every 5 seconds")))
-    if isinstance(rule, CrontabRule) and len(rule.days) < _ALL_DAYS and len(rule.weekdays) < _ALL_WEEKDAYS:
+    if isinstance(rule, CrontabRule) and _both_day_fields(rule):
         if rule.day_or:
             text = say.gettext("Both day fields are set: it runs on a day that matches either of them")
         else:
             text = say.gettext("Both day fields are set: it runs only on a day that matches both of them")
         found.append(Notice(level="info", text=text))
     if not isinstance(rule, ManualRule) and next_fire(rule, after) is None:
-        found.append(Notice(level="warn", text=say.gettext("There is no further run")))
+        if isinstance(rule, SolarRule):
+            text = say.gettext("The sun does not do this there within 366 days: there is no further run")
+        else:
+            text = say.gettext("There is no further run")
+        found.append(Notice(level="warn", text=text))
     return found
+
+
+def _both_day_fields(rule: CrontabRule) -> bool:
+    return len(rule.days) < _ALL_DAYS and len(rule.weekdays) < _ALL_WEEKDAYS
 
 
 def _changes(zone_name: str, after: datetime, fires: Sequence[datetime]) -> Iterator[Stretch]:
@@ -138,7 +161,7 @@ def _gap(change: Stretch, walls: list[datetime], say: Catalog) -> Notice:
     text = pattern.format(
         times=_times(walls, say),
         date=phrases.long_date(walls[0], say),
-        new=phrases.clock(new),
+        new=phrases.clock(new, say),
         new_date=phrases.long_date(new, say),
     )
     return Notice(level="warn", text=text, at=change.start)
@@ -162,7 +185,7 @@ def _repeat(change: Stretch, walls: list[datetime], say: Catalog, *, twice: bool
 
 
 def _times(walls: list[datetime], say: Catalog) -> str:
-    clocks = [phrases.clock(wall) for wall in walls]
+    clocks = [phrases.clock(wall, say) for wall in walls]
     if len(clocks) <= _SHOWN_TIMES:
         return phrases.join_and(clocks, say)
     pattern = say.gettext("{first} to {last} ({n} times)")

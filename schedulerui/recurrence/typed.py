@@ -50,7 +50,13 @@ def read(expression: str, *, seed: str | None) -> Expression:
     """Return the five fields of a typed expression; raise RuleError as `resolve` does, and for `H` without seed."""
     typed = fields.split_expression(_unnamed(expression))
     resolved = tuple(_resolve_field(part, text, seed) for part, text in zip(FIELDS, typed, strict=True))
-    return Expression(texts=resolved, stars=tuple(text.startswith(("*", "H/")) for text in typed))
+    return Expression(texts=resolved, stars=stars(expression))
+
+
+def stars(expression: str) -> tuple[bool, ...]:
+    """Tell of each field whether it counts as beginning with `*`; raise RuleError if there are not five."""
+    typed = fields.split_expression(_unnamed(expression))
+    return tuple(text.startswith(("*", "H/")) for text in typed)
 
 
 def _unnamed(expression: str) -> str:

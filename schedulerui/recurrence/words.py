@@ -33,13 +33,18 @@ _SOLAR_EVENTS = {
 
 
 def describe(
-    rule: Rule, *, translate: Translate | None = None, translate_plural: TranslatePlural | None = None
+    rule: Rule,
+    *,
+    translate: Translate | None = None,
+    translate_plural: TranslatePlural | None = None,
+    clock12: bool = False,
 ) -> str:
     """Return the rule in words, without a full stop. The zone is named only for a single moment.
 
     `translate` is a gettext and `translate_plural` an ngettext; without them the words are English.
+    `clock12`: times of day are said as 2:30 PM.
     """
-    say = phrases.catalog(translate, translate_plural)
+    say = phrases.catalog(translate, translate_plural, clock12=clock12)
     if isinstance(rule, CrontabRule):
         return _crontab(rule, say)
     if isinstance(rule, IntervalRule):
@@ -71,7 +76,7 @@ def _every(rule: CrontabRule, say: Catalog) -> str | None:
         return _every_minutes(rule, say)
     hours = _grid(rule.hours, _DAY)
     if len(rule.minutes) == 1 and hours and _undisturbed(rule.tz, hours * _HOUR):
-        first = phrases.clock(time(rule.hours[0], rule.minutes[0]))
+        first = phrases.clock(time(rule.hours[0], rule.minutes[0]), say)
         pattern = say.ngettext("Every {n} hour from {first}", "Every {n} hours from {first}", hours)
         return pattern.format(n=hours, first=first)
     return None
@@ -95,7 +100,7 @@ def _each(rule: CrontabRule, say: Catalog) -> str:
     """Return the times of a rule that follows the clock through both passes of a repeated hour."""
     step = _grid(rule.minutes, _HOUR)
     if step and step < _HOUR and _in_a_row(rule.hours) and _undisturbed(rule.tz, step):
-        ends = _first_and_last(rule)
+        ends = _first_and_last(rule, say)
         if step == 1:
             return say.gettext("Each minute from {first} to {last}").format(**ends)
         pattern = say.ngettext(
@@ -113,15 +118,15 @@ def _at(rule: CrontabRule, say: Catalog) -> str:
     in_a_row, step = _in_a_row(rule.hours), _grid(rule.minutes, _HOUR)
     if len(rule.hours) * len(rule.minutes) > _LISTED and in_a_row and step:
         if step == _HOUR:
-            return say.gettext("Hourly from {first} to {last}").format(**_first_and_last(rule))
+            return say.gettext("Hourly from {first} to {last}").format(**_first_and_last(rule, say))
         pattern = say.ngettext(
             "At {first} to {last} in steps of {n} minute",
             "At {first} to {last} in steps of {n} minutes",
             step,
         )
-        return pattern.format(n=step, **_first_and_last(rule))
+        return pattern.format(n=step, **_first_and_last(rule, say))
     if len(rule.hours) * len(rule.minutes) <= listed:
-        clocks = [phrases.clock(time(hour, minute)) for hour in rule.hours for minute in rule.minutes]
+        clocks = [phrases.clock(time(hour, minute), say) for hour in rule.hours for minute in rule.minutes]
         return say.gettext("At {times}").format(times=phrases.join_and(clocks, say))
     return say.gettext("{minutes} past {hours}").format(
         minutes=_at_minutes(rule, say), hours=_hours(rule, say, every=False)
@@ -138,7 +143,7 @@ def _hours(rule: CrontabRule, say: Catalog, *, every: bool) -> str:
     if every and len(rule.hours) == _DAY:
         return say.gettext("each hour")
     pattern = say.ngettext("hour {hours}", "the hours {hours}", len(rule.hours))
-    return pattern.format(hours=phrases.numbers(rule.hours, say))
+    return pattern.format(hours=phrases.hours(rule.hours, say))
 
 
 def _days(rule: CrontabRule, say: Catalog) -> str:
@@ -153,11 +158,11 @@ def _days(rule: CrontabRule, say: Catalog) -> str:
         return pattern.format(weekdays=weekdays, months=months)
     if rule.day_or:
         pattern = say.gettext("{numbers} or on {weekdays}")
-        either = pattern.format(numbers=_numbered(rule, say.gettext("the month"), say), weekdays=weekdays)
+        either = pattern.format(numbers=_numbered(rule, "", say), weekdays=weekdays)
         if any_month:
             return either
         return say.gettext("{days}, only in {months}").format(days=either, months=months)
-    numbers = _numbered(rule, say.gettext("the month") if any_month else months, say)
+    numbers = _numbered(rule, "" if any_month else months, say)
     if any_weekday:
         return numbers
     weekday = phrases.one_of_weekdays(rule.weekdays, say)
@@ -165,37 +170,38 @@ def _days(rule: CrontabRule, say: Catalog) -> str:
 
 
 def _numbered(rule: CrontabRule, months: str, say: Catalog) -> str:
-    pattern = say.ngettext("on day {days} of {months}", "on days {days} of {months}", len(rule.days))
-    return pattern.format(days=phrases.numbers(rule.days, say), months=months)
+    days, n = phrases.numbers(rule.days, say), len(rule.days)
+    if months:
+        pattern = say.ngettext("on day {days} of {months}", "on days {days} of {months}", n)
+    else:
+        pattern = say.ngettext("on day {days} of the month", "on days {days} of the month", n)
+    return pattern.format(days=days, months=months)
 
 
 def _interval(rule: IntervalRule, say: Catalog) -> str:
     n = rule.count
-    if rule.period == "seconds":
-        return (
-            say.gettext("Every second")
-            if n == 1
-            else _plural(say, "Every {n} second", "Every {n} seconds", n)
-        )
-    if rule.period == "minutes":
-        return (
-            say.gettext("Every minute")
-            if n == 1
-            else _plural(say, "Every {n} minute", "Every {n} minutes", n)
-        )
-    if rule.period == "hours":
-        return say.gettext("Every hour") if n == 1 else _plural(say, "Every {n} hour", "Every {n} hours", n)
-    # A day here is 24 hours and does not follow the clock through a change: the hours are said.
-    hours = _plural(say, "{n} hour", "{n} hours", rule.every // timedelta(hours=1))
-    if rule.period == "days":
-        count = say.gettext("Every day") if n == 1 else _plural(say, "Every {n} day", "Every {n} days", n)
+    if n == 1:
+        count = {
+            "seconds": say.gettext("Every second"),
+            "minutes": say.gettext("Every minute"),
+            "hours": say.gettext("Every hour"),
+            "days": say.gettext("Every day"),
+            "weeks": say.gettext("Every week"),
+        }[rule.period]
     else:
-        count = say.gettext("Every week") if n == 1 else _plural(say, "Every {n} week", "Every {n} weeks", n)
+        count = {
+            "seconds": say.ngettext("Every {n} second", "Every {n} seconds", n),
+            "minutes": say.ngettext("Every {n} minute", "Every {n} minutes", n),
+            "hours": say.ngettext("Every {n} hour", "Every {n} hours", n),
+            "days": say.ngettext("Every {n} day", "Every {n} days", n),
+            "weeks": say.ngettext("Every {n} week", "Every {n} weeks", n),
+        }[rule.period].format(n=n)
+    if rule.period not in {"days", "weeks"}:
+        return count
+    # A day here is 24 hours and does not follow the clock through a change: the hours are said.
+    n_hours = rule.every // timedelta(hours=1)
+    hours = say.ngettext("{n} hour", "{n} hours", n_hours).format(n=n_hours)
     return say.gettext("{count} ({hours})").format(count=count, hours=hours)
-
-
-def _plural(say: Catalog, one: str, many: str, n: int) -> str:
-    return say.ngettext(one, many, n).format(n=n)
 
 
 def _clocked(rule: ClockedRule, say: Catalog) -> str:
@@ -205,7 +211,7 @@ def _clocked(rule: ClockedRule, say: Catalog) -> str:
         # The second pass of a repeated hour: the wall time alone would name the first one.
         place = f"{place}, UTC{rule.at.astimezone(zone(rule.tz)).isoformat()[-6:]}"
     pattern = say.gettext("Once, on {date} at {time} ({zone})")
-    return pattern.format(date=phrases.short_date(wall, say), time=phrases.clock(wall), zone=place)
+    return pattern.format(date=phrases.short_date(wall, say), time=phrases.clock(wall, say), zone=place)
 
 
 def _solar(rule: SolarRule, say: Catalog) -> str:
@@ -223,9 +229,9 @@ def _degrees(value: float) -> str:
     return f"{abs(value):.6f}".rstrip("0").rstrip(".")
 
 
-def _first_and_last(rule: CrontabRule) -> dict[str, str]:
+def _first_and_last(rule: CrontabRule, say: Catalog) -> dict[str, str]:
     first, last = time(rule.hours[0], rule.minutes[0]), time(rule.hours[-1], rule.minutes[-1])
-    return {"first": phrases.clock(first), "last": phrases.clock(last)}
+    return {"first": phrases.clock(first, say), "last": phrases.clock(last, say)}
 
 
 def _in_a_row(values: tuple[int, ...]) -> bool:

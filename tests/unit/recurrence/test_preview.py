@@ -6,7 +6,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schedulerui.recurrence import next_fire, notices, parse_rule, shortest_and_longest_gap, upcoming
+from schedulerui.recurrence import (
+    describe,
+    next_fire,
+    notices,
+    other_reading,
+    parse_rule,
+    shortest_and_longest_gap,
+    upcoming,
+)
 
 SUMMER = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -111,3 +119,41 @@ def test_gaps_are_the_shortest_and_the_longest():
     week = upcoming(crontab("0 9 * * mon-fri", tz="UTC"), SUMMER, 10)
     assert shortest_and_longest_gap(week) == (timedelta(days=1), timedelta(days=3))
     assert shortest_and_longest_gap(week[:1]) is None
+
+
+@pytest.mark.parametrize("semantics", ["celery-and", "vixie-or"])
+def test_both_day_fields_can_be_read_the_other_way(semantics):
+    rule = crontab("0 9 13 * 5", semantics=semantics)
+    other = other_reading(rule)
+    assert other is not None
+    assert other == crontab("0 9 13 * 5", semantics="vixie-or" if semantics == "celery-and" else "celery-and")
+    assert describe(other) != describe(rule)
+    assert other_reading(other) == rule
+
+
+@pytest.mark.parametrize(
+    "expression", ["0 9 13 * *", "0 9 * * 5", "0 9 */2 * 5", "0 9 13 * */2", "0 9 1-31 * 5", "@monthly"]
+)
+@pytest.mark.parametrize("semantics", ["celery-and", "vixie-or"])
+def test_there_is_no_other_reading_where_both_are_the_same(expression, semantics):
+    assert other_reading(crontab(expression, semantics=semantics)) is None
+
+
+def test_there_is_no_other_reading_that_never_runs():
+    assert other_reading(crontab("0 0 31 2 mon", semantics="vixie-or")) is None
+    assert other_reading(parse_rule({"kind": "manual"})) is None
+
+
+def test_a_sun_that_does_not_rise_is_told():
+    pole = {"event": "dawn_nautical", "latitude": 89.99, "longitude": 0}
+    said = "The sun does not do this there within 366 days: there is no further run"
+    assert texts(parse_rule({"kind": "solar", "fields": pole})) == [said]
+    assert texts(parse_rule({"kind": "solar", "fields": pole | {"latitude": 50}})) == []
+
+
+def test_notices_say_times_up_to_twelve_where_that_is_wanted():
+    assert texts(crontab("30 14 25 10 *", tz="Asia/Tokyo"), clock12=True) == []
+    assert texts(crontab("30 2 * * *"), clock12=True) == [
+        "2:30 AM happens twice on Sunday 25 October 2026: runs the first time only",
+        "2:30 AM does not exist on Sunday 28 March 2027: runs at 3:00 AM",
+    ]
