@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from uuid import uuid5
 
 from schedulerui.facts import Actor
 from schedulerui.models import Schedule
 from schedulerui.operations import audit, schedules, validation
 from schedulerui.operations.errors import InvalidSchedule, VersionConflict
+from schedulerui.planning import NAMESPACE
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,9 @@ def _adopt_one(name: str, fields: Mapping[str, object], *, now: datetime) -> Non
 
 
 def _create(name: str, fields: Mapping[str, object], *, now: datetime) -> None:
-    values = {**fields, "name": name, "source": "code", "source_key": name}
+    # The same in every environment: spread and H come from it.
+    same = uuid5(NAMESPACE, f"code|{name}")
+    values = {**fields, "uuid": same, "name": name, "source": "code", "source_key": name}
     try:
         schedules.create(values, actor=ACTOR, now=now)
     except InvalidSchedule:

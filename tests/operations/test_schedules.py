@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from schedulerui.models import Change, Run, Schedule, ScheduleState
-from schedulerui.operations import claims, schedules
+from schedulerui.operations import adoption, claims, schedules
 from schedulerui.operations.errors import CodeManaged, InvalidSchedule, VersionConflict
 from schedulerui.testing import DULL_WEDNESDAY as NOON
 
@@ -238,3 +238,14 @@ def test_it_takes_degrees_as_celery_gives_them(make_schedule):
         kind="solar", every=None, period="", solar_event="sunrise", latitude=52.5, longitude=13.4049540001
     )
     assert str(Schedule.objects.get(pk=schedule.pk).longitude) == "13.404954"
+
+
+def test_a_schedule_of_code_spreads_alike_in_every_environment(db):
+    entry = {"task": "tests.add", "kind": "crontab", "expression": "H H * * *", "jitter": 60}
+    seen = set()
+    for _environment in range(2):
+        assert adoption.adopt({"nightly": entry}, now=NOON) == {}
+        schedule = Schedule.objects.get()
+        seen.add((schedule.uuid, schedule.next_run_at))
+        schedule.delete()
+    assert len(seen) == 1
