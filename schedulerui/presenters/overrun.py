@@ -25,7 +25,8 @@ N_TIMES = 50
 def usual_longest(schedule: Schedule) -> float | None:
     """Return the run time in seconds that 95 in 100 of the newest runs keep within; None for too few. One query."""
     told = Run.objects.filter(schedule=schedule, runtime__isnull=False).newest_first()
-    runtimes = sorted(told.values_list("runtime", flat=True)[:N_RUNS])
+    newest = told.values_list("runtime", flat=True)[:N_RUNS]
+    runtimes = sorted(runtime for runtime in newest if runtime is not None)
     if len(runtimes) < N_RUNS_MIN:
         return None
     return runtimes[math.ceil(SHARE * len(runtimes)) - 1]

@@ -14,7 +14,8 @@ from schedulerui.presenters.values import digest
 
 LIST_COLUMNS = (
     "uuid", "name", "task", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
-    "clocked_at_local", "solar_event", "latitude", "longitude", "queue", "grace", "version", "next_run_at", "error",
+    "clocked_at_local", "solar_event", "latitude", "longitude", "queue", "grace", "version", "next_nominal_at", "next_run_at",
+    "skips", "error",
     "state__last_run_at", "state__last_state", "state__failure_streak", "state__recent",
 )  # fmt: skip
 """What a row needs; arguments, options and descriptions stay in the table."""
@@ -38,6 +39,8 @@ class ScheduleRow:
     failure_streak: int
     recent: str
     next_run_at: datetime | None
+    is_next_skipped: bool
+    """Somebody decided that the next time will not run."""
     is_late: bool
     """Due for longer than its grace and not sent."""
     why_no_next: str
@@ -48,7 +51,7 @@ class ScheduleRow:
         """What changes exactly when the row looks different; the passing of time alone does not count."""
         return digest(
             self.version, self.enabled, self.problem, self.last_state.key, self.last_run_at, self.failure_streak,
-            self.recent, self.next_run_at, self.is_late,
+            self.recent, self.next_run_at, self.is_next_skipped, self.is_late,
         )  # fmt: skip
 
 
@@ -71,6 +74,7 @@ def schedule_row(schedule: Schedule, *, now: datetime) -> ScheduleRow:
         failure_streak=state.failure_streak,
         recent=state.recent,
         next_run_at=schedule.next_run_at,
+        is_next_skipped=_is_next_skipped(schedule),
         is_late=late_at is not None and late_at < now,
         why_no_next=_why_no_next(schedule, problem),
         version=schedule.version,
@@ -83,6 +87,13 @@ def state_row(schedule: Schedule) -> ScheduleState:
         return schedule.state
     except ScheduleState.DoesNotExist:
         return ScheduleState(schedule=schedule)
+
+
+def _is_next_skipped(schedule: Schedule) -> bool:
+    try:
+        return schedule.next_nominal_at in schedule.skipped()
+    except ValueError:  # beat will say so
+        return False
 
 
 def _why_no_next(schedule: Schedule, problem: str) -> str:

@@ -124,3 +124,14 @@ def test_the_window_the_limit_and_skipped_times_bound_the_preview(reader):
     response = reader.get(URL, {**every_hour, "skipped": skipped})
     assert [bool(each.skipped) for each in response.context["preview"].occurrences] == [True, False, False]
     assert '<li class="is-skipped"><del>' in text_of(response)
+
+
+def test_what_h_and_names_stand_for_is_shown(reader):
+    carried = str(uuid.uuid4())
+    hashed = reader.get(URL, {**CRON, "expression": "H H * * *", "uuid": carried})
+    resolved = hashed.context["preview"].resolved
+    assert resolved.split()[2:] == ["*", "*", "*"]
+    assert "H" not in resolved
+    assert f'Resolved to <span class="mono">{resolved}</span>' in text_of(hashed)
+    assert reader.get(URL, {**CRON, "expression": "@daily"}).context["preview"].resolved == "0 0 * * *"
+    assert "Resolved to" not in text_of(reader.get(URL, CRON))

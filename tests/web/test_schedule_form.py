@@ -376,3 +376,14 @@ def test_an_edit_cannot_change_the_uuid(editor):
     response = editor.post(edit_url(schedule), {**CRON, "name": "Renamed", "uuid": other, "version": "1"})
     assert response.status_code == 303
     assert Schedule.objects.get().uuid == schedule.uuid
+
+
+def test_h_is_kept_as_typed_and_runs_when_the_preview_said(editor):
+    carried = str(editor.get(NEW).context["form"]["uuid"].value())
+    sent = {**CRON, "expression": "H H * * *", "uuid": carried}
+    shown = editor.post(NEW, {**sent, "preview": "1"}).context["preview"]
+    editor.post(NEW, sent)
+    stored = Schedule.objects.get()
+    assert stored.expression == "H H * * *"
+    assert stored.next_run_at == shown.times[0]
+    assert shown.words in text_of(editor.get("/schedules/"))

@@ -106,3 +106,10 @@ def test_the_poll_brings_the_coming_times_anew_after_a_skip(operator, schedule):
     answer = text_of(operator.get(live, {"have": have}))
     assert 'id="schedule-coming"' in answer
     assert "is-skipped" in answer
+
+
+@pytest.mark.parametrize("address", ["/", "/schedules/"])
+def test_a_next_time_that_will_be_skipped_says_so_wherever_it_is_shown(operator, schedule, address):
+    assert "will be skipped" not in text_of(operator.get(address))
+    post(operator, schedule)
+    assert "will be skipped" in text_of(operator.get(address))
