@@ -6,7 +6,7 @@ import random
 import uuid
 from datetime import UTC, date, datetime, timedelta
 
-from schedulerui.recurrence import RuleError, parse_rule, walltime
+from schedulerui.recurrence import walltime
 
 ZONES = (
     "UTC",
@@ -39,24 +39,15 @@ def change_in(zone: str, which: str) -> datetime:
     return ELSEWHERE[which]
 
 
-def knows_h() -> bool:
-    """Whether the grammar knows H."""
-    try:
-        parse_rule({"kind": "crontab", "expression": "H * * * *", "tz": "UTC", "seed": str(uuid.UUID(int=1))})
-    except RuleError:
-        return False
-    return True
-
-
 class Definitions:
     """Fields of random schedules in one zone, from a seed."""
 
     def __init__(self, zone: str, change: datetime, *, seed: str) -> None:
         self.zone, self.change = zone, change
         self.choose = random.Random(seed)
-        self.kinds = [self.crontab, self.crontab, self.interval, self.frequent, self.clocked, self.solar]
-        if knows_h():
-            self.kinds.append(self.spread)
+        self.kinds = [
+            self.crontab, self.spread, self.interval, self.frequent, self.crontab, self.clocked, self.solar,
+        ]  # fmt: skip
         self.first = self.choose.randrange(len(self.kinds))
 
     def one(self, number: int) -> dict[str, object]:
@@ -97,7 +88,9 @@ class Definitions:
 
     def spread(self) -> dict[str, object]:
         """Minutes and hours that the schedule's own hash decides about."""
-        expression = self.choose.choice(["H H * * *", "H/15 1-3 * * *", "H * * * *", "H(0-29) H(0-3) * * *"])
+        expression = self.choose.choice(
+            ["H H * * *", "H/15 1-3 * * *", "H * * * *", "H(0-29) H(0-3) * * *", "@daily"]
+        )
         return {"kind": "crontab", "expression": expression}
 
     def interval(self) -> dict[str, object]:
