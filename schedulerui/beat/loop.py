@@ -18,7 +18,7 @@ from schedulerui.beat.heart import Heart
 from schedulerui.clock import Clock
 from schedulerui.conf import Settings
 from schedulerui.models import Run
-from schedulerui.operations import claims, runs
+from schedulerui.operations import claims, recovery, runs
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class Loop:
         if is_abandoned:
             worked += self._claim_and_publish(
                 now,
-                lambda lease: claims.recover(
+                lambda lease: recovery.recover(
                     lease=lease,
                     now=now,
                     limit=self._batch,
@@ -157,6 +157,7 @@ class Loop:
         for position, run in enumerate(claimed):
             if self._clock.monotonic() > deadline:
                 logger.warning("the lease ended before the work", extra={"action": "lease_ended"})
+                self._give_back(claimed[position:], reason="", is_tried=False)
                 break
             if not self._send(run, left=claimed[position:]):
                 break
@@ -174,7 +175,8 @@ class Loop:
         except dispatch.BrokerUnavailable as error:
             self.heart.degrade(f"broker: {error}")
             self._drop_producer()
-            claims.release(left, owner=self.heart.name, now=self._clock.now(), reason=str(error))
+            self._give_back(left[:1], reason=str(error), is_tried=True)
+            self._give_back(left[1:], reason=str(error), is_tried=False)
             return False
         except dispatch.Unsendable as error:
             if self._is_closed():
@@ -185,6 +187,10 @@ class Loop:
         self._unmarked.append((run, self._clock.now()))
         self.heart.count()
         return True
+
+    def _give_back(self, left: list[Run], *, reason: str, is_tried: bool) -> None:
+        now = self._clock.now()
+        recovery.release(left, owner=self.heart.name, now=now, reason=reason, is_tried=is_tried)
 
     def _flush(self) -> None:
         """Mark what was sent. Kept in memory until the database has taken it: it must not be sent again."""

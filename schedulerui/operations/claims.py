@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
-from django.db.models import F, Min
+from django.db.models import Min
 
-from schedulerui.facts import Delivery, Overlap, Plan, PlannedRun, RunState, Trigger, progress
+from schedulerui.facts import Overlap, Plan, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.operations import outcomes
 from schedulerui.operations import runs as run_verbs
@@ -93,32 +93,6 @@ def claim_due(*, lease: Lease, now: datetime, limit: int, touch: Callable[[], ob
         n_quarantined=len(batch.broken),
         oldest_due_at=min((run.due_at for run in claimed), default=None),
     )
-
-
-def recover(*, lease: Lease, now: datetime, limit: int, manual_within: timedelta) -> Claim:
-    """Take over runs whose lease has ended: same row, same task id, one more publish.
-
-    Runs that must go at most once, and manual ones that have waited too long, become ``unsent``, with the reason.
-    """
-    taken: list[Run] = []
-    for run in Run.objects.abandoned(now)[:limit]:
-        reason = _reason_to_give_up(run, now=now, manual_within=manual_within)
-        if reason:
-            run_verbs.mark_unsent(run, reason=reason, now=now)
-            continue
-        won = Run.objects.filter(pk=run.pk, state=RunState.PENDING, lease_until=run.lease_until).update(
-            owner=lease.owner, lease_until=lease.until, publishes=F("publishes") + 1
-        )
-        if won:
-            run.owner, run.lease_until, run.publishes = lease.owner, lease.until, run.publishes + 1
-            taken.append(run)
-    return Claim(runs=tuple(sorted(taken, key=lambda run: (run.due_at, run.pk))))
-
-
-def release(runs: list[Run], *, owner: str, now: datetime, reason: str) -> int:
-    """Give back claimed runs that the broker did not take, so that any beat may try again at once."""
-    mine = Run.objects.filter(pk__in=[run.pk for run in runs], state=RunState.PENDING, owner=owner)
-    return mine.update(lease_until=now, reason=reason[:500])
 
 
 class _LostRace(Exception):
@@ -289,12 +263,3 @@ def _quarantine(broken: list[tuple[int, str]], *, now: datetime) -> None:
             next_run_at=None,
             updated_at=now,
         )
-
-
-def _reason_to_give_up(run: Run, *, now: datetime, manual_within: timedelta) -> str:
-    if run.trigger == Trigger.MANUAL and now - run.created_at > manual_within:
-        seconds = int(manual_within.total_seconds())
-        return f"the broker could not be reached within {seconds} s of the click; {run.reason}".rstrip("; ")
-    if run.delivery_mode == Delivery.AT_MOST_ONCE:
-        return "it was claimed and nobody knows whether it was sent; at most once means not again"
-    return ""

@@ -23,6 +23,8 @@ TIMING = frozenset(
     }
 )  # fmt: skip
 """Fields whose change moves the next run."""
+_UUID_VERSIONS = (4, 5)
+"""Random and derived ones; MariaDB refuses others as no uuids at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,11 @@ def create(fields: Mapping[str, object], *, actor: Actor, now: datetime) -> Sche
     """Create a schedule whose first run is the first one after ``now``; raises InvalidSchedule.
 
     Among the fields may be the ``uuid`` that a preview was made with: jitter and ``H`` depend on it. One that is taken is
-    replaced.
+    replaced, and so is one that no database would make.
     """
     schedule = Schedule(created_at=now, updated_at=now)
     wanted = fields.get("uuid")
-    if isinstance(wanted, UUID) and not _was_used(wanted):
+    if isinstance(wanted, UUID) and wanted.version in _UUID_VERSIONS and not _was_used(wanted):
         schedule.uuid = wanted
     others = {name: value for name, value in fields.items() if name != "uuid"}
     validation.apply(schedule, others, now=now)

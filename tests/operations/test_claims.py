@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from schedulerui.models import Run, Schedule, ScheduleState
-from schedulerui.operations import claims, runs
+from schedulerui.operations import claims, recovery, runs
 from schedulerui.testing import DULL_WEDNESDAY as NOON
 
 DUE = NOON + timedelta(minutes=1)
@@ -22,7 +22,7 @@ def claim(now=DUE, owner="beat-1", limit=100, touch=lambda: None):
 
 def recover(now, owner="beat-2"):
     lease = claims.Lease(owner=owner, until=now + timedelta(seconds=30))
-    return claims.recover(lease=lease, now=now, limit=100, manual_within=MINUTE)
+    return recovery.recover(lease=lease, now=now, limit=100, manual_within=MINUTE)
 
 
 def test_it_claims_what_is_due_and_moves_the_schedule_on(make_schedule):
@@ -149,7 +149,7 @@ def test_a_run_that_must_go_at_most_once_becomes_unsent_instead(make_schedule):
 def test_runs_given_back_may_be_taken_at_once(make_schedule):
     make_schedule()
     claimed = list(claim().runs)
-    assert claims.release(claimed, owner="beat-1", now=DUE, reason="broker away") == 1
+    assert recovery.release(claimed, owner="beat-1", now=DUE, reason="broker away", is_tried=True) == 1
     assert len(recover(DUE + timedelta(milliseconds=1)).runs) == 1
 
 
@@ -194,3 +194,11 @@ def test_an_edit_after_the_claim_does_not_change_what_is_sent(make_schedule, act
     claim()
     schedules.edit(schedule.pk, {"kwargs": {"a": 2}}, version=1, actor=actor, now=DUE)
     assert Run.objects.get().kwargs == {"a": 1}
+
+
+def test_a_run_that_was_never_tried_is_sent_later_even_if_it_must_go_at_most_once(make_schedule):
+    make_schedule(delivery="at_most_once")
+    claimed = list(claim().runs)
+    recovery.release(claimed, owner="beat-1", now=DUE, reason="broker away", is_tried=False)
+    (again,) = recover(DUE + timedelta(milliseconds=1)).runs
+    assert again.publishes == 1

@@ -9,7 +9,7 @@ import pytest
 
 from schedulerui import dispatch
 from schedulerui.models import Change, Run, Schedule, ScheduleState
-from schedulerui.operations import claims, runs
+from schedulerui.operations import claims, recovery, runs
 from schedulerui.testing import DULL_WEDNESDAY as NOON
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,7 +53,7 @@ def test_a_broker_that_is_down_leaves_it_queued_and_beat_sends_it_later(make_sch
     assert queued.run.state == "pending"
     later = NOON + timedelta(seconds=30)
     lease = claims.Lease(owner="beat", until=later + timedelta(seconds=30))
-    (again,) = claims.recover(lease=lease, now=later, limit=10, manual_within=timedelta(seconds=60)).runs
+    (again,) = recovery.recover(lease=lease, now=later, limit=10, manual_within=timedelta(seconds=60)).runs
     assert again.task_id == queued.run.task_id
 
 
@@ -62,7 +62,7 @@ def test_after_a_minute_it_is_not_sent_any_more_and_says_why(make_schedule, acto
     press(make_schedule(), actor)
     later = NOON + timedelta(seconds=90)
     lease = claims.Lease(owner="beat", until=later + timedelta(seconds=30))
-    assert claims.recover(lease=lease, now=later, limit=10, manual_within=timedelta(seconds=60)).runs == ()
+    assert recovery.recover(lease=lease, now=later, limit=10, manual_within=timedelta(seconds=60)).runs == ()
     run = Run.objects.get()
     assert run.state == "unsent"
     assert "connection refused" in run.reason

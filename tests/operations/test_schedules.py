@@ -209,6 +209,8 @@ def test_it_takes_the_uuid_that_a_preview_was_made_with(db, actor):
     assert schedules.create({**VALID, "uuid": wanted}, actor=actor, now=NOON).uuid == wanted
     again = schedules.create({**VALID, "name": "again", "uuid": wanted}, actor=actor, now=NOON)
     assert again.uuid != wanted
+    forged = uuid.UUID("8c30ab6f-916b-bede-650f-a522b79ca422")
+    assert schedules.create({**VALID, "name": "forged", "uuid": forged}, actor=actor, now=NOON).uuid != forged
 
 
 def test_it_does_not_take_the_uuid_of_a_deleted_schedule_with_runs(make_schedule, actor):
