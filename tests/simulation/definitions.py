@@ -55,7 +55,7 @@ class Definitions:
         fields = self.kinds[(number + self.first) % len(self.kinds)]()
         choose = self.choose
         values: dict[str, object] = {
-            "uuid": uuid.UUID(int=choose.getrandbits(128)),
+            "uuid": uuid.UUID(int=choose.getrandbits(128), version=4),
             "name": f"{self.zone} {number}",
             "task": "tests.add",
             "tz": self.zone,
