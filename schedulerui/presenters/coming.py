@@ -10,6 +10,7 @@ from datetime import datetime
 from schedulerui import planning
 from schedulerui.facts import Coming as ComingTime
 from schedulerui.models import Schedule
+from schedulerui.presenters.rules import spoken
 from schedulerui.recurrence import Notice, notices
 
 N_SHOWN = 10
@@ -39,7 +40,7 @@ def coming_of(schedule: Schedule, *, now: datetime) -> Coming:
     """Return the next ten occurrences within the schedule's window; a broken rule gives a sentence."""
     try:
         occurrences = tuple(itertools.islice(occurrences_of(schedule, now=now), N_SHOWN))
-        said = tuple(notices(schedule.rule(), now))
+        said = tuple(notices(schedule.rule(), now, **spoken()))
     except ValueError as error:  # a RuleError is one
         return Coming(problem=str(error))
     return Coming(occurrences=occurrences, notices=said, is_paused=not schedule.enabled)

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypedDict
 
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language, gettext, ngettext
 
 from schedulerui.models import Schedule
-from schedulerui.recurrence import RuleError, describe, parse_rule
+from schedulerui.recurrence import RuleError, describe, parse_rule, uses_clock12
+from schedulerui.recurrence.phrases import Translate, TranslatePlural
+
+
+class Spoken(TypedDict):
+    """What ``describe`` and ``notices`` need to say things in a language."""
+
+    translate: Translate
+    translate_plural: TranslatePlural
+    clock12: bool
+
+
+def spoken() -> Spoken:
+    """Return how the reader of the page is spoken to."""
+    return {"translate": gettext, "translate_plural": ngettext, "clock12": uses_clock12(get_language())}
 
 
 def words_of(schedule: Schedule) -> tuple[str, str]:
@@ -40,7 +55,7 @@ def _words(
         "seed": seed or None,
     }
     try:
-        return describe(parse_rule(spec), translate=gettext), ""
+        return describe(parse_rule(spec), **spoken()), ""
     except RuleError as error:
         return "", str(error)
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from schedulerui import planning
 from schedulerui.facts import Coming
+from schedulerui.presenters.rules import spoken
 from schedulerui.recurrence import Rule, RuleError, describe, preview
 from schedulerui.recurrence.window import Timetable
 from schedulerui.web.forms import RuleForm
@@ -68,13 +69,13 @@ def _preview(form: RuleForm, timetable: Timetable, *, now: datetime) -> Preview:
     found = tuple(itertools.islice(coming, N_COMPARED))
     gaps = preview.shortest_and_longest_gap([each.due_at for each in found if not each.skipped])
     return Preview(
-        words=describe(rule),
+        words=describe(rule, **spoken()),
         resolved=resolved_of(rule),
         zone=form.zone,
         occurrences=found[:N_SHOWN],
         shortest=gaps[0].total_seconds() if gaps else None,
         longest=gaps[1].total_seconds() if gaps else None,
-        notices=tuple(preview.notices(rule, now)),
+        notices=tuple(preview.notices(rule, now, **spoken())),
     )
 
 
