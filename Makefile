@@ -5,7 +5,7 @@ EXTRAS_RUN := site,embedded,solar,postgres
 EXTRAS_TEST := $(EXTRAS_RUN),test,lint,docs
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/lock.txt
 
-.PHONY: help run test lint format bench docs
+.PHONY: help run test lint format bench simulate docs
 .DEFAULT_GOAL := help
 
 help: ## List these commands
@@ -26,6 +26,9 @@ format: .venv/.stamp-test ## Rewrite Python and templates in the house's format
 
 bench: .venv/.stamp-test ## Measure what a dispatch and a page cost
 	@exec $(BIN)/python -m tests.run bench
+
+simulate: .venv/.stamp-test ## Try thousands of random rules, and simulate hundreds of schedules over their nights
+	@exec $(BIN)/python -m tests.run simulate
 
 docs: .venv/.stamp-test ## Build the documentation into docs/_build
 	@exec $(BIN)/python -m tests.run docs

@@ -1,7 +1,7 @@
 """Run the gates and the tests in order of speed, each stage timed: `python -m tests.run [stage ...]`.
 
 Without arguments all stages run, also after one has failed, and the failed ones are listed at the end. FAST=1 in the
-environment stops after the fast tests. `lint`, `format` and `bench` are the words that `make` uses.
+environment stops after the fast tests. `lint`, `format`, `bench` and `simulate` are the words that `make` uses.
 """
 
 from __future__ import annotations
@@ -103,6 +103,22 @@ OTHER_STAGES = [
         name="bench",
         what="costs on this machine",
         commands=[[*PYTEST, "tests/benchmarks", "-m", "benchmark", "-p", "no:randomly", "-q", "-s"]],
+    ),
+    Stage(
+        name="simulate",
+        what="random rules and simulated schedules in large numbers",
+        commands=[
+            [
+                *("env", "SCHEDULERUI_SIMULATE=1"),
+                *PYTEST,
+                "tests/unit/recurrence",
+                "tests/simulation",
+                "-n",
+                "2",
+                "--timeout=3600",
+                "-q",
+            ]
+        ],
     ),
 ]
 GROUPS = {"lint": ["style", "imports", "templates", "types", "migrations"]}

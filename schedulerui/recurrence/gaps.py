@@ -12,7 +12,7 @@ from itertools import pairwise, takewhile
 from typing import TypeAlias
 
 from schedulerui.recurrence import cron, walltime
-from schedulerui.recurrence.fire import upcoming
+from schedulerui.recurrence.fire import next_fire
 from schedulerui.recurrence.rule import CrontabRule, IntervalRule, Rule
 
 Gaps: TypeAlias = tuple[timedelta, timedelta]
@@ -21,6 +21,7 @@ _DAY = timedelta(days=1)
 _YEAR = 366 * _DAY
 _INSTANT = timedelta(microseconds=1)
 _FEW = 400
+_TWO = 2
 _LAST_YEAR = 9990
 
 
@@ -36,12 +37,22 @@ def gaps_of_year(rule: Rule, after: datetime) -> Gaps | None:
     """
     if isinstance(rule, IntervalRule):
         return (rule.every, rule.every)
-    first = upcoming(rule, after, _FEW)
     end = _end(rule, after)
-    if not isinstance(rule, CrontabRule) or len(first) < _FEW or first[-1] >= end or end.year > _LAST_YEAR:
-        within = [fire for fire in first if fire < end]
-        return shortest_and_longest_gap(within if len(within) > 1 else first[:2])
-    return _widest(_all_kinds_of_gap(rule, after, end))
+    first = _first_fires(rule, after, end)
+    if isinstance(rule, CrontabRule) and len(first) == _FEW and first[-1] < end and end.year <= _LAST_YEAR:
+        return _widest(_all_kinds_of_gap(rule, after, end))
+    within = [fire for fire in first if fire < end]
+    return shortest_and_longest_gap(within if len(within) > 1 else first[:2])
+
+
+def _first_fires(rule: Rule, after: datetime, end: datetime) -> list[datetime]:
+    """Return the fires until the end of the year, two at least, and not more than a few hundred."""
+    found: list[datetime] = []
+    moment = next_fire(rule, after)
+    while moment is not None and len(found) < _FEW and (moment < end or len(found) < _TWO):
+        found.append(moment)
+        moment = next_fire(rule, moment)
+    return found
 
 
 def _widest(gaps: Iterable[timedelta]) -> Gaps | None:

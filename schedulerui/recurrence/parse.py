@@ -140,7 +140,8 @@ def _solar(given: Mapping[object, object], tz: str) -> SolarRule:
 
 
 def _text(field: str, value: object, wanted: str) -> str:
-    if not isinstance(value, str) or not value or value.isspace():
+    # A long text is refused by whoever reads it: here not one of ten million spaces is looked at.
+    if not isinstance(value, str) or not value or (len(value) <= fields.LONGEST_TEXT and value.isspace()):
         raise RuleError(field, f"{field} is missing: use {wanted}")
     return value
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from schedulerui.recurrence import RuleError, next_fire, parse_rule, upcoming
 from schedulerui.recurrence.cron import fires, next_day
 from tests.unit.recurrence import strategies as some
+from tests.unit.recurrence.scale import scaled
 from tests.unit.recurrence.walk import day_matches, transitions, walk
 
 DAY = timedelta(days=1)
@@ -40,7 +41,7 @@ def moments_of_interest(zone):
 
 
 @given(some.crontabs(), some.semantics, some.zones, st.data())
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=scaled(1000, 10_000), deadline=None, database=None)
 def test_it_fires_as_the_definition_says_around_changes_of_the_clock(rule, semantics, zone, data):
     subject = parsed(rule, semantics, zone)
     assume(subject is not None)
@@ -54,7 +55,7 @@ def test_it_fires_as_the_definition_says_around_changes_of_the_clock(rule, seman
 
 
 @given(some.crontabs(), some.semantics, st.dates(date(1971, 1, 1), date(2090, 1, 1)))
-@settings(max_examples=100, deadline=None, database=None)
+@settings(max_examples=scaled(100, 2000), deadline=None, database=None)
 def test_it_finds_the_days_that_the_definition_names(rule, semantics, first):
     subject = parsed(rule, semantics, "UTC")
     assume(subject is not None)
