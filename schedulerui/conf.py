@@ -35,6 +35,8 @@ class Settings:
     """Seconds without a heartbeat after which a worker instance is taken for dead."""
     LOST_AFTER: float = 30.0
     """Seconds without a heartbeat of its worker instance after which a started run becomes lost."""
+    STALE_QUEUED_AFTER: float = 86_400.0
+    """Seconds after which a run that no worker has received no longer holds back the next one under the overlap policy."""
     MANUAL_SEND_WITHIN: float = 60.0
     """Seconds within which a run asked for by a person may still be sent; after that it becomes ``unsent``."""
     MONITOR_EVERY: float = 5.0

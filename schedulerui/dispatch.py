@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from celery import Celery, Task
 from celery.app.task import extract_exec_options  # type: ignore[attr-defined]  # missing in the stubs
 from kombu import Connection, Producer
-from kombu.exceptions import EncodeError, OperationalError
+from kombu.exceptions import OperationalError
 
 from schedulerui import clock
 from schedulerui.conf import settings
@@ -124,7 +124,8 @@ def publish(run: Run, *, producer: Producer, celery_app: Celery | None = None) -
             )
     except _broker_errors(producer.connection) as error:
         raise BrokerUnavailable(_sentence(error)) from error
-    except (EncodeError, TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+    except Exception as error:
+        # Whatever else goes wrong with one message is that message's own affair: it must not hold up the others.
         raise Unsendable(_sentence(error)) from error
 
 

@@ -55,6 +55,7 @@ class Loop:
         self._max_sleep = max_sleep
         self._producer: Producer | None = None
         self._closed = threading.Event()
+        self._is_ticking = False
         self._batch = options.CLAIM_BATCH
         self._unmarked: list[tuple[Run, datetime]] = []
         self._broker, self._database = Backoff(), Backoff()
@@ -68,6 +69,33 @@ class Loop:
         """
         if self._is_closed():
             raise SystemExit(0)
+        self._is_ticking = True
+        try:
+            return self._guarded_round()
+        finally:
+            self._is_ticking = False
+            if self._is_closed():
+                self._finish()
+
+    def close(self) -> None:
+        """Mark what was sent, sign off and let go of the broker; safe to call twice.
+
+        Called by a signal handler in the middle of a tick it only asks for the end: the database's driver may hold a lock
+        that this very thread would wait for. The tick does the rest on its way out.
+        """
+        self._closed.set()
+        if not self._is_ticking:
+            self._finish()
+
+    def _finish(self) -> None:
+        try:
+            self._flush()
+            self.heart.stop()
+        except DatabaseFault as error:
+            logger.warning("could not sign off: %s", error, extra={"action": "sign_off_failed"})
+        self._drop_producer()
+
+    def _guarded_round(self) -> float:
         try:
             wait = self._round()
         except DatabaseFault as error:
@@ -83,16 +111,6 @@ class Loop:
             self.heart.recover()
         self._database.reset()
         return max(min(wait, self._max_sleep), 0.0)
-
-    def close(self) -> None:
-        """Mark what was sent, sign off and let go of the broker; safe to call twice and in the middle of a tick."""
-        self._closed.set()
-        try:
-            self._flush()
-            self.heart.stop()
-        except DatabaseFault as error:
-            logger.warning("could not sign off: %s", error, extra={"action": "sign_off_failed"})
-        self._drop_producer()
 
     def _round(self) -> float:
         # The connection is kept: CONN_MAX_AGE is about requests, and a broken one is closed when it raises.
@@ -115,7 +133,7 @@ class Loop:
             if not worked:
                 return IDLE_MIN * 10
             self._batch = min(self._batch * 2, self._options.CLAIM_BATCH)
-            if self._clock.monotonic() - started > ROUND_FOR:
+            if self._is_closed() or self._clock.monotonic() - started > ROUND_FOR:
                 return 0.0
 
     def _work(self, now: datetime, *, is_due: bool, is_abandoned: bool) -> int:

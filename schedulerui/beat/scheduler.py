@@ -83,18 +83,28 @@ class DatabaseScheduler(Scheduler):
             # Celery adds its clean-up of results even where there are none to clean.
             self.install_default_entries(configured)
         entries = {**self._default_entries, **configured}
-        fields: dict[str, dict[str, object]] = {}
-        for name, entry in entries.items():
-            try:
-                fields[str(name)] = fields_of(str(name), _as_mapping(entry), app=self.app)
-            except UnknownEntry as error:
-                logger.warning("%s", error, extra={"action": "adopt_refused"})
+        fields, unreadable = self._read(entries)
         try:
-            adoption.adopt(fields, now=self._clock.now())
+            adoption.adopt(fields, now=self._clock.now(), unreadable=unreadable)
         except DatabaseFault as error:
             logger.warning("entries of code are not adopted yet: %s", error, extra={"action": "adopt_later"})
             return
         self._is_adopted = True
+
+    def _read(self, entries: Mapping[str, Any]) -> tuple[dict[str, dict[str, object]], list[str]]:
+        """Return the entries' fields, and the names of those that are no schedule: code may hold anything."""
+        fields: dict[str, dict[str, object]] = {}
+        unreadable: list[str] = []
+        for name, entry in entries.items():
+            try:
+                fields[str(name)] = fields_of(str(name), _as_mapping(entry), app=self.app)
+            except Exception as error:  # noqa: BLE001 - one bad entry must not stop beat, whatever is wrong with it
+                unreadable.append(str(name))
+                sentence = (
+                    str(error) if isinstance(error, UnknownEntry) else f"{type(error).__name__}: {error}"
+                )
+                logger.warning("entry %r is not kept: %s", name, sentence, extra={"action": "adopt_refused"})
+        return fields, unreadable
 
     def update_from_dict(self, dict_: dict[str, Any]) -> None:
         """Take Celery's default entries as they are: the base class would build entry objects of its own."""

@@ -27,6 +27,16 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Return those that may be alive somewhere."""
         return self.filter(state__in=[str(state) for state in ACTIVE])
 
+    def holding_back(self, *, queued_since: datetime) -> RunQuerySet:
+        """Return those that a schedule which must not overlap waits for.
+
+        With a worker: until its end is told, or it is lost. Still in a queue: only if due after ``queued_since``, because
+        nobody tells of a message that a broker has dropped.
+        """
+        queued = [str(RunState.PENDING), str(RunState.SENT)]
+        with_worker = [str(state) for state in ACTIVE if str(state) not in queued]
+        return self.filter(Q(state__in=with_worker) | Q(state__in=queued, due_at__gt=queued_since))
+
     def finished(self) -> RunQuerySet:
         """Return those of which nothing more is expected."""
         return self.filter(state__in=[str(state) for state in FINISHED])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import uuid5
 
+from django.db import DatabaseError
+
 from schedulerui.facts import Actor
-from schedulerui.models import Schedule
+from schedulerui.models import Change, Schedule
 from schedulerui.operations import audit, schedules, validation
 from schedulerui.operations.errors import InvalidSchedule, VersionConflict
 from schedulerui.planning import NAMESPACE
@@ -18,11 +20,16 @@ logger = logging.getLogger(__name__)
 ACTOR = Actor(name="beat_schedule", via="code")
 
 
-def adopt(entries: Mapping[str, Mapping[str, object]], *, now: datetime) -> dict[str, str]:
+def adopt(
+    entries: Mapping[str, Mapping[str, object]], *, now: datetime, unreadable: Collection[str] = ()
+) -> dict[str, str]:
     """Make the code-managed rows equal to ``entries`` (name to fields) and return what was refused, name to sentence.
 
+    ``unreadable`` names entries that are in the code and cannot be kept: their rows stay as they are.
+
     An entry that has not changed is not touched, so that a restart does not restart an interval; whether it is switched on is
-    the person's business. A row whose entry is gone from the code is switched off, not deleted. Idempotent; several beats may
+    the person's business. A row whose entry is gone from the code is switched off, not deleted, and on again when the entry
+    comes back. Idempotent; several beats may
     do it at once.
     """
     refused: dict[str, str] = {}
@@ -36,10 +43,31 @@ def adopt(entries: Mapping[str, Mapping[str, object]], *, now: datetime) -> dict
             )
         except VersionConflict:
             logger.debug("another beat adopted %r first", name, extra={"action": "adopt_lost"})
-    gone = Schedule.objects.filter(source="code", enabled=True).exclude(source_key__in=entries)
-    for pk in gone.values_list("pk", flat=True):
-        schedules.disable(pk, actor=ACTOR, now=now)
+        except DatabaseError:
+            raise
+        except Exception as error:
+            refused[name] = f"{type(error).__name__}: {error}"
+            logger.exception("entry %r of beat_schedule is refused", name, extra={"action": "adopt_refused"})
+    _switch_off_gone([*entries, *unreadable], now=now)
     return refused
+
+
+def _switch_off_gone(names: Collection[str], *, now: datetime) -> None:
+    gone = Schedule.objects.filter(source="code", enabled=True).exclude(source_key__in=names)
+    for pk, name in gone.values_list("pk", "name"):
+        logger.warning("%r is not in the code any more: switched off", name, extra={"action": "adopt_gone"})
+        schedules.disable(pk, actor=ACTOR, now=now)
+
+
+def _was_gone(schedule: Schedule) -> bool:
+    """Tell whether it is off because its entry was gone from the code, and not because a person switched it off."""
+    switched = Change.objects.filter(schedule=schedule, action__in=["enable", "disable"])
+    newest = switched.order_by("-at", "-id").first()
+    return newest is not None and (newest.action, newest.actor, newest.via) == (
+        "disable",
+        ACTOR.name,
+        ACTOR.via,
+    )
 
 
 def _adopt_one(name: str, fields: Mapping[str, object], *, now: datetime) -> None:
@@ -54,6 +82,8 @@ def _adopt_one(name: str, fields: Mapping[str, object], *, now: datetime) -> Non
     if errors:
         raise InvalidSchedule(errors)
     schedules.rewrite(existing, before=before, actor=ACTOR, now=now, action="adopt")
+    if not existing.enabled and _was_gone(existing):
+        schedules.enable(existing.pk, actor=ACTOR, now=now)
 
 
 def _create(name: str, fields: Mapping[str, object], *, now: datetime) -> None:

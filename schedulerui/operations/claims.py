@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
 from django.db.models import Min
 
+from schedulerui.conf import settings
 from schedulerui.facts import Overlap, Plan, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.operations import outcomes
@@ -85,7 +86,7 @@ def claim_due(*, lease: Lease, now: datetime, limit: int, touch: Callable[[], ob
     except (IntegrityError, DataError, _LostRace) as error:
         if isinstance(error, IntegrityError | DataError):
             logger.exception("a claim was refused; going row by row", extra={"action": "claim_refused"})
-        return _claim_singly(lease=lease, now=now, limit=limit)
+        return _claim_singly(lease=lease, now=now, limit=limit, touch=touch)
     _quarantine(batch.broken, now=now)
     return Claim(
         runs=claimed,
@@ -125,9 +126,7 @@ def _load(ids: list[int], batch: _Batch) -> list[Schedule]:
 def _plan_into(batch: _Batch, schedule: Schedule) -> None:
     """Plan one schedule; whatever goes wrong with it is its own affair."""
     try:
-        is_active = (
-            schedule.overlap == Overlap.SKIP and Run.objects.filter(schedule=schedule).active().exists()
-        )
+        is_active = schedule.overlap == Overlap.SKIP and _is_active(schedule, now=batch.now)
         planned = plan(schedule.facts(), now=batch.now, is_active=is_active)
         run_verbs.snapshot_of(schedule, now=batch.now)
     except DatabaseError:
@@ -141,6 +140,11 @@ def _plan_into(batch: _Batch, schedule: Schedule) -> None:
         batch.broken.append((schedule.pk, f"{type(error).__name__}: {error}"))
         return
     batch.planned.append((schedule, planned))
+
+
+def _is_active(schedule: Schedule, *, now: datetime) -> bool:
+    queued_since = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
+    return Run.objects.filter(schedule=schedule).holding_back(queued_since=queued_since).exists()
 
 
 def _apply(batch: _Batch) -> tuple[Run, ...]:
@@ -230,8 +234,11 @@ def _note_last_runs(rows: list[Run]) -> None:
         )
 
 
-def _claim_singly(*, lease: Lease, now: datetime, limit: int) -> Claim:
-    """Claim row by row: a row that somebody else was first with is dropped, one that the database refuses is quarantined."""
+def _claim_singly(*, lease: Lease, now: datetime, limit: int, touch: Callable[[], object]) -> Claim:
+    """Claim row by row: a row that somebody else was first with is dropped, one that the database refuses is quarantined.
+
+    An occurrence that has a row already was decided before, whatever the schedule's own row says: it is passed over.
+    """
     claimed: list[Run] = []
     broken: list[tuple[int, str]] = []
     n_schedules = 0
@@ -239,10 +246,13 @@ def _claim_singly(*, lease: Lease, now: datetime, limit: int) -> Claim:
         batch = _Batch(lease=lease, now=now)
         try:
             with transaction.atomic():
+                touch()
                 for schedule in _load([pk], batch):
                     _plan_into(batch, schedule)
-                claimed.extend(_apply(batch))
-                n_schedules += len(batch.planned)
+                _pass_over_known(batch)
+                made = _apply(batch)
+            claimed.extend(made)
+            n_schedules += len(batch.planned)
         except _LostRace:
             continue
         except (IntegrityError, DataError) as error:
@@ -254,10 +264,26 @@ def _claim_singly(*, lease: Lease, now: datetime, limit: int) -> Claim:
     return Claim(runs=tuple(claimed), n_schedules=n_schedules, n_quarantined=len(broken))
 
 
+def _pass_over_known(batch: _Batch) -> None:
+    """Drop planned rows whose occurrence has a row: a clock that differs, or a restored backup, led back to it."""
+    for position, (schedule, plan_) in enumerate(batch.planned):
+        keys = [run.key for run in plan_.runs]
+        known = set(Run.objects.filter(key__in=keys).values_list("key", flat=True))
+        if known:
+            logger.warning(
+                "%d occurrences of schedule %s had a row",
+                len(known),
+                schedule.pk,
+                extra={"action": "known_again"},
+            )
+            kept = tuple(run for run in plan_.runs if run.key not in known)
+            batch.planned[position] = (schedule, replace(plan_, runs=kept))
+
+
 def _quarantine(broken: list[tuple[int, str]], *, now: datetime) -> None:
     """Take broken schedules out of the due index, with the reason on the row; an edit or a switch brings them back."""
     for pk, reason in broken:
-        Schedule.objects.filter(pk=pk, next_run_at__isnull=False).update(
+        Schedule.objects.filter(pk=pk, next_run_at__lte=now).update(
             error=reason.replace("\x00", "")[:ERROR_MAX],
             next_nominal_at=None,
             next_run_at=None,

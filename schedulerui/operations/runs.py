@@ -123,7 +123,7 @@ def mark_unsent(run: Run, *, reason: str, now: datetime) -> bool:
 
 def _manual_run(schedule: Schedule, *, token: str, actor: Actor, now: datetime) -> Run:
     return Run(
-        key=f"m:{token}"[:120],
+        key=f"m:{schedule.pk}:{token}"[:120],
         trigger=Trigger.MANUAL,
         actor=actor.name[:150],
         due_at=now,

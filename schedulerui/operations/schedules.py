@@ -23,6 +23,8 @@ TIMING = frozenset(
     }
 )  # fmt: skip
 """Fields whose change moves the next run."""
+SWITCH_TRIES = 5
+"""How often a switch is tried again when somebody else changes the schedule at the same time."""
 _UUID_VERSIONS = (4, 5)
 """Random and derived ones; MariaDB refuses others as no uuids at all."""
 
@@ -129,12 +131,7 @@ def enable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
 
     Already on: nothing changes. Raises Schedule.DoesNotExist.
     """
-    schedule = Schedule.objects.get(pk=schedule_id)
-    if schedule.enabled:
-        return Toggled(schedule=schedule, changed=False)
-    schedule.enabled = True
-    set_next(schedule, now=now)
-    return _toggle(schedule, actor=actor, now=now)
+    return _switch(schedule_id, enabled=True, actor=actor, now=now)
 
 
 def disable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
@@ -142,12 +139,7 @@ def disable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
 
     Raises Schedule.DoesNotExist.
     """
-    schedule = Schedule.objects.get(pk=schedule_id)
-    if not schedule.enabled:
-        return Toggled(schedule=schedule, changed=False)
-    schedule.enabled = False
-    set_next(schedule, now=now)
-    return _toggle(schedule, actor=actor, now=now)
+    return _switch(schedule_id, enabled=False, actor=actor, now=now)
 
 
 def delete(schedule_id: int, *, actor: Actor, now: datetime) -> None:
@@ -155,6 +147,8 @@ def delete(schedule_id: int, *, actor: Actor, now: datetime) -> None:
     schedule = Schedule.objects.get(pk=schedule_id)
     _refuse_code(schedule, actor)
     with transaction.atomic():
+        # The write comes first: it waits for a claim that is under way, and keeps the next one out.
+        Schedule.objects.filter(pk=schedule.pk).update(updated_at=now)
         audit.record(schedule, action="delete", actor=actor, now=now)
         _cancel_unsent(schedule, now=now, reason=_("The schedule was deleted."))
         schedule.delete()
@@ -198,22 +192,33 @@ def _accounted_until(schedule: Schedule) -> datetime | None:
     return newest.first()
 
 
-def _toggle(schedule: Schedule, *, actor: Actor, now: datetime) -> Toggled:
-    verb = "enable" if schedule.enabled else "disable"
+def _switch(schedule_id: int, *, enabled: bool, actor: Actor, now: datetime) -> Toggled:
+    """Bring the switch into one position. A verb about one column cannot be in conflict: who loses a race tries again."""
+    for _again in range(SWITCH_TRIES):
+        schedule = Schedule.objects.get(pk=schedule_id)
+        if schedule.enabled == enabled:
+            return Toggled(schedule=schedule, changed=False)
+        before, seen = audit.snapshot(schedule), schedule.version
+        schedule.enabled, schedule.version, schedule.updated_at = enabled, seen + 1, now
+        set_next(schedule, now=now)
+        if _store_switch(schedule, seen=seen, before=before, actor=actor, now=now):
+            return Toggled(schedule=schedule, changed=True)
+    raise VersionConflict(Schedule.objects.get(pk=schedule_id))
+
+
+def _store_switch(
+    schedule: Schedule, *, seen: int, before: Mapping[str, object], actor: Actor, now: datetime
+) -> bool:
+    names = ("enabled", "version", "updated_at", "next_nominal_at", "next_run_at", "error")
+    values = {name: getattr(schedule, name) for name in names}
     with transaction.atomic():
-        changed = Schedule.objects.filter(pk=schedule.pk, enabled=not schedule.enabled).update(
-            enabled=schedule.enabled,
-            next_nominal_at=schedule.next_nominal_at,
-            next_run_at=schedule.next_run_at,
-            error=schedule.error,
-            updated_at=now,
-        )
-        if changed:
-            before = {**audit.snapshot(schedule), "enabled": not schedule.enabled}
-            audit.record(schedule, action=verb, actor=actor, now=now, before=before)
-            if not schedule.enabled:
-                _cancel_unsent(schedule, now=now, reason=_("The schedule was switched off."))
-    return Toggled(schedule=Schedule.objects.get(pk=schedule.pk), changed=bool(changed))
+        if not Schedule.objects.filter(pk=schedule.pk, version=seen).update(**values):
+            return False
+        verb = "enable" if schedule.enabled else "disable"
+        audit.record(schedule, action=verb, actor=actor, now=now, before=before)
+        if not schedule.enabled:
+            _cancel_unsent(schedule, now=now, reason=_("The schedule was switched off."))
+    return True
 
 
 def _cancel_unsent(schedule: Schedule, *, now: datetime, reason: str) -> None:

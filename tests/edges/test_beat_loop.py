@@ -204,3 +204,57 @@ def test_the_first_claim_of_a_burst_is_small_so_that_its_first_message_goes_soon
         busy.tick()
     assert sizes == [2, 4, 8]
     assert len(sent.sent) == 7
+
+
+def test_a_signal_in_the_middle_of_a_tick_ends_it_after_its_own_statement(loop, clock, sent, make_schedule):
+    for _ in range(3):
+        make_schedule()
+    take = dispatch.publish
+    seen = []
+
+    def interrupted(run, **kwargs):
+        take(run, **kwargs)
+        loop.close()
+        seen.append(Beat.objects.count())
+        raise SystemExit
+
+    clock.shift(seconds=60)
+    with mock.patch.object(dispatch, "publish", interrupted), pytest.raises(SystemExit):
+        loop.tick()
+    assert seen == [1], "nothing was asked of the database inside the handler"
+    assert not Beat.objects.exists()
+    loop.close()
+
+
+def test_what_was_published_before_the_signal_is_marked_on_the_way_out(loop, clock, sent, make_schedule):
+    for _ in range(3):
+        make_schedule()
+    take = dispatch.publish
+
+    def interrupted_later(run, **kwargs):
+        if len(sent.sent) == 2:
+            loop.close()
+            raise SystemExit
+        take(run, **kwargs)
+
+    clock.shift(seconds=60)
+    with mock.patch.object(dispatch, "publish", interrupted_later), pytest.raises(SystemExit):
+        loop.tick()
+    assert sorted(Run.objects.values_list("state", flat=True)) == ["pending", "sent", "sent"]
+
+
+def test_a_signal_whose_exit_got_lost_ends_beat_at_the_next_tick(loop, clock, sent, make_schedule):
+    for _ in range(3):
+        make_schedule()
+    take = dispatch.publish
+
+    def closes(run, **kwargs):
+        take(run, **kwargs)
+        loop.close()
+
+    clock.shift(seconds=60)
+    with mock.patch.object(dispatch, "publish", closes):
+        loop.tick()
+    assert len(sent.sent) == 1
+    with pytest.raises(SystemExit):
+        loop.tick()

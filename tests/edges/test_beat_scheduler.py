@@ -135,3 +135,48 @@ def test_celerys_schedules_become_our_fields(celery_app, timing, expected):
 def test_an_entry_without_task_or_time_is_refused_with_a_sentence(celery_app, entry):
     with pytest.raises(UnknownEntry, match="entry 'x'"):
         fields_of("x", entry, app=celery_app)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"task": "t", "schedule": 30, "kwargs": [1]},
+        {"task": "t", "schedule": 30, "options": [1]},
+        {"task": "t", "schedule": 30, "args": 5},
+        5,
+        {"task": "t", "schedule": float("nan")},
+        {"task": "t", "schedule": 1e300},
+        {"task": "t", "schedule": 30, "options": {"expires": float("inf")}},
+        {"task": "a\ud800", "schedule": 30},
+    ],
+)
+def test_no_entry_of_code_can_stop_beat(celery_app, sent, entry):
+    celery_app.conf.beat_schedule = {"odd": entry, "good": {"task": "tests.add", "schedule": 30}}
+    DatabaseScheduler(celery_app).tick()
+    assert set(Schedule.objects.values_list("name", flat=True)) == {"good"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_that_comes_back_is_on_again_unless_a_person_switched_it_off(celery_app, sent, actor, clock):
+    from schedulerui.operations import schedules
+
+    entries = {"a": {"task": "tests.add", "schedule": 30}, "b": {"task": "tests.add", "schedule": 30}}
+    celery_app.conf.beat_schedule = entries
+    DatabaseScheduler(celery_app).tick()
+    schedules.disable(Schedule.objects.get(name="b").pk, actor=actor, now=clock.now())
+    celery_app.conf.beat_schedule = {}
+    DatabaseScheduler(celery_app).tick()
+    assert not Schedule.objects.filter(enabled=True).exists()
+    celery_app.conf.beat_schedule = entries
+    DatabaseScheduler(celery_app).tick()
+    assert set(Schedule.objects.filter(enabled=True).values_list("name", flat=True)) == {"a"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_that_cannot_be_kept_any_more_leaves_its_row_on(celery_app, sent):
+    celery_app.conf.beat_schedule = {"a": {"task": "tests.add", "schedule": 30}}
+    DatabaseScheduler(celery_app).tick()
+    celery_app.conf.beat_schedule = {"a": {"task": "tests.add", "schedule": 0.1}}
+    DatabaseScheduler(celery_app).tick()
+    assert Schedule.objects.get().enabled

@@ -176,8 +176,14 @@ def test_a_queue_is_declared_once_a_connection(celery_app):
         a_run(args=[1, 2, 3]),
         a_run(kwargs={"unknown": 1}),
         a_run(options={"expires": "soon"}),
+        a_run(options={"countdown": 1e18}),
     ],
-    ids=["too many arguments", "unknown argument", "expiry that is no time"],
+    ids=[
+        "too many arguments",
+        "unknown argument",
+        "expiry that is no time",
+        "countdown beyond the calendar",
+    ],
 )
 def test_a_run_that_can_never_be_sent_is_told_apart_from_a_broker_that_is_away(celery_app, run):
     with pytest.raises(dispatch.Unsendable):
@@ -199,3 +205,8 @@ def test_an_app_that_cannot_be_found_is_told_in_a_sentence(settings):
         with pytest.raises(dispatch.NoCeleryApp, match="CELERY_APP"):
             dispatch.app()
     conf.reset()
+
+
+def test_a_message_that_cannot_be_written_is_that_runs_own_affair(celery_app):
+    with dispatch.producer(celery_app) as producer, pytest.raises(dispatch.Unsendable, match="nope"):
+        dispatch.publish(a_run(options={"serializer": "nope"}), producer=producer, celery_app=celery_app)

@@ -66,9 +66,14 @@ def test_the_unique_key_is_the_last_line_of_defence(make_schedule):
     Schedule.objects.filter(pk=schedule.pk).update(next_run_at=DUE, next_nominal_at=DUE)
     Schedule.objects.filter(pk=other.pk).update(next_run_at=DUE + MINUTE)
     claimed = claim(now=DUE + timedelta(seconds=61))
-    assert [run.schedule_id for run in claimed.runs] == [other.pk]
-    assert Run.objects.filter(schedule=schedule).count() == 1
-    assert "refused" in Schedule.objects.get(pk=schedule.pk).error
+    assert {(run.schedule_id, run.nominal_at) for run in claimed.runs} == {
+        (schedule.pk, DUE + MINUTE),
+        (other.pk, DUE + MINUTE),
+    }
+    # It was led back to an occurrence that has its row: that one is passed over, and the schedule goes on.
+    assert Run.objects.filter(schedule=schedule, nominal_at=DUE).count() == 1
+    stored = Schedule.objects.get(pk=schedule.pk)
+    assert (stored.error, stored.next_run_at) == ("", DUE + 2 * MINUTE)
 
 
 def test_a_poison_row_costs_one_row(make_schedule):
@@ -175,6 +180,21 @@ def test_what_was_missed_and_skipped_stands_among_the_last_outcomes(make_schedul
         "m0m0m0",
         "m0m0m0k0",
     ]
+
+
+def test_a_message_that_never_arrived_blocks_a_schedule_that_must_not_overlap_only_for_so_long(
+    make_schedule, settings
+):
+    from schedulerui import conf
+
+    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app", "STALE_QUEUED_AFTER": 120}
+    conf.reset()
+    make_schedule(overlap="skip")
+    (stuck,) = claim().runs
+    runs.mark_sent([stuck], sent_at=DUE)
+    assert claim(now=DUE + MINUTE).runs == ()
+    assert len(claim(now=DUE + 3 * MINUTE).runs) == 1
+    conf.reset()
 
 
 def test_marking_twice_keeps_the_first_moment(make_schedule):

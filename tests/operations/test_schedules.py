@@ -251,3 +251,44 @@ def test_a_schedule_of_code_spreads_alike_in_every_environment(db):
         seen.add((schedule.uuid, schedule.next_run_at))
         schedule.delete()
     assert len(seen) == 1
+
+
+def test_a_form_opened_before_a_switch_gets_a_conflict_and_does_not_undo_it(make_schedule, actor):
+    schedule = make_schedule()
+    schedules.disable(schedule.pk, actor=actor, now=NOON)
+    with pytest.raises(VersionConflict):
+        schedules.edit(schedule.pk, {"enabled": True, "every": 2}, version=1, actor=actor, now=NOON)
+    assert not Schedule.objects.get().enabled
+
+
+@pytest.mark.parametrize("verb", ["enable", "disable"])
+def test_a_switch_between_an_edits_read_and_write_is_never_undone(make_schedule, actor, monkeypatch, verb):
+    schedule = make_schedule(enabled=verb == "disable")
+    store = schedules.rewrite
+
+    def after_a_switch(*args, **kwargs):
+        getattr(schedules, verb)(schedule.pk, actor=actor, now=NOON)
+        return store(*args, **kwargs)
+
+    monkeypatch.setattr(schedules, "rewrite", after_a_switch)
+    with pytest.raises(VersionConflict):
+        schedules.edit(schedule.pk, {"every": 2}, version=1, actor=actor, now=NOON)
+    stored = Schedule.objects.get()
+    assert stored.enabled == (verb == "enable")
+    assert (stored.next_run_at is not None) == stored.enabled
+
+
+def test_a_switch_that_loses_a_race_tries_again(make_schedule, actor, monkeypatch):
+    schedule = make_schedule()
+    take = schedules._store_switch
+    tries = []
+
+    def loses_once(*args, **kwargs):
+        tries.append(1)
+        if len(tries) == 1:
+            Schedule.objects.update(version=5)
+        return take(*args, **kwargs)
+
+    monkeypatch.setattr(schedules, "_store_switch", loses_once)
+    assert schedules.disable(schedule.pk, actor=actor, now=NOON).changed
+    assert (len(tries), Schedule.objects.get().enabled, Schedule.objects.get().version) == (2, False, 6)
