@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,8 +16,18 @@ from schedulerui.recurrence.window import Timetable
 from schedulerui.web.forms import RuleForm
 
 N_SHOWN = 10
+N_OF_OTHER = 5
+"""Times shown of the other reading of both day fields."""
 N_COMPARED = 200
 """Next times looked at for the shortest and the longest gap."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherReading:
+    """What the same text would mean if its two day fields were read the other way."""
+
+    words: str
+    times: tuple[datetime, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +43,7 @@ class Preview:
     shortest: float | None = None
     longest: float | None = None
     notices: tuple[preview.Notice, ...] = ()
+    other: OtherReading | None = None
 
     @property
     def times(self) -> tuple[datetime, ...]:
@@ -76,7 +87,17 @@ def _preview(form: RuleForm, timetable: Timetable, *, now: datetime) -> Preview:
         shortest=gaps[0].total_seconds() if gaps else None,
         longest=gaps[1].total_seconds() if gaps else None,
         notices=tuple(preview.notices(rule, now, **spoken())),
+        other=_other(timetable, now=now),
     )
+
+
+def _other(timetable: Timetable, *, now: datetime) -> OtherReading | None:
+    rule = preview.other_reading(timetable.rule)
+    if rule is None:
+        return None
+    coming = planning.coming(replace(timetable, rule=rule), after=now, n_left=None, skips={})
+    times = tuple(each.due_at for each in itertools.islice(coming, N_OF_OTHER))
+    return OtherReading(words=describe(rule, **spoken()), times=times)
 
 
 def resolved_of(rule: Rule) -> str:

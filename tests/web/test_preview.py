@@ -135,3 +135,14 @@ def test_what_h_and_names_stand_for_is_shown(reader):
     assert f'Resolved to <span class="mono">{resolved}</span>' in text_of(hashed)
     assert reader.get(URL, {**CRON, "expression": "@daily"}).context["preview"].resolved == "0 0 * * *"
     assert "Resolved to" not in text_of(reader.get(URL, CRON))
+
+
+def test_both_readings_of_both_day_fields_stand_side_by_side(reader):
+    fields = {"kind": "crontab", "expression": "0 9 13 * fri", "tz": "UTC"}
+    both = reader.get(URL, {**fields, "semantics": "celery-and"}).content.decode()
+    either = reader.get(URL, {**fields, "semantics": "vixie-or"}).content.decode()
+    assert "Read the other way" in both
+    assert "Read the other way" in either
+    assert (
+        "Read the other way" not in reader.get(URL, {**fields, "expression": "0 9 13 * *"}).content.decode()
+    )
