@@ -121,6 +121,21 @@ def test_rules_read_well_in_each_language(code, expression, words):
     assert describe(crontab(expression), **spoken.options) == words
 
 
+@pytest.mark.parametrize(
+    ("code", "semantics", "words"),
+    [
+        ("de", "celery-and", "Um 09:00 an Tag 13 des Monats, nur wenn es ein Freitag ist"),
+        ("de", "vixie-or", "Um 09:00 an Tag 13 des Monats oder am Freitag"),
+        ("ar", "celery-and", "عند 09:00 في اليوم 13 من الشهر، فقط إذا كان يوم الجمعة"),
+        ("ar", "vixie-or", "عند 09:00 في اليوم 13 من الشهر أو أيام الجمعة"),
+    ],
+)
+def test_both_and_either_are_different_words_in_each_language(code, semantics, words):
+    # The reader that proves the words true trusts the catalog for what "or" is: a person has read these.
+    rule = parse_rule({"kind": "crontab", "expression": "0 9 13 * 5", "semantics": semantics})
+    assert describe(rule, **language(code).options) == words
+
+
 def test_notices_are_translated_too():
     german = [notice.text for notice in notices(crontab("30 2 * * *"), SUMMER, **language("de").options)]
     assert german == [

@@ -167,6 +167,8 @@ def values():
             "manual",
             "* * * * *",
             "30 2 * * mon",
+            "@daily",
+            "H H/2 * * *",
             "UTC",
             "Europe/Paris",
             "celery-and",
@@ -186,7 +188,7 @@ def values():
         st.floats(),
         st.decimals(),
         st.text(),
-        st.text(alphabet="0123456789*/-, \tabcjnsuMON\u0663"),
+        st.text(alphabet="0123456789*/-, \tabcjnsuMON@H()\u0663"),
         st.binary(max_size=5),
         st.datetimes(timezones=st.one_of(st.none(), st.timezones())),
         st.dates(),
@@ -206,6 +208,7 @@ def specs():
             "fields": st.one_of(fields, values()),
             "tz": st.one_of(st.sampled_from(["UTC", "Europe/Paris"]), values()),
             "semantics": values(),
+            "seed": values(),
         },
     )
 
