@@ -295,6 +295,4 @@ class Reader:
         return [hour * 60 + int(minutes) for hour in self.hour(hours + text[colon + 3 :])]
 
     def past(self, text):
-        assert len(text) == 3
-        assert text[0] == ":"
-        return int(text[1:])
+        return int(text.removeprefix(":"))
