@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from schedulerui import planning
 from schedulerui.facts import Coming
 from schedulerui.presenters.rules import spoken
-from schedulerui.recurrence import Rule, RuleError, describe, preview
+from schedulerui.recurrence import Rule, RuleError, describe, gaps_of_year, preview
 from schedulerui.recurrence.window import Timetable
 from schedulerui.web.forms import RuleForm
 
@@ -78,7 +78,7 @@ def _preview(form: RuleForm, timetable: Timetable, *, now: datetime) -> Preview:
         n_left = max(n_left - form.current.runs_created, 0)
     coming = planning.coming(timetable, after=now, n_left=n_left, skips=form.skips)
     found = tuple(itertools.islice(coming, N_COMPARED))
-    gaps = preview.shortest_and_longest_gap([each.due_at for each in found if not each.skipped])
+    gaps = _gaps(timetable, found, now=now, is_limited=n_left is not None)
     return Preview(
         words=describe(rule, **spoken()),
         resolved=resolved_of(rule),
@@ -89,6 +89,16 @@ def _preview(form: RuleForm, timetable: Timetable, *, now: datetime) -> Preview:
         notices=tuple(preview.notices(rule, now, **spoken())),
         other=_other(timetable, now=now),
     )
+
+
+def _gaps(
+    timetable: Timetable, found: Sequence[Coming], *, now: datetime, is_limited: bool
+) -> tuple[timedelta, timedelta] | None:
+    """Return the shortest and the longest gap: of the times found, or of a whole year where those do not reach far."""
+    is_plain = not (timetable.jitter or timetable.end_at or is_limited or any(each.skipped for each in found))
+    if is_plain and len(found) == N_COMPARED:
+        return gaps_of_year(timetable.rule, now)
+    return preview.shortest_and_longest_gap([each.due_at for each in found if not each.skipped])
 
 
 def _other(timetable: Timetable, *, now: datetime) -> OtherReading | None:
@@ -104,7 +114,7 @@ def resolved_of(rule: Rule) -> str:
     """Return the expression that a schedule's own hash has made of what was typed; empty where they are the same."""
     typed = getattr(rule, "typed", "")
     text = getattr(rule, "text", "")
-    return text if typed and typed != text else ""
+    return text if typed and " ".join(typed.split()) != text else ""
 
 
 def _texts(form: RuleForm) -> dict[str, list[str]]:

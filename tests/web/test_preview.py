@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.utils import translation
 
 from tests.web.people import HOSTILE, check_gate, check_methods, logged_in, text_of
 
@@ -146,3 +147,24 @@ def test_both_readings_of_both_day_fields_stand_side_by_side(reader):
     assert (
         "Read the other way" not in reader.get(URL, {**fields, "expression": "0 9 13 * *"}).content.decode()
     )
+
+
+def test_the_longest_gap_is_that_of_a_year_where_two_hundred_times_do_not_reach_the_weekend(reader):
+    html = reader.get(
+        URL, {"kind": "crontab", "expression": "*/5 9-17 * * mon-fri", "tz": "UTC"}
+    ).content.decode()
+    assert "2 d 15 h" in html
+
+
+def test_spaces_alone_are_nothing_that_was_resolved(reader):
+    html = reader.get(URL, {"kind": "crontab", "expression": "0  9 * * *", "tz": "UTC"}).content.decode()
+    assert "Resolved to" not in html
+
+
+@pytest.mark.parametrize(("language", "word"), [("de", "Alle 5 Minuten"), ("ar", "\u0643\u0644")])
+def test_the_words_come_in_the_languages_that_ship(reader, language, word):
+    with translation.override(language):
+        html = reader.get(
+            URL, {"kind": "interval", "every": "5", "period": "minutes", "tz": "UTC"}
+        ).content.decode()
+    assert word in html
