@@ -25,10 +25,10 @@ LATE_MAX = timedelta(seconds=90)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("which", ["gap", "fold"])
 @pytest.mark.parametrize("zone", ZONES)
-def test_what_is_dispatched_is_what_was_promised_and_nothing_twice(zone, which, monkeypatch):
+def test_what_is_dispatched_is_what_was_promised_and_nothing_twice(zone, which):
     definitions = Definitions(zone, change_in(zone, which), seed=f"{zone} {which}")
     with recording() as outbox:
-        week = Week(definitions, PER_ZONE, outbox, monkeypatch)
+        week = Week(definitions, PER_ZONE, outbox)
         week.run()
     for pk, promised in week.promised.items():
         rows = Run.objects.filter(schedule=pk).order_by("nominal_at")

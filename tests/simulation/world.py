@@ -7,8 +7,7 @@ import itertools
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-
-import pytest
+from unittest import mock
 
 from schedulerui import dispatch
 from schedulerui.beat.loop import Loop
@@ -47,7 +46,6 @@ class Week:
     definitions: Definitions
     n_schedules: int
     outbox: Outbox
-    monkeypatch: pytest.MonkeyPatch
     is_crashing: bool = False
     promised: dict[int, list[Coming]] = field(default_factory=dict)
 
@@ -69,12 +67,12 @@ class Week:
                 raise Crash
             take(run, **options)  # type: ignore[arg-type]  # passed on as they come
 
-        self.monkeypatch.setattr(dispatch, "publish", publish)
-        beat = self._beat()
-        for trouble in self._troubles():
-            self._pass(beat, until=trouble.at)
-            beat = self._restart(beat, trouble)
-        self._pass(beat, until=self.end - INSTANT)
+        with mock.patch.object(dispatch, "publish", publish):
+            beat = self._beat()
+            for trouble in self._troubles():
+                self._pass(beat, until=trouble.at)
+                beat = self._restart(beat, trouble)
+            self._pass(beat, until=self.end - INSTANT)
 
     def _make(self, number: int) -> None:
         schedule = schedules.create(self.definitions.one(number), actor=ACTOR, now=self.start)
