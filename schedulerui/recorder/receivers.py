@@ -34,6 +34,9 @@ RECEIVED = "schedulerui_received"
 BEGUN = "schedulerui_begun"
 """Where the executing process notes on its context when the body started: moment and monotonic seconds."""
 
+RAISED = {RunState.IGNORED: "the task raised Ignore", RunState.REJECTED: "the task raised Reject"}
+"""Reasons are our own words: everybody reads them. What a task says goes to ``exception``, for those who may see values."""
+
 Receiver = Callable[..., None]
 
 
@@ -110,8 +113,8 @@ def on_retry(*, request: Any, reason: Any = None, einfo: Any = None, **_: Any) -
         _send(
             _told(request),
             RunState.RETRYING,
-            reason=_text(reason) or "cancelled by Celery; the broker will deliver it again",
-            exception=_exception(cause) if cause is not None else "",
+            reason=_again(reason),
+            exception=_exception(cause) if cause is not None else _quoted(getattr(reason, "message", None)),
             traceback=_traceback(einfo),
         )
 
@@ -122,7 +125,9 @@ def on_failure(*, sender: Any, task_id: str, exception: Any = None, einfo: Any =
     if request is None:
         return
     if isinstance(exception, Reject):
-        _send(_told(request), RunState.REJECTED, reason=_text(getattr(exception, "reason", None)))
+        _send(
+            _told(request), RunState.REJECTED, reason=RAISED[RunState.REJECTED], exception=_raised(exception)
+        )
         return
     _send(_told(request), RunState.FAILED, exception=_exception(exception), traceback=_traceback(einfo))
 
@@ -145,7 +150,7 @@ def on_postrun(*, task: Any, state: str | None = None, retval: Any = None, **_: 
     """Only here are Ignore and Reject told; a body that was killed comes with no state, and the main process knows better."""
     known = {"IGNORED": RunState.IGNORED, "REJECTED": RunState.REJECTED}.get(state or "")
     if known is not None and _is_ours(task.request):
-        _send(_told(task.request), known, reason=_text(getattr(retval, "reason", None) or retval))
+        _send(_told(task.request), known, reason=RAISED[known], exception=_raised(retval))
 
 
 @guarded
@@ -173,8 +178,9 @@ def on_unknown(*, message: Any, name: str = "", **_: Any) -> None:
 def on_rejected(*, message: Any, exc: Any = None, **_: Any) -> None:
     headers = message.headers or {}
     if _is_ours(headers) and headers.get("id"):
-        reason = f"the worker could not read the message: {_text(exc)}"
-        _send(_told(headers), RunState.REJECTED, reason=reason, wait=False)
+        told = _exception(exc) if exc is not None else ""
+        reason = "the worker could not read the message"
+        _send(_told(headers), RunState.REJECTED, reason=reason, exception=told, wait=False)
 
 
 def _send(
@@ -227,6 +233,29 @@ def _request_of(task: Any, task_id: str) -> Any | None:
         return executing if _is_ours(executing) else None
     request = _received.get(task_id)
     return None if request is None else request.request_dict
+
+
+def _again(retry: Any) -> str:
+    """Return in our own words why there will be another attempt, and when; ``retry`` is None when Celery cancelled it."""
+    if retry is None:
+        return "cancelled by Celery; the broker will deliver it again"
+    when = getattr(retry, "when", None)
+    words = "the task asked to be tried again"
+    if isinstance(when, datetime):
+        return f"{words} at {when:%Y-%m-%d %H:%M:%S %Z}".rstrip()
+    if isinstance(when, int | float) and not isinstance(when, bool):
+        return f"{words} in {when:g} s"
+    return words
+
+
+def _raised(error: Any) -> str:
+    """Return what a task's Ignore or Reject says, with its name."""
+    reason = getattr(error, "reason", None)
+    return _exception(error) if reason is None else f"{type(error).__name__}: {_text(reason)}"
+
+
+def _quoted(value: Any) -> str:
+    return f"Retry: {_text(value)}" if value else ""
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -137,7 +138,8 @@ def test_the_end_of_the_body_tells_only_what_no_other_signal_does(sink, execute,
         sender=task, task_id=context.id, task=task, args=(), kwargs={}, retval=retval, state=state
     )
     assert sink.states == ([told] if told else [])
-    assert all("why" in report.reason for report in sink.reports)
+    assert all(report.reason == f"the task raised {type(retval).__name__}" for report in sink.reports)
+    assert all(report.exception == f"{type(retval).__name__}: why" for report in sink.reports)
 
 
 def test_a_failure_by_reject_is_a_rejection_from_either_process(sink):
@@ -146,7 +148,46 @@ def test_a_failure_by_reject_is_a_rejection_from_either_process(sink):
     signals.task_failure.send(
         sender=app.tasks["tests.add"], task_id=request.id, exception=Reject("no", requeue=False)
     )
-    assert (sink.states[-1], sink.reports[-1].reason) == (RunState.REJECTED, "no")
+    report = sink.reports[-1]
+    assert (report.state, report.exception) == (RunState.REJECTED, "Reject: no")
+    assert report.reason == "the task raised Reject"
+
+
+@pytest.mark.parametrize(
+    ("retry", "reason", "exception"),
+    [
+        (
+            Retry(exc=ValueError("card 4111-secret"), when=90),
+            "the task asked to be tried again in 90 s",
+            "ValueError: card 4111-secret",
+        ),
+        (
+            Retry(exc=ValueError("card 4111-secret"), when=datetime(2026, 3, 4, 12, tzinfo=UTC)),
+            "the task asked to be tried again at 2026-03-04 12:00:00 UTC",
+            "ValueError: card 4111-secret",
+        ),
+        (Retry("card 4111-secret"), "the task asked to be tried again", "Retry: card 4111-secret"),
+        (
+            Retry("x", when="card 4111-secret"),
+            "the task asked to be tried again",
+            "Retry: x",
+        ),
+        (None, "cancelled by Celery; the broker will deliver it again", ""),
+    ],
+)
+def test_the_reason_of_a_retry_is_in_our_own_words(sink, retry, reason, exception):
+    signals.task_retry.send(
+        sender=app.tasks["tests.add"], request=Context(values()), reason=retry, einfo=None
+    )
+    assert (sink.states, sink.reports[0].reason) == ([RunState.RETRYING], reason)
+    assert sink.reports[0].exception == exception
+
+
+def test_a_message_that_cannot_be_read_is_quoted_only_in_the_exception(sink):
+    message = SimpleNamespace(headers=values())
+    signals.task_rejected.send(sender=None, message=message, exc=ValueError("card 4111-secret"))
+    assert sink.reports[0].reason == "the worker could not read the message"
+    assert sink.reports[0].exception == "ValueError: card 4111-secret"
 
 
 @pytest.mark.parametrize(

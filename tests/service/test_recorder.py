@@ -139,8 +139,8 @@ def test_each_way_a_task_can_end_is_told(start_worker, send, app):
     assert hard.started_at is not None
     assert hard.attempts.count() == 1
 
-    assert "not today" in reached(send("rec.ignore"), S.IGNORED).reason
-    assert "no good" in reached(send("rec.reject"), S.REJECTED).reason
+    assert "not today" in reached(send("rec.ignore"), S.IGNORED).exception
+    assert "no good" in reached(send("rec.reject"), S.REJECTED).exception
     assert "rec.nowhere" in reached(send("rec.nowhere"), S.REJECTED).reason
     assert "expiry" in reached(send("rec.add", 1, 2, expires=ONE_HOUR_AGO), S.EXPIRED).reason
     assert "WorkerLostError" in reached(send("rec.suicide"), S.FAILED).exception
