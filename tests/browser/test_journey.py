@@ -95,21 +95,27 @@ def test_create_watch_switch_off_and_run_now(page, site):
     switch.click()
     expect(switch).to_have_attribute("aria-checked", "false")
     expect(switch).to_contain_text("Paused")
-    eventually(lambda: site.runs("state IN ('pending', 'sent', 'received', 'started')") == 0, within=20)
+    eventually(
+        lambda: (
+            site.runs("state IN ('pending', 'sent', 'received', 'started') AND schedule_name = 'Pulse'") == 0
+        ),
+        within=20,
+    )
     before, since = started(site, "Pulse"), time.monotonic()
     eventually(lambda: time.monotonic() - since > 7, within=10, every=0.5, describe="three periods to pass")
     assert started(site, "Pulse") == before
 
+    manual = "\"trigger\" = 'manual' AND schedule_name = 'Pulse'"
     row.get_by_role("link", name="Run now").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Run now").dblclick()
     expect(page.get_by_role("status").filter(has_text="Pulse").first).to_be_visible()
-    eventually(lambda: site.runs("\"trigger\" = 'manual' AND state = 'succeeded'") == 1, within=20)
+    eventually(lambda: site.runs(f"{manual} AND state = 'succeeded'") == 1, within=20)
     since = time.monotonic()
     eventually(
         lambda: time.monotonic() - since > 3, within=10, every=0.5, describe="a second run to have its chance"
     )
-    assert site.runs("\"trigger\" = 'manual'") == 1
+    assert site.runs(manual) == 1
     assert started(site, "Pulse") == before + 1
 
 
