@@ -193,7 +193,9 @@ def test_it_asks_the_same_number_of_queries_however_many_there_are(reader, n_row
 def test_fifty_rows_stay_within_their_bytes(reader):
     for number in range(60):
         schedule = a_schedule(f"Schedule number {number}")
-        ScheduleState.objects.filter(schedule=schedule).update(recent="s3s4s3s5s4" * 5 + "s3s4s3s5f5", last_state="succeeded")
+        ScheduleState.objects.filter(schedule=schedule).update(
+            recent="s3s4s3s5s4" * 5 + "s3s4s3s5f5", last_state="succeeded"
+        )
     assert len(logged_in("view", "operate").get(URL).content) <= 100 * 1024
 
 
