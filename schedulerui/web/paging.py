@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
+
+from schedulerui.web.forms.fields import MAX_YEAR, MIN_YEAR
 
 Row = TypeVar("Row", bound=Model)
 COUNT_CAP = 10_000
@@ -73,9 +75,15 @@ def _cursor(row: Model, moment: str) -> str:
 
 def _parse(cursor: str) -> tuple[datetime, int] | None:
     text, _, pk = cursor.rpartition("_")
-    try:
-        at = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        return None
+    at = _moment(text.replace(" ", "+"))
     is_key = pk.isascii() and pk.isdigit() and int(pk[:19]) < 2**63 and len(pk) < 20  # noqa: PLR2004 - digits of a 64-bit key
-    return (at, int(pk)) if at.tzinfo and is_key else None
+    return (at, int(pk)) if at is not None and is_key else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        given = datetime.fromisoformat(text)
+        at = given.astimezone(UTC) if given.tzinfo else None
+    except (ValueError, OverflowError):  # near the first and the last day of all, UTC is out of reach
+        return None
+    return at if at is not None and MIN_YEAR <= at.year <= MAX_YEAR else None

@@ -178,6 +178,7 @@ def test_it_forwards_a_post_when_an_old_browser_names_our_origin(mounted, contro
     [
         {},
         {"HTTP_SEC_FETCH_SITE": "cross-site"},
+        {"HTTP_ORIGIN": "http://[::1"},
         {"HTTP_SEC_FETCH_SITE": "same-site"},
         {"HTTP_SEC_FETCH_SITE": "none"},
         {"HTTP_SEC_FETCH_SITE": "cross-site", "HTTP_ORIGIN": "http://testserver"},

@@ -67,6 +67,13 @@ def test_it_never_sends_back_to_another_site():
     assert "evil" not in Client().get("/live/schedules/", headers=headers)["HX-Redirect"]
 
 
+@pytest.mark.parametrize("address", ["http://[::1", "http://[", "http://testserver]/", "//[x"])
+def test_an_htmx_request_from_what_is_no_address_goes_to_the_overview_after_the_login(address):
+    response = Client().get("/live/schedules/", headers={**HTMX, "HX-Current-URL": address})
+    assert response.status_code == 401
+    assert response["HX-Redirect"].endswith("?next=/")
+
+
 def test_a_post_without_login_does_not_come_back_to_the_post_address():
     pk = a_schedule().pk
     response = Client().post(f"/schedules/{pk}/disable/")
