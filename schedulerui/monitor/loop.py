@@ -1,7 +1,7 @@
 """The monitor's rounds: any number of monitors may run, each step is conditional and does no harm twice.
 
 A step that fails is logged and tried again in its next round; the others go on. So the monitor outlives any outage of the
-database or the broker without being restarted.
+database or the broker without being restarted. It declares nobody dead whom it could not have heard: what ``Vigil`` knows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from celery import Celery
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
 from schedulerui import clock, dispatch
 from schedulerui.conf import settings
@@ -24,16 +24,60 @@ logger = logging.getLogger(__name__)
 
 CLEAN_EVERY = 600.0
 """Seconds between two purges."""
+GAP_MIN = 3.0
+"""Seconds between two looks that are never a gap: a busy machine is no suspended one."""
 
 
 @dataclass(slots=True)
 class Step:
-    """Something done now and then; ``every`` is seconds, 0 for each round."""
+    """Something done now and then; ``every`` is seconds, 0 for each round.
+
+    ``calm`` is for how many seconds the monitor must have watched without a break before it; ``is_slow``: it may wait for
+    others than the database, which is no break.
+    """
 
     name: str
     action: Callable[[datetime], object]
     every: float = 0.0
+    calm: float = 0.0
+    is_slow: bool = False
     next_at: float = field(default=0.0, init=False)
+
+
+class Vigil:
+    """Since when the monitor has watched without a break: its start, a database away, or a gap in either clock.
+
+    After a break, the last heartbeats that it finds are old because nobody could write them or read them.
+    """
+
+    def __init__(self, watch: clock.Clock) -> None:
+        self._watch = watch
+        self._since = watch.monotonic()
+        self._seen: tuple[float, datetime] | None = None
+
+    @property
+    def calm(self) -> float:
+        """Seconds without a break."""
+        return self._watch.monotonic() - self._since
+
+    def look(self, *, is_after_slow: bool = False) -> datetime:
+        """Return the moment, UTC; a gap since the last look is a break.
+
+        A suspended machine stops the monotonic clock and not the wall; a stopped process stops neither.
+        """
+        monotonic, moment = self._watch.monotonic(), self._watch.now()
+        if self._seen is not None:
+            passed = monotonic - self._seen[0], (moment - self._seen[1]).total_seconds()
+            gap = abs(passed[0] - passed[1]) if is_after_slow else max(passed)
+            if gap > max(2 * settings().MONITOR_EVERY, GAP_MIN):
+                self.interrupt()
+                logger.warning("the monitor has not watched for %d s", gap, extra={"action": "monitor_gap"})
+        self._seen = monotonic, moment
+        return moment
+
+    def interrupt(self) -> None:
+        """Count the calm anew."""
+        self._since = self._watch.monotonic()
 
 
 def run(
@@ -46,38 +90,59 @@ def run(
     """Work until ``stop`` is set; nothing that a step raises ends it."""
     watch = clock_ or clock.DatabaseClock()
     chosen = default_steps(celery_app) if steps is None else steps
+    vigil = Vigil(watch)
     logger.info("the monitor has started", extra={"action": "monitor_start"})
     try:
         while not stop.is_set():
-            round_of(chosen, watch)
+            round_of(chosen, watch, vigil=vigil)
             stop.wait(settings().MONITOR_EVERY)
     finally:
         connections[DEFAULT_DB_ALIAS].close()
         logger.info("the monitor has ended", extra={"action": "monitor_stop"})
 
 
-def round_of(steps: list[Step], watch: clock.Clock) -> None:
-    """Do each step that is due once; what one raises is logged and does not stop the others."""
+def round_of(steps: list[Step], watch: clock.Clock, *, vigil: Vigil | None = None) -> None:
+    """Do each step that is due once; what one raises is logged and does not stop the others.
+
+    Without a ``vigil`` of earlier rounds this is the first one.
+    """
+    vigil = vigil or Vigil(watch)
     for step in steps:
         moment = watch.monotonic()
         if moment < step.next_at:
             continue
         step.next_at = moment + step.every
         try:
-            connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
-            step.action(watch.now())
-        except Exception:
+            _do(step, vigil)
+        except Exception as error:
+            if isinstance(error, OperationalError | InterfaceError):
+                vigil.interrupt()
             logger.exception("%s failed", step.name, extra={"action": "monitor_error", "step": step.name})
             connections[DEFAULT_DB_ALIAS].close()
 
 
+def _do(step: Step, vigil: Vigil) -> None:
+    connections[DEFAULT_DB_ALIAS].close_if_unusable_or_obsolete()
+    moment = vigil.look()
+    if vigil.calm < step.calm:
+        return
+    step.action(moment)
+    if step.is_slow:
+        vigil.look(is_after_slow=True)
+
+
 def default_steps(celery_app: Celery | None = None) -> list[Step]:
     """Return what a monitor does. What waits in the spool comes before anything is declared lost."""
+    limits = settings()
+
+    def measure(now: datetime) -> None:
+        measure_queues(celery_app or dispatch.app(), now=now)
+
     return [
         Step("replaying the spool", _replay),
-        Step("declaring workers dead", workers.declare_dead),
-        Step("declaring runs lost", history.mark_lost),
-        Step("measuring the queues", lambda now: measure_queues(celery_app or dispatch.app(), now=now)),
+        Step("declaring workers dead", workers.declare_dead, calm=limits.WORKER_OFFLINE_AFTER),
+        Step("declaring runs lost", history.mark_lost, calm=limits.LOST_AFTER),
+        Step("measuring the queues", measure, is_slow=True),
         Step("purging old runs", housekeeping.purge_runs, every=CLEAN_EVERY),
         Step("purging old processes", housekeeping.purge_processes, every=CLEAN_EVERY),
     ]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+import uuid
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from celery import Celery
 from django.db import OperationalError
 
-from schedulerui.models import Queue
+from schedulerui.models import Queue, Worker
 from schedulerui.monitor import depths, loop
 from schedulerui.monitor.loop import Step
+from schedulerui.operations.workers import Heartbeat, heartbeat
 from schedulerui.testing import DULL_WEDNESDAY, FrozenClock
 
 
@@ -86,3 +89,99 @@ def test_measurements_are_stored_with_the_default_queue(memory):
     queue = Queue.objects.get(name="usual")
     assert queue.depth is None
     assert "no such queue" in queue.error
+
+
+class Outage:
+    """A step that fails while the database is away."""
+
+    def __init__(self):
+        self.is_away = False
+
+    def __call__(self, now):
+        if self.is_away:
+            raise OperationalError("away")
+
+
+@pytest.fixture
+def monitored():
+    """A monitor's rounds, one every five seconds, and what two patient steps did at which second."""
+    watch, outage = FrozenClock(), Outage()
+    dead: list[float] = []
+    lost: list[float] = []
+    began = watch.monotonic()
+    steps = [
+        Step("asking", outage),
+        Step("declaring dead", lambda now: dead.append(watch.monotonic() - began), calm=20),
+        Step("declaring lost", lambda now: lost.append(watch.monotonic() - began), calm=30),
+        Step("measuring", lambda now: watch.shift(seconds=slow[0]), is_slow=True),
+    ]
+    slow = [0]
+    vigil = loop.Vigil(watch)
+
+    def rounds(n_rounds):
+        for _ in range(n_rounds):
+            loop.round_of(steps, watch, vigil=vigil)
+            watch.shift(seconds=5)
+
+    return SimpleNamespace(watch=watch, outage=outage, dead=dead, lost=lost, rounds=rounds, slow=slow)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_declares_nobody_dead_before_it_has_watched_for_a_while(monitored):
+    monitored.rounds(8)
+    assert (monitored.dead[0], monitored.lost[0]) == (20, 30)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_declares_nobody_dead_right_after_the_database_was_away(monitored):
+    monitored.rounds(8)
+    monitored.outage.is_away = True
+    monitored.rounds(4)
+    monitored.outage.is_away = False
+    monitored.dead.clear()
+    monitored.lost.clear()
+    monitored.rounds(8)  # the last round that failed was at second 55
+    assert (monitored.dead[0], monitored.lost[0]) == (75, 85)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_seen", ["by the wall clock", "by both clocks"])
+def test_it_declares_nobody_dead_right_after_a_gap(monitored, is_seen, caplog):
+    monitored.rounds(8)
+    monitored.dead.clear()
+    before = monitored.watch.monotonic()
+    if is_seen == "by both clocks":
+        monitored.watch.shift(hours=2)
+    else:
+        monitored.watch.set_wall(monitored.watch.now() + timedelta(hours=2))
+    woken = 40 + monitored.watch.monotonic() - before
+    monitored.rounds(8)
+    assert monitored.dead[0] == woken + 20
+    assert [record.action for record in caplog.records] == ["monitor_gap"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_slow_broker_is_no_gap(monitored):
+    monitored.slow[0] = 60
+    monitored.rounds(3)
+    assert monitored.dead == [65, 130]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_could_not_tell_during_an_outage_is_not_declared_dead(memory):
+    watch = FrozenClock()
+    vigil, steps = loop.Vigil(watch), loop.default_steps(memory)
+    told = Heartbeat(instance=uuid.uuid4(), hostname="celery@one", pid=7, started_at=watch.now())
+    heartbeat(told, now=watch.now())
+    loop.round_of(steps, watch, vigil=vigil)
+    watch.shift(minutes=10)
+    loop.round_of(steps, watch, vigil=vigil)
+    heartbeat(told, now=watch.shift(seconds=3))
+    for _ in range(3):
+        watch.shift(seconds=5)
+        loop.round_of(steps, watch, vigil=vigil)
+    assert Worker.objects.get().died_at is None
+    for _ in range(2):
+        watch.shift(seconds=5)
+        loop.round_of(steps, watch, vigil=vigil)
+    assert Worker.objects.get().died_at is not None
