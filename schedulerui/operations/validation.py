@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, FieldDoesNotExist, Validati
 from django.utils.translation import gettext as _
 
 from schedulerui.models import Schedule
+from schedulerui.operations import send_options
 from schedulerui.operations.audit import EDITABLE
 from schedulerui.recurrence import RuleError
 
@@ -32,10 +33,6 @@ FIELD_OF_RULE: dict[str, str] = {
     "event": "solar_event",
 }
 """A rule's field to the model's field that holds it, where the two names differ."""
-
-OWN_OPTIONS = frozenset(
-    {"queue", "exchange", "routing_key", "priority", "expires", "headers", "args", "kwargs", "task_id"}
-)
 
 _SHAPES: dict[str, type] = {"args": list, "kwargs": dict, "headers": dict, "options": dict}
 _OF_KIND: dict[str, tuple[str, ...]] = {
@@ -73,6 +70,7 @@ def errors_of(schedule: Schedule) -> Errors:
     errors: Errors = {}
     for name, shape in _SHAPES.items():
         _check_json(name, getattr(schedule, name), shape, errors)
+    _check_options(schedule, errors)
     _collect_field_errors(schedule, errors)
     _check_name(schedule, errors)
     if not errors.keys() & {"kind", "tz", *_OF_KIND.get(schedule.kind, ())}:
@@ -108,8 +106,8 @@ def _collect_field_errors(schedule: Schedule, errors: Errors) -> None:
             errors.setdefault(_known(name), []).extend(messages)
     for name in EDITABLE:
         value = getattr(schedule, name)
-        if isinstance(value, str) and "\x00" in value:
-            errors.setdefault(name, []).append(_("The NUL character cannot be stored."))
+        if isinstance(value, str) and not is_text(value):
+            errors.setdefault(name, []).append(unstorable())
 
 
 def _known(name: str) -> str:
@@ -135,7 +133,7 @@ def _check_json(name: str, value: object, shape: type, errors: Errors) -> None:
         wanted = _("a JSON list, like [1, 2]") if shape is list else _('a JSON object, like {"key": "value"}')
         errors.setdefault(name, []).append(_("This must be %(wanted)s.") % {"wanted": wanted})
         return
-    if _depth(value) > JSON_DEPTH_MAX:
+    if depth_of(value) > JSON_DEPTH_MAX:
         errors.setdefault(name, []).append(
             _("Nested deeper than %(most)d levels.") % {"most": JSON_DEPTH_MAX}
         )
@@ -149,11 +147,50 @@ def _check_json(name: str, value: object, shape: type, errors: Errors) -> None:
         errors.setdefault(name, []).append(
             _("Longer than %(most)d characters of JSON.") % {"most": JSON_SIZE_MAX}
         )
-    elif "\\u0000" in text:
-        errors.setdefault(name, []).append(_("The NUL character cannot be stored."))
+    elif not is_text_throughout(value):
+        errors.setdefault(name, []).append(unstorable())
 
 
-def _depth(value: object) -> int:
+def _check_options(schedule: Schedule, errors: Errors) -> None:
+    if "options" not in errors:
+        problems = send_options.problems_of(schedule.options, is_code=schedule.source == "code")
+        if problems:
+            errors["options"] = problems
+
+
+def is_text(text: str) -> bool:
+    """Return whether every database, broker and page takes it: no NUL, no half of a surrogate pair."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
+
+
+def is_text_throughout(value: object) -> bool:
+    """Return whether all texts of a JSON value, its keys too, can be stored."""
+    return all(is_text(part) for part in _texts(value))
+
+
+def unstorable() -> str:
+    """Return the sentence about what ``is_text`` refuses."""
+    return _("A text in it holds a NUL or half of a surrogate pair, which cannot be stored.")
+
+
+def _texts(value: object) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            waiting.extend(item.keys())
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+
+
+def depth_of(value: object) -> int:
     """Return how deep lists and objects are nested; walks by level, so that hostile depth cannot exhaust the stack."""
     depth, level = 0, [value]
     while level and depth <= JSON_DEPTH_MAX:
@@ -161,7 +198,7 @@ def _depth(value: object) -> int:
         for item in level:
             if isinstance(item, dict):
                 nested.extend(item.values())
-            elif isinstance(item, list):
+            elif isinstance(item, list | tuple):
                 nested.extend(item)
             else:
                 continue

@@ -10,7 +10,14 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from schedulerui.operations.validation import JSON_DEPTH_MAX, JSON_SIZE_MAX
+from schedulerui.operations.validation import (
+    JSON_DEPTH_MAX,
+    JSON_SIZE_MAX,
+    depth_of,
+    is_text_throughout,
+    unstorable,
+)  # fmt: skip
+from schedulerui.presenters.values import printable
 
 MIN_YEAR, MAX_YEAR = 1970, 9000
 WALL_FORMATS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
@@ -46,7 +53,7 @@ class JSONText(forms.CharField):
         """Return what the textarea shows: what was typed, or the stored value pretty-printed (nothing when empty)."""
         if isinstance(value, str):
             return value
-        return json.dumps(value, indent=2, ensure_ascii=False) if value else ""
+        return printable(json.dumps(value, indent=2, ensure_ascii=False)) if value else ""
 
 
 def parse_json(text: str) -> object:
@@ -65,26 +72,12 @@ def parse_json(text: str) -> object:
         raise ValidationError(_("A number in it is too long."), code="number") from error
 
 
-def check_value(value: object, *, depth: int = 1) -> None:
+def check_value(value: object) -> None:
     """Refuse what a database or a broker could not carry: nested too deep, NUL, half a surrogate pair."""
-    if depth > JSON_DEPTH_MAX:
+    if depth_of(value) > JSON_DEPTH_MAX:
         raise _too_deep()
-    if isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, list):
-        for item in value:
-            check_value(item, depth=depth + 1)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_text(key)
-            check_value(item, depth=depth + 1)
-
-
-def _check_text(text: str) -> None:
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValidationError(
-            _("A text in it holds a NUL or half of a surrogate pair, which cannot be stored."), code="text"
-        )
+    if not is_text_throughout(value):
+        raise ValidationError(unstorable(), code="text")
 
 
 def _too_deep() -> ValidationError:

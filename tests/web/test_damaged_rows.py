@@ -1,0 +1,61 @@
+"""Rows that hold half of a surrogate pair: no verb stores one any more, and pages survive those that are there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.db import connection
+
+from schedulerui.access import PERMISSIONS
+from schedulerui.models import Change, Run, Schedule
+from schedulerui.presenters.changes import value_text
+from schedulerui.presenters.values import redact
+from schedulerui.web.forms.fields import JSONText
+from tests.web.people import a_run, a_schedule, logged_in, text_of
+
+HALF = "\ud800"
+DAMAGED = {"args": [HALF], "kwargs": {HALF: {"deep": HALF}}}
+
+
+def test_values_on_their_way_to_a_page_can_be_encoded():
+    shown = redact(DAMAGED)
+    assert json.dumps(shown, ensure_ascii=False).encode()
+    assert value_text(redact(HALF)).encode() == b"\\ud800"
+
+
+def test_the_form_shows_the_escape_that_it_then_refuses():
+    field = JSONText(kind=list)
+    text = field.prepare_value([HALF])
+    assert json.loads(text) == [HALF]
+    assert text.encode()
+
+
+def test_text_that_only_looks_like_an_escape_is_kept(db):
+    assert a_schedule(args=["\\u0000 and \\ud800"]).args == ["\\u0000 and \\ud800"]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite takes such a row, since 2026-03")
+@pytest.mark.django_db
+def test_every_page_of_a_damaged_row_can_be_seen():
+    schedule = a_schedule()
+    run = a_run(schedule, args=[HALF], kwargs={HALF: HALF})
+    Schedule.objects.filter(pk=schedule.pk).update(**DAMAGED)
+    Change.objects.update(diff={"args": [[], [HALF]], "description": ["", HALF]})
+    assert Run.objects.get(pk=run.pk).args == [HALF]
+    client = logged_in(*PERMISSIONS)
+    page = f"/schedules/{schedule.pk}/"
+    for url in (
+        page,
+        f"{page}edit/",
+        f"{page}run/",
+        f"/schedules/new/?copy={schedule.pk}",
+        f"/runs/{run.uuid}/",
+        "/audit/",
+    ):
+        response = client.get(url)
+        assert response.status_code == 200, url
+    assert "ud800" in text_of(client.get(f"{page}edit/"))
+    stale = {"name": "Nightly", "version": 0, "kind": "crontab", "expression": "30 2 * * *", "tz": "UTC", "task": "t",
+             "misfire": "latest", "overlap": "allow", "delivery": "at_least_once", "semantics": "celery-and"}  # fmt: skip
+    assert client.post(f"{page}edit/", stale).status_code == 409
