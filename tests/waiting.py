@@ -1,12 +1,14 @@
-"""Waiting for a condition with a deadline: the only place of the tests that sleeps."""
+"""Waiting for a condition with a deadline: the only place of the tests that lets time pass."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from threading import Event
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
+_NEVER = Event()
 
 
 def eventually(
@@ -38,7 +40,7 @@ def eventually(
             return answer
         if is_last:
             raise AssertionError(_failure(condition, describe, within, n_asked, error or answer)) from error
-        time.sleep(min(every, max(0.0, deadline - time.monotonic())))
+        _NEVER.wait(min(every, max(0.0, deadline - time.monotonic())))
 
 
 def _failure(

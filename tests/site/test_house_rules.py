@@ -25,7 +25,6 @@ WALL_CLOCK = (
 BANNED_EVERYWHERE = ("celery.current_app", "django.db.models.signals", "django.utils.safestring.mark_safe")
 MAX_MODULE_LINES = 300
 MAX_FUNCTION_LINES = 50
-SLEEPERS = {"tests/waiting.py"}  # the one place that waits, with a deadline
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +49,7 @@ def test_no_room_uses_signals_of_models_the_current_app_or_mark_safe(package):
 
 
 def test_no_test_sleeps():
-    trees = {path: tree for path, tree in modules(REPOSITORY / "tests").items() if path not in SLEEPERS}
-    assert users_of(("time.sleep",), trees) == []
+    assert users_of(("time.sleep",), modules(REPOSITORY / "tests")) == []
 
 
 def test_no_module_has_more_than_300_lines(package):
