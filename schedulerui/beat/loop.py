@@ -57,7 +57,8 @@ class Loop:
         self._closed = threading.Event()
         self._is_ticking = False
         self._batch = options.CLAIM_BATCH
-        self._unmarked: list[tuple[Run, datetime]] = []
+        self._unmarked: list[Run] = []
+        self._sent_at: datetime | None = None
         self._broker, self._database = Backoff(), Backoff()
         self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY)
 
@@ -160,49 +161,58 @@ class Loop:
     def _claim_and_publish(self, now: datetime, take: Callable[[claims.Lease], claims.Claim]) -> int:
         # The deadline runs from before the claim and on a clock that cannot be set: a process that was frozen must not
         # publish what another one has taken over meanwhile.
-        deadline = self._clock.monotonic() + self._options.DISPATCH_LEASE / 2
+        started = self._clock.monotonic()
         lease = claims.Lease(
             owner=self.heart.name, until=now + timedelta(seconds=self._options.DISPATCH_LEASE)
         )
         claim = take(lease)
         if claim.oldest_due_at is not None:
             self.heart.lag((now - claim.oldest_due_at).total_seconds())
-        self._publish(list(claim.runs), deadline=deadline)
+        self._publish(list(claim.runs), now=now, started=started)
         return len(claim.runs) + claim.n_schedules + claim.n_quarantined
 
-    def _publish(self, claimed: list[Run], *, deadline: float) -> None:
+    def _publish(self, claimed: list[Run], *, now: datetime, started: float) -> None:
+        """Publish and mark; ``now`` was the moment when the monotonic clock stood at ``started``."""
+        deadline, self._sent_at = started + self._options.DISPATCH_LEASE / 2, now
         marked_at = self._clock.monotonic()
         for position, run in enumerate(claimed):
             if self._clock.monotonic() > deadline:
                 logger.warning("the lease ended before the work", extra={"action": "lease_ended"})
                 self._give_back(claimed[position:], reason="", is_tried=False)
                 break
-            if not self._send(run, left=claimed[position:]):
+            try:
+                if not self._send(run):
+                    break
+            except dispatch.BrokerUnavailable as error:
+                self._lose_broker(claimed[position:], reason=str(error))
                 break
+            # Counted on from the claim's reading: asking the database for the time would be a query for each message.
+            self._sent_at = now + timedelta(seconds=self._clock.monotonic() - started)
             if self._clock.monotonic() - marked_at > self._options.MARK_EVERY:
                 self._flush()
                 marked_at = self._clock.monotonic()
         self._flush()
 
-    def _send(self, run: Run, *, left: list[Run]) -> bool:
-        """Publish one run; returns False when the broker is gone and the rest was given back."""
+    def _lose_broker(self, left: list[Run], *, reason: str) -> None:
+        """Let go of a broker that did not take the first of ``left``, and give all of them back."""
+        self.heart.degrade(f"broker: {reason}")
+        self._drop_producer()
+        self._give_back(left[:1], reason=reason, is_tried=True)
+        self._give_back(left[1:], reason=reason, is_tried=False)
+
+    def _send(self, run: Run) -> bool:
+        """Publish one run; returns False when this beat is being closed. Raises dispatch.BrokerUnavailable."""
         if self._producer is None or self._is_closed():
             return False
         try:
             dispatch.publish(run, producer=self._producer, celery_app=self._app)
-        except dispatch.BrokerUnavailable as error:
-            self.heart.degrade(f"broker: {error}")
-            self._drop_producer()
-            self._give_back(left[:1], reason=str(error), is_tried=True)
-            self._give_back(left[1:], reason=str(error), is_tried=False)
-            return False
         except dispatch.Unsendable as error:
             if self._is_closed():
                 return False  # the connection was closed under it: this says nothing about the run
             logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
             runs.mark_unsent(run, reason=str(error), now=self._clock.now())
             return True
-        self._unmarked.append((run, self._clock.now()))
+        self._unmarked.append(run)
         self.heart.count()
         return True
 
@@ -212,9 +222,9 @@ class Loop:
 
     def _flush(self) -> None:
         """Mark what was sent. Kept in memory until the database has taken it: it must not be sent again."""
-        if not self._unmarked:
+        if not self._unmarked or self._sent_at is None:
             return
-        runs.mark_sent([run for run, _ in self._unmarked], sent_at=self._unmarked[-1][1])
+        runs.mark_sent(self._unmarked, sent_at=self._sent_at)
         self._unmarked.clear()
 
     def _connect(self) -> bool:
