@@ -153,7 +153,7 @@ class Loop:
             worked += self._claim_and_publish(
                 now,
                 lambda lease: claims.claim_due(
-                    lease=lease, now=now, limit=self._batch, touch=self.heart.touch
+                    lease=lease, now=now, limit=self._batch, touch=lambda: self.heart.touch(now)
                 ),
             )
         return worked

@@ -42,9 +42,5 @@ class CodeManaged(OperationError):
         )
 
 
-class NotRunnable(OperationError):
-    """A run was asked for that cannot be made."""
-
-
 class NotComing(OperationError):
     """A time was to be skipped that is not one of the schedule's times to come, or that is not skipped."""

@@ -258,3 +258,27 @@ def test_a_signal_whose_exit_got_lost_ends_beat_at_the_next_tick(loop, clock, se
     assert len(sent.sent) == 1
     with pytest.raises(SystemExit):
         loop.tick()
+
+
+def test_the_clock_is_not_asked_once_for_each_message(clock, sent, make_schedule, monkeypatch):
+    asked = []
+    take = clock.now
+
+    def counted():
+        asked.append(1)
+        return take()
+
+    monkeypatch.setattr(clock, "now", counted)
+    busy = Loop(app=app, clock=clock, options=Settings(CLAIM_BATCH=500), max_sleep=1.0)
+    busy.tick()
+    counts = []
+    for n in (2, 20):
+        for _ in range(n):
+            make_schedule(now=take())
+        clock.shift(seconds=60)
+        asked.clear()
+        busy.tick()
+        counts.append(len(asked))
+        Schedule.objects.all().update(next_run_at=None, next_nominal_at=None)
+    assert len(sent.sent) == 22
+    assert counts[0] == counts[1]
