@@ -116,6 +116,8 @@ class Trigger(StrEnum):
     MANUAL = "manual"
     RETRY = "retry"
     BACKFILL = "backfill"
+    TASK = "task"
+    """Sent by somebody else and seen by a worker that records all tasks."""
 
 
 class Misfire(StrEnum):
@@ -133,7 +135,13 @@ class Overlap(StrEnum):
     """What to do when the run before is still active."""
 
     ALLOW = "allow"
+    """Start another run beside it."""
     SKIP = "skip"
+    """Do not run; the history says which run was in the way."""
+    QUEUE = "queue"
+    """Wait until it has ended; up to ``queue_max`` wait."""
+    CANCEL_PREVIOUS = "cancel_previous"
+    """Stop it, and start when it is verifiably gone."""
 
 
 class Delivery(StrEnum):

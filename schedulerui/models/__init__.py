@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from schedulerui.models.change import Change
+from schedulerui.models.part import Part
 from schedulerui.models.processes import Beat, Queue, Worker
 from schedulerui.models.run import Attempt, Run
-from schedulerui.models.schedule import Schedule, ScheduleState
+from schedulerui.models.schedule import Schedule
+from schedulerui.models.state import ScheduleState
+from schedulerui.models.view import SavedView
 
-__all__ = ["Attempt", "Beat", "Change", "Queue", "Run", "Schedule", "ScheduleState", "Worker"]
+__all__ = [
+    "Attempt",
+    "Beat",
+    "Change",
+    "Part",
+    "Queue",
+    "Run",
+    "SavedView",
+    "Schedule",
+    "ScheduleState",
+    "Worker",
+]

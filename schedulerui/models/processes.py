@@ -54,6 +54,12 @@ class Worker(models.Model):
     active = models.PositiveIntegerField(null=True, blank=True)
     reserved = models.PositiveIntegerField(null=True, blank=True)
     processed = models.PositiveBigIntegerField(null=True, blank=True)
+    load = models.FloatField(null=True, blank=True)
+    """The host's load average over one minute."""
+    clock_offset = models.FloatField(null=True, blank=True)
+    """This host's clock minus the database's, seconds."""
+    heard_by = models.CharField(max_length=8, default="recorder")
+    """Recorder: the worker itself wrote this row. Events: a monitor heard of it on the broker."""
     tasks = models.JSONField(default=list)
     software = models.JSONField(default=dict)
 

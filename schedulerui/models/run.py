@@ -60,6 +60,8 @@ class Run(models.Model):
     actor = models.CharField(max_length=150, blank=True, default="")
 
     nominal_at = models.DateTimeField(null=True, blank=True)
+    previous_nominal_at = models.DateTimeField(null=True, blank=True)
+    """The nominal time before this one: together they are the interval of data that the run is about."""
     due_at = models.DateTimeField(_("due"))
     covers_until = models.DateTimeField(null=True, blank=True)
     count = models.PositiveBigIntegerField(default=1)
@@ -81,6 +83,13 @@ class Run(models.Model):
     headers = models.JSONField(default=dict)
     options = models.JSONField(default=dict)
     queue = models.CharField(_("queue"), max_length=200, blank=True, default="")
+    canvas = models.JSONField(default=dict)
+    """The signature that was sent, as its dictionary; empty for a plain task."""
+    retry_of = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retries"
+    )
+    """The first run of a row of schedule-level retries, or the run that a person ran again."""
+    retry_number = models.PositiveSmallIntegerField(default=0)
 
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
@@ -93,10 +102,16 @@ class Run(models.Model):
     worker_instance = models.UUIDField(null=True, blank=True)
     reason = models.CharField(_("reason"), max_length=500, blank=True, default="")
     blocked_by = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True, default="")
+    cancel_terminate = models.BooleanField(default=False)
+    """Whether the running body is to be stopped too, and not only kept from starting."""
     start_token = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - null means: nobody has started it
     result = models.TextField(blank=True, default="")
     exception = models.TextField(blank=True, default="")
     traceback = models.TextField(blank=True, default="")
+    log = models.TextField(blank=True, default="")
+    """The last lines that the task logged."""
 
     objects = RunQuerySet.as_manager()
 

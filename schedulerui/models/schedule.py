@@ -1,4 +1,4 @@
-"""Schedule: the row that a person edits; ScheduleState: what workers write about it."""
+"""Schedule: the row that a person edits."""
 
 from __future__ import annotations
 
@@ -11,63 +11,22 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from schedulerui.facts import Delivery, Kind, Misfire, Overlap, ScheduleFacts
+from schedulerui.facts import Misfire, Overlap, ScheduleFacts
+from schedulerui.models.choices import (
+    DELIVERIES,
+    KINDS,
+    MISFIRES,
+    OVERLAPS,
+    PERIODS,
+    SEMANTICS,
+    SOLAR_EVENTS,
+    SOURCES,
+)
 from schedulerui.recurrence import Rule, parse_rule
 from schedulerui.recurrence.window import Timetable
 
 JITTER_MAX = 86_400
 """Longest stretch, seconds, over which occurrences may be spread: a day."""
-
-
-def choices_of(*pairs: tuple[str, object]) -> list[tuple[str, object]]:
-    """Return choices as plain strings, so that migrations do not import our enumerations."""
-    return [(str(value), label) for value, label in pairs]
-
-
-KINDS = choices_of(
-    (Kind.INTERVAL, _("Interval")),
-    (Kind.CRONTAB, _("Crontab")),
-    (Kind.CLOCKED, _("Once, at a time")),
-    (Kind.SOLAR, _("Solar")),
-    (Kind.MANUAL, _("By hand only")),
-)
-PERIODS = choices_of(
-    ("seconds", _("seconds")),
-    ("minutes", _("minutes")),
-    ("hours", _("hours")),
-    ("days", _("days")),
-    ("weeks", _("weeks")),
-)
-SEMANTICS = choices_of(
-    ("celery-and", _("Both must match, as in Celery")),
-    ("vixie-or", _("Either may match, as in classic cron")),
-)
-MISFIRES = choices_of(
-    (Misfire.LATEST, _("Run the newest missed time once")),
-    (Misfire.ALL, _("Run every missed time, oldest first")),
-    (Misfire.NONE, _("Run none of them")),
-)
-OVERLAPS = choices_of((Overlap.ALLOW, _("Start another run")), (Overlap.SKIP, _("Skip that time")))
-DELIVERIES = choices_of(
-    (Delivery.AT_LEAST_ONCE, _("Send again under the same id")), (Delivery.AT_MOST_ONCE, _("Leave it unsent"))
-)
-SOURCES = choices_of(("browser", _("Browser")), ("code", _("Code")), ("import", _("Import")))
-SOLAR_EVENTS = choices_of(
-    *(
-        (event, label)
-        for event, label in (
-            ("dawn_astronomical", _("Astronomical dawn")),
-            ("dawn_nautical", _("Nautical dawn")),
-            ("dawn_civil", _("Civil dawn")),
-            ("sunrise", _("Sunrise")),
-            ("solar_noon", _("Solar noon")),
-            ("sunset", _("Sunset")),
-            ("dusk_civil", _("Civil dusk")),
-            ("dusk_nautical", _("Nautical dusk")),
-            ("dusk_astronomical", _("Astronomical dusk")),
-        )
-    )
-)
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
@@ -90,6 +49,9 @@ class Schedule(models.Model):
     task = models.CharField(_("task"), max_length=200)
     description = models.TextField(_("description"), blank=True, default="")
     enabled = models.BooleanField(_("enabled"), default=True)
+    tags = models.CharField(_("tags"), max_length=200, blank=True, default="")
+    """Words between single spaces, with one before the first and after the last, so that a search finds whole ones."""
+    owner = models.CharField(_("owner"), max_length=150, blank=True, default="")
 
     kind = models.CharField(_("kind"), max_length=10, choices=KINDS, default="interval")
     expression = models.CharField(_("crontab expression"), max_length=250, blank=True, default="")
@@ -120,6 +82,8 @@ class Schedule(models.Model):
     time_limit = models.PositiveIntegerField(_("time limit, seconds"), null=True, blank=True)
     ignore_result = models.BooleanField(_("ignore the result"), null=True, blank=True)
     options = models.JSONField(_("other send options"), default=dict, blank=True)
+    canvas = models.JSONField(_("canvas"), default=dict, blank=True)
+    """A Celery signature (chain, group, chord) as its dictionary; empty for a plain task."""
 
     start_at = models.DateTimeField(_("not before"), null=True, blank=True)
     end_at = models.DateTimeField(_("not after"), null=True, blank=True)
@@ -131,7 +95,24 @@ class Schedule(models.Model):
     )
     misfire = models.CharField(_("after an outage"), max_length=8, choices=MISFIRES, default="latest")
     grace = models.PositiveIntegerField(_("late after, seconds"), default=30)
-    overlap = models.CharField(_("while a run is active"), max_length=8, choices=OVERLAPS, default="allow")
+    catchup_window = models.PositiveIntegerField(_("forget times older than, seconds"), null=True, blank=True)
+    catchup_max = models.PositiveSmallIntegerField(
+        _("most missed times to run"), default=100, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
+    overlap = models.CharField(_("while a run is active"), max_length=16, choices=OVERLAPS, default="allow")
+    queue_max = models.PositiveSmallIntegerField(
+        _("most runs that wait"), default=1, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    cancel_grace = models.PositiveIntegerField(_("time to end after cancelling, seconds"), default=30)
+    retry_max = models.PositiveSmallIntegerField(
+        _("tries again after a failure"), default=0, validators=[MaxValueValidator(20)]
+    )
+    retry_after = models.PositiveIntegerField(_("first wait before trying again, seconds"), default=60)
+    auto_pause_after = models.PositiveSmallIntegerField(
+        _("pause after failures in a row"), null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    max_duration = models.PositiveIntegerField(_("longest normal run, seconds"), null=True, blank=True)
+    alert_grace = models.PositiveIntegerField(_("alert when late by, seconds"), null=True, blank=True)
     delivery = models.CharField(
         _("when sending is in doubt"), max_length=14, choices=DELIVERIES, default="at_least_once"
     )
@@ -144,10 +125,18 @@ class Schedule(models.Model):
 
     next_nominal_at = models.DateTimeField(null=True, blank=True, editable=False)
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
+    previous_nominal_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """The newest nominal time that a claim has dealt with: where the next run's data interval begins."""
     runs_created = models.PositiveBigIntegerField(default=0, editable=False)
     error = models.TextField(blank=True, default="", editable=False)
     skips = models.JSONField(default=list, blank=True, editable=False)
     """Times that will not run: objects of ``nominal`` (ISO, UTC), ``reason``, ``actor`` and ``at`` (ISO, UTC)."""
+
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    paused_by = models.CharField(max_length=150, blank=True, default="", editable=False)
+    pause_reason = models.CharField(max_length=500, blank=True, default="", editable=False)
+    resume_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When beat switches it on again; only of a schedule that is off."""
 
     objects = ScheduleQuerySet.as_manager()
 
@@ -164,6 +153,7 @@ class Schedule(models.Model):
             # Beat's query and the list's default order. Null is not in the way: no range scan reaches it, on any database.
             models.Index(fields=["next_run_at", "id"], name="su_schedule_due"),
             models.Index(fields=["task"], name="su_schedule_task"),
+            models.Index(fields=["resume_at"], name="su_schedule_resume"),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="su_schedule_named"),
@@ -198,6 +188,9 @@ class Schedule(models.Model):
                 condition=(Q(next_run_at__isnull=True) & Q(next_nominal_at__isnull=True))
                 | (Q(next_run_at__isnull=False) & Q(next_nominal_at__isnull=False)),
                 name="su_schedule_next",
+            ),
+            models.CheckConstraint(
+                condition=Q(resume_at__isnull=True) | Q(enabled=False), name="su_schedule_resuming"
             ),
             models.UniqueConstraint(fields=["source", "source_key"], name="su_schedule_source"),
         ]
@@ -269,23 +262,3 @@ class Schedule(models.Model):
             jitter=timedelta(seconds=self.jitter),
             skips=self.skipped(),
         )
-
-
-class ScheduleState(models.Model):
-    """One row beside each schedule for what runs tell: so that a finishing run never holds the row that beat claims."""
-
-    schedule = models.OneToOneField(
-        Schedule, on_delete=models.CASCADE, primary_key=True, related_name="state"
-    )
-    last_run_id = models.BigIntegerField(null=True, blank=True)
-    last_run_at = models.DateTimeField(null=True, blank=True)
-    last_state = models.CharField(max_length=10, blank=True, default="")
-    failure_streak = models.PositiveIntegerField(default=0)
-    recent = models.CharField(max_length=60, blank=True, default="")
-    """The last 30 outcomes, newest last, two characters each: a state's letter and a digit for the duration's logarithm."""
-
-    class Meta:
-        indexes = [models.Index(fields=["last_state", "schedule"], name="su_state_last")]
-
-    def __str__(self) -> str:
-        return f"state of schedule {self.schedule_id}"

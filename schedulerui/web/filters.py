@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from schedulerui.facts import RunState
 from schedulerui.models import Schedule
-from schedulerui.models.schedule import KINDS
+from schedulerui.models.choices import KINDS
 from schedulerui.presenters import state_word
 from schedulerui.presenters.overview import FAILING
 from schedulerui.web.history_filters import ListFilter

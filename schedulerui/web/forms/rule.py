@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from schedulerui.models.schedule import JITTER_MAX, KINDS, PERIODS, SEMANTICS, SOLAR_EVENTS, Schedule
+from schedulerui.models.choices import KINDS, PERIODS, SEMANTICS, SOLAR_EVENTS
+from schedulerui.models.schedule import JITTER_MAX, Schedule
 from schedulerui.operations.skips import SKIPS_MAX
 from schedulerui.recurrence import RuleError
 from schedulerui.recurrence.window import Timetable

@@ -9,7 +9,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from schedulerui.models.schedule import DELIVERIES, MISFIRES, OVERLAPS, Schedule
+from schedulerui.models import Schedule
+from schedulerui.models.choices import DELIVERIES, MISFIRES, OVERLAPS
 from schedulerui.operations import schedules
 from schedulerui.web.forms.fields import JSONText
 from schedulerui.web.forms.rule import RuleForm, rule_initial, without
