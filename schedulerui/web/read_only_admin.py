@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 
 from schedulerui.access import may
 from schedulerui.facts import Actor
+from schedulerui.web.client_address import client_address
 
 Request: TypeAlias = HttpRequest
 Answer: TypeAlias = HttpResponse
@@ -49,7 +50,7 @@ def actor_in_admin(request: Request) -> Actor:
         name=request.user.get_username()[:150],
         user_id=request.user.pk,
         via="admin",
-        address=str(request.META.get("REMOTE_ADDR") or "")[:45],
+        address=client_address(request),
     )
 
 

@@ -12,6 +12,7 @@ from django_htmx.http import trigger_client_event
 
 from schedulerui.facts import Actor
 from schedulerui.presenters import digest
+from schedulerui.web.client_address import client_address
 from schedulerui.web.decorators import htmx_of
 
 __all__ = [
@@ -47,7 +48,7 @@ def actor_of(request: HttpRequest) -> Actor:
         name=user.get_username()[:150],
         user_id=user.pk,
         via="browser",
-        address=str(request.META.get("REMOTE_ADDR") or "")[:45],
+        address=client_address(request),
     )
 
 
