@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schedulerui.models.alert import Alert, Notification, Silence
 from schedulerui.models.change import Change
 from schedulerui.models.part import Part
 from schedulerui.models.processes import Beat, Queue, Worker
@@ -11,14 +12,17 @@ from schedulerui.models.state import ScheduleState
 from schedulerui.models.view import SavedView
 
 __all__ = [
+    "Alert",
     "Attempt",
     "Beat",
     "Change",
+    "Notification",
     "Part",
     "Queue",
     "Run",
     "SavedView",
     "Schedule",
     "ScheduleState",
+    "Silence",
     "Worker",
 ]

@@ -23,6 +23,8 @@ class Beat(models.Model):
     lag = models.FloatField(default=0.0)
     """How late the last claim was behind the due time, seconds."""
     dispatched = models.PositiveBigIntegerField(default=0)
+    latency = models.JSONField(default=dict)
+    """Sent runs by how late they went: upper bound in seconds (as text) to how many, and ``sum`` to the seconds of all."""
     degraded = models.CharField(max_length=500, blank=True, default="")
     """Why it cannot work as it should, in a sentence; empty when all is well."""
     software = models.JSONField(default=dict)
