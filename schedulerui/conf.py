@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -45,10 +46,36 @@ class Settings:
     """Queues whose depth the monitor measures beside those seen on schedules and workers."""
     KEEP_RUNS_FOR_DAYS: int = 90
     """Days after which finished runs are purged."""
+    KEEP_RUNS_PER_SCHEDULE: int = 10_000
+    """Most finished runs kept of one schedule, the newest; 0: as many as KEEP_RUNS_FOR_DAYS leaves."""
+    ALERTS: tuple[Mapping[str, Any], ...] = ()
+    """Where alerts go: a dictionary each with ``type`` (email, webhook, signal) and what that type needs."""
+    ALERT_GRACE: float = 300.0
+    """Seconds after its due time at which a run that has not begun is late; a schedule may have its own."""
+    ALERT_AFTER: float = 30.0
+    """Seconds for which a missing beat, or a queue without a worker, must last before it is an alert."""
+    ALERT_REMIND_EVERY: float = 86_400.0
+    """Seconds after which what is still wrong is told again."""
+    PING_URLS: Mapping[str, str] = field(default_factory=dict)
+    """Name of a schedule to the URL that is asked at the start (with /start), success and failure (with /fail) of its runs."""
+    DASHBOARD_URL: str = ""
+    """Where people open the dashboard, for links in messages, for example ``https://schedules.example.org/``."""
+    METRICS_TOKEN: str = ""
+    """Bearer token that opens ``metrics`` and ``readyz`` without a login; empty: only a login does."""
     RESULT_LIMIT: int = 4096
     """Most characters of a result kept with a run."""
     TRACEBACK_LIMIT: int = 32768
     """Most characters of a traceback kept with a run."""
+    LOG_TAIL_LINES: int = 200
+    """Most lines of what a task logs kept with its run; 0: none."""
+    LOG_TAIL_LIMIT: int = 16384
+    """Most characters of what a task logs kept with its run; 0: none."""
+    RECORD_ALL: bool | str | tuple[str, ...] = False
+    """Whether workers record tasks that no schedule sent too: all of them, or those whose names match one of the patterns."""
+    RECORD_ALL_MAX: int = 100_000
+    """Most finished runs kept of tasks that no schedule sent."""
+    PICKUP_GRACE: float = 60.0
+    """Seconds for which a sent run may wait before its page asks where the message is."""
     SPOOL_DIR: str = ""
     """Folder in which workers keep reports while the database is away; empty: a private folder in the temporary directory."""
     RECORDER_PATIENCE: float = 0.8
@@ -84,7 +111,7 @@ def load(raw: object) -> Settings:
     if not isinstance(raw, dict):
         message = "SCHEDULERUI must be a dictionary."
         raise ImproperlyConfigured(message)
-    known = {field.name: field for field in fields(Settings)}
+    known = {option.name for option in fields(Settings)}
     for key in raw:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, n=1)

@@ -17,9 +17,10 @@ from schedulerui.conf import settings
 from schedulerui.facts import FINISHED, RANK, RunState, progress
 from schedulerui.models import Attempt, Run, Worker
 from schedulerui.operations.outcomes import append_outcome, follow
-from schedulerui.operations.reports import Report, clean
+from schedulerui.operations.reports import CUT, Report, clean
+from schedulerui.operations.unscheduled import adopt
 
-__all__ = ["Report", "append_outcome", "mark_lost", "record"]
+__all__ = ["Report", "append_outcome", "mark_lost", "probe", "record"]
 
 REASON_MAX = 500
 WORKER_MAX = 255
@@ -51,7 +52,7 @@ def record(report: Report) -> bool:
     if report.state not in TOLD:
         message = f"{report.state} is not told by workers"
         raise ValueError(message)
-    if not Run.objects.filter(task_id=report.task_id).exists():
+    if not Run.objects.filter(task_id=report.task_id).exists() and not adopt(report):
         return False
     with transaction.atomic():
         run = _lock(report.task_id)
@@ -65,6 +66,13 @@ def record(report: Report) -> bool:
         _merge_attempt(attempt, report)
         is_again = any(row.pk != attempt.pk and RunState(row.state) in FINISHED for row in told)
         return _merge_run(run, attempt, report, is_again=is_again)
+
+
+def probe() -> None:
+    """Write nothing, in a way that waits or fails as a report would; raises django.db.DatabaseError."""
+    with transaction.atomic():
+        Run.objects.filter(pk=0).update(progress=F("progress"))
+        Attempt.objects.filter(pk=0).update(delivery=F("delivery"))
 
 
 def mark_lost(now: datetime, *, limit: int = LOST_BATCH) -> int:
@@ -145,6 +153,7 @@ def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool) ->
         "delivery": attempt.delivery,
         **({"worker": clean(report.worker, limit=WORKER_MAX)} if report.worker else {}),
         **({"worker_instance": report.instance} if report.instance else {}),
+        **({"log": _log(run, attempt, report)} if report.log else {}),
     }
     if not Run.objects.filter(pk=run.pk, progress__lt=reached).update(**changes):
         if times:
@@ -176,6 +185,16 @@ def _told(report: Report, *, started_at: datetime | None) -> dict[str, object]:
         "exception": clean(report.exception, limit=limits.RESULT_LIMIT),
         "traceback": clean(report.traceback, limit=limits.TRACEBACK_LIMIT),
     }
+
+
+def _log(run: Run, attempt: Attempt, report: Report) -> str:
+    """Return what the earlier attempts logged, and under a line of its own what this one did; the end is what is kept."""
+    limit = settings().LOG_TAIL_LIMIT
+    text = clean(report.log, limit=len(report.log))
+    if run.log or attempt.attempt or attempt.delivery > 1:
+        heading = f"=== attempt {attempt.attempt + 1}, delivery {attempt.delivery} ==="
+        text = "\n".join(part for part in (run.log, heading, text) if part)
+    return text if len(text) <= limit else CUT.lstrip() + text[len(text) - limit :]
 
 
 def _missing_times(row: Run | Attempt, report: Report) -> Iterator[tuple[str, datetime]]:

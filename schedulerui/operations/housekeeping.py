@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from schedulerui.conf import settings
+from schedulerui.facts import Trigger
 from schedulerui.models import Attempt, Run
 from schedulerui.operations import beats, queues, workers
 
@@ -30,6 +31,20 @@ def purge_runs(now: datetime, *, batch: int = BATCH, most: int = 50 * BATCH) -> 
     return purged
 
 
+def purge_unscheduled(_now: datetime, *, batch: int = BATCH, most: int = 50 * BATCH) -> int:
+    """Delete finished runs of tasks that no schedule sent beyond the newest ``RECORD_ALL_MAX``; return how many, at most ``most``."""
+    theirs = Run.objects.finished().filter(trigger=Trigger.TASK)
+    limit = settings().RECORD_ALL_MAX
+    purged = 0
+    while purged < most:
+        beyond = theirs.newest_first()[limit : limit + min(batch, most - purged)]
+        ids = list(beyond.values_list("pk", flat=True))
+        purged += _purge(ids) if ids else 0
+        if len(ids) < batch:
+            break
+    return purged
+
+
 def purge_processes(now: datetime) -> int:
     """Delete the rows of beats, workers and queues that have not been heard of for a day; return how many."""
     n_beats = beats.purge(now=now, older_than=PROCESSES_KEPT)
@@ -40,8 +55,10 @@ def purge_processes(now: datetime) -> int:
 def _purge_batch(before: datetime, *, limit: int) -> int:
     old = Run.objects.finished().filter(due_at__lt=before).order_by("due_at", "id")
     ids = list(old.values_list("pk", flat=True)[:limit])
-    if not ids:
-        return 0
+    return _purge(ids) if ids else 0
+
+
+def _purge(ids: list[int]) -> int:
     with transaction.atomic():
         # Conditional again: a redelivered message may have brought one of them back to life meanwhile.
         gone = Run.objects.finished().filter(pk__in=ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -38,6 +39,10 @@ class Report:
     result: str = ""
     exception: str = ""
     traceback: str = ""
+    log: str = ""
+    """The last lines that the body logged."""
+    unscheduled: Mapping[str, str] | None = None
+    """For a task that no schedule sent: its task, queue, args, kwargs and origin, of which a row can be made."""
 
     def encode(self) -> str:
         """Return one line of JSON."""
@@ -62,6 +67,8 @@ class Report:
             if "instance" in values:
                 values["instance"] = uuid.UUID(values["instance"])
             values["state"] = RunState(values["state"])
+            if values.get("unscheduled"):
+                values["unscheduled"] = {str(key): str(text) for key, text in values["unscheduled"].items()}
             known = {field.name for field in fields(cls)}
             return cls(**{key: value for key, value in values.items() if key in known})
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:

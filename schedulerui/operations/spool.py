@@ -1,7 +1,9 @@
 """Reports on this machine's disk while the database is away: append-only lines, replayed by whoever can write again.
 
-Each process appends to a file of its own. A replay first takes the file away by renaming it, so that nobody waits for a replay,
-and holds a lock on it, so that two replays do not work on one. Replaying twice does no harm: history takes a report once.
+Each process appends to a file of its own, named for its host and itself, so that containers may share a folder. A replay first
+takes the file away by renaming it, so that nobody waits for a replay, and holds a lock on it, so that two replays do not work on
+one. Replaying twice does no harm: history takes a report once. A line that is no report, or that the database refuses, is set
+aside in ``damaged``.
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ import fcntl
 import hashlib
 import logging
 import os
+import platform
+import re
 import stat
 import tempfile
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +31,10 @@ logger = logging.getLogger(__name__)
 
 AWAY = (OperationalError, InterfaceError)
 """Errors that mean "not now"; after any other the report is dropped, with a line in the log."""
+DAMAGED = "damaged"
+"""File with the lines that could not be taken, for a person to look at."""
+DAMAGED_MAX = 1024 * 1024
+"""Most bytes of it; what comes after is only logged."""
 FILE_MAX = 64 * 1024 * 1024
 """Most bytes that one process keeps; what comes after is dropped, with a line in the log."""
 
@@ -40,7 +49,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._counter = 0
+        self._names: dict[int, str] = {}
 
     def append(self, report: Report) -> None:
         """Add one report; raises OSError or SpoolError when the folder cannot be used."""
@@ -48,7 +57,7 @@ class Spool:
         line = (report.encode() + "\n").encode()
         with (
             self._lock,
-            _opened(self.folder / f"{os.getpid()}.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT) as fd,
+            _opened(self.folder / self._own_name(), os.O_WRONLY | os.O_APPEND | os.O_CREAT) as fd,
         ):
             if os.fstat(fd).st_size + len(line) > FILE_MAX:
                 message = f"the spool file of process {os.getpid()} is full"
@@ -68,7 +77,7 @@ class Spool:
         for path in self._files():
             with _claimed(self._put_aside(path)) as claimed:
                 if claimed is not None:
-                    taken += _replay_file(claimed, apply)
+                    taken += self._replay_file(claimed, apply)
         return taken
 
     def _files(self) -> list[Path]:
@@ -83,14 +92,47 @@ class Spool:
     def _put_aside(self, path: Path) -> Path:
         if path.suffix == ".replay":
             return path
-        self._counter += 1
-        aside = path.with_name(f"{path.stem}-{os.getpid()}-{threading.get_ident()}-{self._counter}.replay")
+        aside = path.with_name(f"{path.stem}.{uuid.uuid4().hex}.replay")
         try:
             with _opened(path, os.O_RDONLY):
                 path.rename(aside)
         except FileNotFoundError:
             return path  # another replay was first
         return aside
+
+    def _own_name(self) -> str:
+        """Return this process's file: a process id alone is the same in many containers, and a fork inherits this object."""
+        pid = os.getpid()
+        if pid not in self._names:
+            host = re.sub(r"[^A-Za-z0-9_-]", "-", platform.node())[:60] or "host"
+            self._names[pid] = f"{host}-{pid}-{uuid.uuid4().hex[:12]}.jsonl"
+        return self._names[pid]
+
+    def _replay_file(self, path: Path, apply: Callable[[Report], object]) -> int:
+        lines = path.read_bytes().splitlines()
+        n_damaged = 0
+        for n_taken, line in enumerate(lines):
+            try:
+                apply(Report.decode(line.decode("utf-8", "replace")))
+            except AWAY:
+                path.write_bytes(b"".join(rest + b"\n" for rest in lines[n_taken:]))
+                raise
+            except Exception:
+                # One line that was torn by a crash, or that the database refuses, must not hold up the others.
+                logger.exception("a spooled report is set aside", extra={"action": "spool_damaged"})
+                self._set_aside(line)
+                n_damaged += 1
+        path.unlink()
+        return len(lines) - n_damaged
+
+    def _set_aside(self, line: bytes) -> None:
+        path = self.folder / DAMAGED
+        try:
+            with _opened(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as fd:
+                if os.fstat(fd).st_size + len(line) < DAMAGED_MAX:
+                    os.write(fd, line + b"\n")
+        except OSError:
+            logger.exception("%s cannot be written", path, extra={"action": "spool_error"})
 
     def _make_private(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -146,18 +188,3 @@ def _bears(path: Path, fd: int) -> bool:
         return os.path.samestat(path.lstat(), os.fstat(fd))
     except FileNotFoundError:
         return False
-
-
-def _replay_file(path: Path, apply: Callable[[Report], object]) -> int:
-    lines = path.read_bytes().splitlines()
-    for n_taken, line in enumerate(lines):
-        try:
-            apply(Report.decode(line.decode("utf-8", "replace")))
-        except AWAY:
-            path.write_bytes(b"".join(rest + b"\n" for rest in lines[n_taken:]))
-            raise
-        except Exception:
-            # One line that was torn by a crash, or that the database refuses, must not hold up the others.
-            logger.exception("a spooled report is dropped", extra={"action": "spool_drop"})
-    path.unlink()
-    return len(lines)

@@ -54,6 +54,7 @@ _TRIGGERS: Mapping[str, Text] = {
     "manual": _("By hand"),
     "retry": _("Retry"),
     "backfill": _("Backfill"),
+    "task": _("Other code"),
 }
 
 

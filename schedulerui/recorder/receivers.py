@@ -1,4 +1,4 @@
-"""Celery's task signals as reports. Receivers never raise, and touch only messages that carry our header.
+"""Celery's task signals as reports. Receivers never raise, and touch only messages that are recorded: ours, or RECORD_ALL's.
 
 The main process sees received, revoked, unknown, and the failures of children that died or were killed; the children see the
 rest. What the main process knows of a delivery travels to the child inside the request, so that both tell of the same one.
@@ -10,9 +10,8 @@ import functools
 import logging
 import os
 import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from celery.exceptions import Reject
@@ -22,39 +21,16 @@ from schedulerui import clock
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.operations.reports import Report, clean
-from schedulerui.recorder import identity
+from schedulerui.recorder import identity, tail
+from schedulerui.recorder.delivery import BEGUN, HEADER, RECEIVED, SPENT, TAIL, is_recorded, told
+from schedulerui.recorder.wording import RAISED, again, exception_text, quoted, raised, traceback_text
 from schedulerui.recorder.writer import writer
+
+__all__ = ["BEGUN", "HEADER", "RECEIVED", "guarded"]
 
 logger = logging.getLogger(__name__)
 
-HEADER = "schedulerui"
-"""The header that dispatch puts on every message of ours; a retry keeps it."""
-RECEIVED = "schedulerui_received"
-"""Where the main process notes in the request when it came, for the child."""
-BEGUN = "schedulerui_begun"
-"""Where the executing process notes on its context when the body started: moment and monotonic seconds."""
-
-RAISED = {RunState.IGNORED: "the task raised Ignore", RunState.REJECTED: "the task raised Reject"}
-"""Reasons are our own words: everybody reads them. What a task says goes to ``exception``, for those who may see values."""
-
 Receiver = Callable[..., None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """What one request, in whichever form Celery hands it over, says of its delivery."""
-
-    task_id: str
-    attempt: int
-    hostname: str
-    received_at: datetime | None
-    begun: tuple[datetime, float] | None
-
-    @property
-    def is_executing(self) -> bool:
-        """Whether this process is the one that runs the body."""
-        return self.begun is not None
-
 
 _received: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """Requests of ours in the main process, for signals that bring only a task id; Celery lets go of them when they end."""
@@ -78,44 +54,47 @@ def guarded(receiver: Receiver) -> Receiver:
 @guarded
 def on_received(*, request: Any, **_: Any) -> None:
     values = request.request_dict
-    if not _is_ours(values):
+    if not is_recorded(values):
         return
     moment = clock.now()
     values[RECEIVED] = moment.isoformat()
     _received[request.id] = request
-    _send(_told(values), RunState.RECEIVED, moment=moment, wait=False)
+    _send(values, RunState.RECEIVED, moment=moment, waits=False)
 
 
 @guarded
 def on_prerun(*, task: Any, **_: Any) -> None:
     context = task.request
-    if not _is_ours(context):
+    if not is_recorded(context):
         return
     moment = clock.now()
     setattr(context, BEGUN, (moment, clock.monotonic()))
     if context.headers:
         # Celery took our note for a custom header, which a retry would carry along.
         context.headers.pop(RECEIVED, None)
-    _send(_told(context), RunState.STARTED, moment=moment, pid=os.getpid())
+    _send(context, RunState.STARTED, moment=moment, pid=os.getpid())
+    setattr(context, TAIL, tail.begin())
 
 
 @guarded
 def on_success(*, sender: Any, result: Any = None, runtime: float | None = None, **_: Any) -> None:
-    if _is_ours(sender.request):
+    if is_recorded(sender.request):
         text = saferepr(result, maxlen=settings().RESULT_LIMIT)
-        _send(_told(sender.request), RunState.SUCCEEDED, runtime=runtime, result=text)
+        _send(sender.request, RunState.SUCCEEDED, runtime=runtime, result=text)
 
 
 @guarded
 def on_retry(*, request: Any, reason: Any = None, einfo: Any = None, **_: Any) -> None:
-    if _is_ours(request):
+    if is_recorded(request):
         cause = getattr(reason, "exc", None)
         _send(
-            _told(request),
+            request,
             RunState.RETRYING,
-            reason=_again(reason),
-            exception=_exception(cause) if cause is not None else _quoted(getattr(reason, "message", None)),
-            traceback=_traceback(einfo),
+            reason=again(reason),
+            exception=exception_text(cause)
+            if cause is not None
+            else quoted(getattr(reason, "message", None)),
+            traceback=traceback_text(einfo),
         )
 
 
@@ -125,23 +104,21 @@ def on_failure(*, sender: Any, task_id: str, exception: Any = None, einfo: Any =
     if request is None:
         return
     if isinstance(exception, Reject):
-        _send(
-            _told(request), RunState.REJECTED, reason=RAISED[RunState.REJECTED], exception=_raised(exception)
-        )
+        _send(request, RunState.REJECTED, reason=RAISED[RunState.REJECTED], exception=raised(exception))
         return
-    _send(_told(request), RunState.FAILED, exception=_exception(exception), traceback=_traceback(einfo))
+    _send(request, RunState.FAILED, exception=exception_text(exception), traceback=traceback_text(einfo))
 
 
 @guarded
 def on_internal_error(*, request: Any = None, exception: Any = None, einfo: Any = None, **_: Any) -> None:
     """Celery itself failed around the body, for instance because the arguments cannot be decoded."""
-    if request and _is_ours(request):
+    if request and is_recorded(request):
         _send(
-            _told(request),
+            request,
             RunState.FAILED,
-            exception=_exception(exception),
-            traceback=_traceback(einfo),
-            wait=True,
+            exception=exception_text(exception),
+            traceback=traceback_text(einfo),
+            waits=True,
         )
 
 
@@ -149,131 +126,81 @@ def on_internal_error(*, request: Any = None, exception: Any = None, einfo: Any 
 def on_postrun(*, task: Any, state: str | None = None, retval: Any = None, **_: Any) -> None:
     """Only here are Ignore and Reject told; a body that was killed comes with no state, and the main process knows better."""
     known = {"IGNORED": RunState.IGNORED, "REJECTED": RunState.REJECTED}.get(state or "")
-    if known is not None and _is_ours(task.request):
-        _send(_told(task.request), known, reason=RAISED[known], exception=_raised(retval))
+    tail.end(getattr(task.request, TAIL, None))
+    if known is not None and is_recorded(task.request):
+        _send(task.request, known, reason=RAISED[known], exception=raised(retval))
 
 
 @guarded
 def on_revoked(
     *, request: Any, terminated: bool = False, signum: Any = None, expired: bool = False, **_: Any
 ) -> None:
-    if not _is_ours(request):
+    if not is_recorded(request):
         return
     if expired:
-        _send(_told(request), RunState.EXPIRED, reason="it reached a worker after its expiry", wait=False)
+        _send(request, RunState.EXPIRED, reason="it reached a worker after its expiry", waits=False)
         return
     reason = f"terminated ({signum})" if terminated else "revoked before it started"
-    _send(_told(request), RunState.REVOKED, reason=reason, wait=False)
+    _send(request, RunState.REVOKED, reason=reason, waits=False)
 
 
 @guarded
 def on_unknown(*, message: Any, name: str = "", **_: Any) -> None:
-    if _is_ours(message.headers or {}):
-        _send(
-            _told(message.headers), RunState.REJECTED, reason=f"no worker knows the task {name}", wait=False
-        )
+    if is_recorded(message.headers or {}):
+        _send(message.headers, RunState.REJECTED, reason=f"no worker knows the task {name}", waits=False)
 
 
 @guarded
 def on_rejected(*, message: Any, exc: Any = None, **_: Any) -> None:
     headers = message.headers or {}
-    if _is_ours(headers) and headers.get("id"):
-        told = _exception(exc) if exc is not None else ""
+    if is_recorded(headers) and headers.get("id"):
+        told = exception_text(exc) if exc is not None else ""
         reason = "the worker could not read the message"
-        _send(_told(headers), RunState.REJECTED, reason=reason, exception=told, wait=False)
+        _send(headers, RunState.REJECTED, reason=reason, exception=told, waits=False)
 
 
 def _send(
-    told: _Told, state: RunState, *, moment: datetime | None = None, wait: bool | None = None, **more: Any
+    request: Any, state: RunState, *, moment: datetime | None = None, waits: bool | None = None, **more: Any
 ) -> None:
-    present = identity.present()
-    if told.begun is not None and more.get("runtime") is None and state is not RunState.STARTED:
-        more["runtime"] = clock.monotonic() - told.begun[1]
+    present, delivery = identity.present(), told(request)
+    if delivery.begun is not None and more.get("runtime") is None and state is not RunState.STARTED:
+        more["runtime"] = clock.monotonic() - delivery.begun[1]
     for key in ("reason", "exception", "traceback", "result"):
         if key in more:
             more[key] = clean(more[key], limit=settings().TRACEBACK_LIMIT)
     report = Report(
-        task_id=told.task_id,
+        task_id=delivery.task_id,
         state=state,
         moment=moment or clock.now(),
-        attempt=told.attempt,
-        worker=told.hostname or (present.hostname if present else ""),
+        attempt=delivery.attempt,
+        worker=delivery.hostname or (present.hostname if present else ""),
         instance=identity.instance(),
-        received_at=told.received_at,
-        started_at=told.begun[0] if told.begun else None,
+        received_at=delivery.received_at,
+        started_at=delivery.begun[0] if delivery.begun else None,
+        unscheduled=delivery.unscheduled,
+        log=tail.text_of(getattr(request, TAIL, None)),
         **more,
     )
     # The main process serves all children: it does not wait, unless it runs the body itself.
-    writer().submit(report, wait=told.is_executing if wait is None else wait)
+    if delivery.is_executing if waits is None else waits:
+        _submit_and_wait(report, request)
+    else:
+        writer().submit(report, patience=0.0)
 
 
-def _value(request: Any, key: str) -> Any:
-    return request.get(key) if isinstance(request, Mapping) else getattr(request, key, None)
-
-
-def _is_ours(request: Any) -> bool:
-    return isinstance(_value(request, HEADER), Mapping)
-
-
-def _told(request: Any) -> _Told:
-    received = _value(request, RECEIVED)
-    return _Told(
-        task_id=str(_value(request, "id")),
-        attempt=int(_value(request, "retries") or 0),
-        hostname=str(_value(request, "hostname") or ""),
-        received_at=datetime.fromisoformat(received).astimezone(UTC) if received else None,
-        begun=_value(request, BEGUN),
-    )
+def _submit_and_wait(report: Report, request: Any) -> None:
+    """Wait until the report is written, for no longer than what is left of this task's patience."""
+    spent = getattr(request, SPENT, 0.0)
+    began = clock.monotonic()
+    writer().submit(report, patience=max(0.0, settings().RECORDER_PATIENCE - spent))
+    if not isinstance(request, dict):
+        setattr(request, SPENT, spent + clock.monotonic() - began)
 
 
 def _request_of(task: Any, task_id: str) -> Any | None:
     """Return the request of a failure: the one that executes here, else the one that the main process has received."""
     executing = task.request
     if executing.id == task_id:
-        return executing if _is_ours(executing) else None
+        return executing if is_recorded(executing) else None
     request = _received.get(task_id)
     return None if request is None else request.request_dict
-
-
-def _again(retry: Any) -> str:
-    """Return in our own words why there will be another attempt, and when; ``retry`` is None when Celery cancelled it."""
-    if retry is None:
-        return "cancelled by Celery; the broker will deliver it again"
-    when = getattr(retry, "when", None)
-    words = "the task asked to be tried again"
-    if isinstance(when, datetime):
-        return f"{words} at {when:%Y-%m-%d %H:%M:%S %Z}".rstrip()
-    if isinstance(when, int | float) and not isinstance(when, bool):
-        return f"{words} in {when:g} s"
-    return words
-
-
-def _raised(error: Any) -> str:
-    """Return what a task's Ignore or Reject says, with its name."""
-    reason = getattr(error, "reason", None)
-    return _exception(error) if reason is None else f"{type(error).__name__}: {_text(reason)}"
-
-
-def _quoted(value: Any) -> str:
-    return f"Retry: {_text(value)}" if value else ""
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else clean(_str(value), limit=settings().RESULT_LIMIT)
-
-
-def _str(value: Any) -> str:
-    try:
-        return str(value)
-    except Exception:  # noqa: BLE001 - a task's own object may raise anything when asked for its text
-        return f"<{type(value).__name__} that cannot be shown>"
-
-
-def _exception(error: Any) -> str:
-    text = _text(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _traceback(einfo: Any) -> str:
-    text = getattr(einfo, "traceback", None)
-    return "" if text is None else clean(_str(text), limit=settings().TRACEBACK_LIMIT)

@@ -42,9 +42,14 @@ class Writer:
     """Takes reports from the threads that run tasks; started by the first one."""
 
     def __init__(
-        self, *, apply: Callable[[Report], object] = history.record, waiting: spool.Spool | None = None
+        self,
+        *,
+        apply: Callable[[Report], object] = history.record,
+        probe: Callable[[], object] = history.probe,
+        waiting: spool.Spool | None = None,
     ) -> None:
         self._apply = apply
+        self._probe = probe
         self._spool = waiting
         self._queue: queue.Queue[_Item | None] = queue.Queue(WAITING_MAX)
         self._start_lock = threading.Lock()
@@ -58,8 +63,8 @@ class Writer:
         """Whether reports go to the spool at present."""
         return self._is_away
 
-    def submit(self, report: Report, *, wait: bool) -> bool:
-        """Take a report; with ``wait`` return when it is written, at most ``RECORDER_PATIENCE`` seconds later.
+    def submit(self, report: Report, *, patience: float) -> bool:
+        """Take a report and return when it is written, at most ``patience`` seconds later; at once for 0.
 
         Returns whether it is known to be written. Otherwise it is queued in memory, or safe in the spool.
         """
@@ -68,9 +73,9 @@ class Writer:
         try:
             if not self._is_away:
                 self._queue.put_nowait(item)
-                if not wait:
+                if patience <= 0:
                     return False
-                if item.done.wait(settings().RECORDER_PATIENCE):
+                if item.done.wait(patience):
                     return item.is_written
                 self._is_away = True
         except queue.Full:
@@ -157,6 +162,8 @@ class Writer:
         self._tried = clock.monotonic()
         try:
             prepare_connection()
+            # Somebody else may hold all that is spooled: an empty replay does not say that one can write.
+            self._probe()
             self._folder().replay(self._apply)
             self._is_away = False
         except spool.AWAY as error:

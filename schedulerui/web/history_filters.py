@@ -13,7 +13,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from schedulerui.facts import ACTIVE, RunState
+from schedulerui.facts import ACTIVE, RunState, Trigger
 from schedulerui.models import Change, Run
 from schedulerui.presenters import state_word, trigger_word
 from schedulerui.presenters.changes import VERBS
@@ -115,7 +115,7 @@ class RunFilter(ListFilter):
     )
     trigger = django_filters.ChoiceFilter(
         label=gettext_lazy("Started by"),
-        choices=lambda: [(name, trigger_word(name)) for name in ("schedule", "manual", "retry", "backfill")],
+        choices=lambda: [(name, trigger_word(name)) for name in map(str, Trigger)],
         empty_label=gettext_lazy("Anything"),
     )
     task = django_filters.CharFilter(label=gettext_lazy("Task"), max_length=200, widget=TEXT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -12,8 +13,10 @@ from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, Retry
 from django.test import override_settings
 
+from schedulerui import clock, conf
 from schedulerui.facts import RunState
 from schedulerui.recorder import identity, receivers
+from schedulerui.recorder.delivery import is_recorded
 from tests.celery_app import app
 
 HOST = "celery@here"
@@ -24,9 +27,9 @@ class Sink:
         self.reports = []
         self.waits = []
 
-    def submit(self, report, *, wait):
+    def submit(self, report, *, patience):
         self.reports.append(report)
-        self.waits.append(wait)
+        self.waits.append(patience > 0)
 
     @property
     def states(self):
@@ -250,3 +253,96 @@ def test_children_belong_to_the_instance_that_was_made_before_the_fork(monkeypat
     present = identity.present()
     assert present is not None
     assert present.hostname == HOST
+
+
+@pytest.fixture
+def record_all(settings):
+    def choose(value):
+        settings.SCHEDULERUI = {**settings.SCHEDULERUI, "RECORD_ALL": value}
+        conf.reset()
+
+    yield choose
+    conf.reset()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_recorded"),
+    [
+        (False, False),
+        (True, True),
+        (("tests.*",), True),
+        (["other.*", "tests.add"], True),
+        (("other.*",), False),
+        ((), False),
+        ("tests.*", True),
+    ],
+)
+def test_a_task_that_no_schedule_sent_is_recorded_when_it_is_asked_for(
+    sink, execute, record_all, chosen, is_recorded
+):
+    record_all(chosen)
+    request = Request(
+        values(
+            ours=False,
+            argsrepr="(1, 2)",
+            kwargsrepr="{'password': 'hunter2'}",
+            origin="gen7@here",
+            delivery_info={"routing_key": "reports", "exchange": ""},
+        )
+    )
+    signals.task_received.send(sender=None, request=request)
+    task, _ = execute(request.request_dict)
+    signals.task_success.send(sender=task, result=1, runtime=0.5)
+    assert sink.states == ([RunState.RECEIVED, RunState.STARTED, RunState.SUCCEEDED] if is_recorded else [])
+    for report in sink.reports:
+        assert report.unscheduled == {
+            "task": "tests.add",
+            "queue": "reports",
+            "args": "(1, 2)",
+            "kwargs": "{'password': ***}",
+            "origin": "gen7@here",
+        }
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"task": "celery.chord_unlock"}, {"is_eager": True}, {"id": "x" * 65}, {"id": ""}, {"task": None}],
+)
+def test_celerys_own_eager_and_unreadable_tasks_are_not_recorded(record_all, fields):
+    record_all(True)
+    assert is_recorded(values(ours=False))
+    assert not is_recorded(values(ours=False) | fields)
+
+
+def test_one_of_ours_brings_nothing_to_make_a_row_of(sink, execute, record_all):
+    record_all(True)
+    execute(values())
+    assert [report.unscheduled for report in sink.reports] == [None]
+
+
+def test_what_the_body_logs_comes_with_its_end(sink, execute):
+    task, context = execute(values())
+    logging.getLogger("shop").error("out of stock, token=hunter2")
+    signals.task_failure.send(sender=task, task_id=context.id, exception=KeyError("k"))
+    signals.task_postrun.send(
+        sender=task, task_id=context.id, task=task, args=(), kwargs={}, retval=None, state="FAILURE"
+    )
+    logging.getLogger("shop").error("not the task's")
+    started, failed = sink.reports
+    assert started.log == ""
+    assert failed.log.endswith("ERROR shop: out of stock, token=***")
+
+
+def test_a_task_waits_for_its_recording_only_once_in_all(sink, execute, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
+    waited = []
+
+    def slow(report, *, patience):
+        waited.append(patience)
+        now[0] += patience
+
+    monkeypatch.setattr(sink, "submit", slow)
+    task, _ = execute(values())
+    signals.task_success.send(sender=task, result=1, runtime=0.1)
+    assert waited == [conf.settings().RECORDER_PATIENCE, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schedulerui.facts import RunState
+from schedulerui.operations import spool as spool_module
 from schedulerui.operations.reports import CUT, Report, clean
-from schedulerui.operations.spool import Spool, SpoolError
+from schedulerui.operations.spool import DAMAGED, Spool, SpoolError
 from schedulerui.testing import DULL_WEDNESDAY
 
 
@@ -66,10 +68,44 @@ def test_a_torn_line_and_a_refused_report_hold_up_nobody(spool, caplog):
             raise ValueError("refused")
         taken.append(report.task_id)
 
-    spool.replay(apply)
+    assert spool.replay(apply) == 2
     assert taken == ["task-0", "task-2"]
-    assert [record.action for record in caplog.records] == ["spool_drop", "spool_drop"]
+    assert [record.action for record in caplog.records] == ["spool_damaged", "spool_damaged"]
     assert spool.is_empty()
+    refused, torn = (spool.folder / DAMAGED).read_text().splitlines()
+    assert Report.decode(refused).task_id == "task-1"
+    assert torn == '{"task_id": "torn'
+
+
+def test_what_is_set_aside_is_bounded(spool, monkeypatch):
+    monkeypatch.setattr(spool_module, "DAMAGED_MAX", 300)
+    for number in range(9):
+        spool.append(make_report(number))
+
+    def refuse(report):
+        raise ValueError("refused")
+
+    assert spool.replay(refuse) == 0
+    assert 0 < (spool.folder / DAMAGED).stat().st_size <= 300
+
+
+def test_two_containers_with_the_same_process_id_share_a_folder_without_sharing_a_file(spool):
+    other = Spool(spool.folder)
+    spool.append(make_report(0))
+    other.append(make_report(1))
+    names = [path.name for path in spool.folder.iterdir()]
+    assert len(names) == 2
+    assert all(f"-{os.getpid()}-" in name for name in names)
+    taken: list[Report] = []
+    assert spool.replay(taken.append) == 2
+    assert {report.task_id for report in taken} == {"task-0", "task-1"}
+
+
+def test_a_process_that_was_forked_has_a_file_of_its_own(spool, monkeypatch):
+    spool.append(make_report(0))
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    spool.append(make_report(1))
+    assert len(list(spool.folder.iterdir())) == 2
 
 
 def test_two_replays_do_not_take_one_report_twice(spool):
@@ -129,6 +165,8 @@ def test_a_report_comes_back_as_it_was(attempt, runtime, text):
         runtime=runtime,
         reason=text,
         result=text,
+        log=text,
+        unscheduled={"task": text},
         instance=uuid.UUID(int=7),
         pid=3,
         received_at=DULL_WEDNESDAY,

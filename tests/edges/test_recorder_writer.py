@@ -34,6 +34,7 @@ class Database:
         self.unlocked = threading.Event()
         self.unlocked.set()
         self.is_away = False
+        self.n_probes = 0
 
     def __call__(self, report):
         self.unlocked.wait(10)
@@ -42,6 +43,12 @@ class Database:
         if report.task_id == "task-poison":
             raise TypeError("poison")
         self.taken.append(report.task_id)
+
+    def probe(self):
+        self.n_probes += 1
+        self.unlocked.wait(10)
+        if self.is_away:
+            raise OperationalError("database is locked")
 
 
 @pytest.fixture
@@ -58,7 +65,7 @@ def spool(tmp_path):
 def writer(database, spool, settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "RECORDER_PATIENCE": PATIENCE}
     conf.reset()
-    writer = Writer(apply=database, waiting=spool)
+    writer = Writer(apply=database, probe=database.probe, waiting=spool)
     yield writer
     database.unlocked.set()
     writer.close(within=5)
@@ -70,13 +77,13 @@ def writer(database, spool, settings):
 
 def test_a_report_is_written_when_submit_returns(writer, database):
     for number in range(3):
-        assert writer.submit(make_report(number), wait=True)
+        assert writer.submit(make_report(number), patience=PATIENCE)
     assert database.taken == ["task-0", "task-1", "task-2"]
 
 
 def test_reports_that_nobody_waits_for_keep_their_order(writer, database):
     for number in range(50):
-        assert not writer.submit(make_report(number), wait=False)
+        assert not writer.submit(make_report(number), patience=0)
     eventually(lambda: len(database.taken) == 50, within=5)
     assert database.taken == [f"task-{number}" for number in range(50)]
 
@@ -84,11 +91,11 @@ def test_reports_that_nobody_waits_for_keep_their_order(writer, database):
 def test_only_the_first_task_waits_when_the_database_hangs_and_nothing_is_lost(writer, database, spool):
     database.unlocked.clear()
     began = time.monotonic()
-    assert not writer.submit(make_report(0), wait=True)
+    assert not writer.submit(make_report(0), patience=PATIENCE)
     assert PATIENCE <= time.monotonic() - began < PATIENCE + 0.5
     began = time.monotonic()
     for number in range(1, 20):
-        assert not writer.submit(make_report(number), wait=True)
+        assert not writer.submit(make_report(number), patience=PATIENCE)
     assert time.monotonic() - began < 0.5
     assert not spool.is_empty()
     database.unlocked.set()
@@ -100,25 +107,37 @@ def test_reports_wait_in_the_spool_while_the_database_is_away_and_follow_when_it
     writer, database, spool
 ):
     database.is_away = True
-    assert not writer.submit(make_report(0), wait=True)
+    assert not writer.submit(make_report(0), patience=PATIENCE)
     assert writer.is_away
-    writer.submit(make_report(1), wait=True)
+    writer.submit(make_report(1), patience=PATIENCE)
     assert database.taken == []
     database.is_away = False
     eventually(lambda: not writer.is_away, within=5)
     assert database.taken == ["task-0", "task-1"]
-    assert writer.submit(make_report(2), wait=True)
+    assert writer.submit(make_report(2), patience=PATIENCE)
+
+
+def test_it_stays_away_while_another_process_replays_what_it_spooled(writer, database, spool):
+    database.is_away = True
+    writer.submit(make_report(0), patience=PATIENCE)
+    spool.replay(lambda report: None)
+    writer.submit(make_report(1), patience=PATIENCE)
+    spool.replay(lambda report: None)
+    assert spool.is_empty()
+    tries = database.n_probes
+    eventually(lambda: database.n_probes > tries, within=5)
+    assert writer.is_away
 
 
 def test_a_report_that_the_database_refuses_is_dropped_with_a_line_in_the_log(writer, database, caplog):
-    assert not writer.submit(make_report("poison"), wait=True)
-    assert writer.submit(make_report(1), wait=True)
+    assert not writer.submit(make_report("poison"), patience=PATIENCE)
+    assert writer.submit(make_report(1), patience=PATIENCE)
     assert "report_drop" in [getattr(record, "action", "") for record in caplog.records]
 
 
 def test_closing_writes_what_waits(writer, database):
     for number in range(20):
-        writer.submit(make_report(number), wait=False)
+        writer.submit(make_report(number), patience=0)
     writer.close(within=5)
     assert len(database.taken) == 20
 
@@ -126,7 +145,7 @@ def test_closing_writes_what_waits(writer, database):
 def test_closing_spools_what_cannot_be_written_in_time(writer, database, spool):
     database.unlocked.clear()
     for number in range(5):
-        writer.submit(make_report(number), wait=False)
+        writer.submit(make_report(number), patience=0)
     writer.close(within=0.1)
     kept = []
     spool.replay(lambda report: kept.append(report.task_id))
@@ -135,7 +154,7 @@ def test_closing_spools_what_cannot_be_written_in_time(writer, database, spool):
 
 def test_its_thread_ends_when_it_comes_free_after_closing(writer, database):
     database.unlocked.clear()
-    writer.submit(make_report(0), wait=False)
+    writer.submit(make_report(0), patience=0)
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "schedulerui-recorder"]
     writer.close(within=0.1)
     assert thread.is_alive()
@@ -144,7 +163,7 @@ def test_its_thread_ends_when_it_comes_free_after_closing(writer, database):
 
 
 def test_it_starts_again_after_it_was_closed(writer, database):
-    writer.submit(make_report(0), wait=True)
+    writer.submit(make_report(0), patience=PATIENCE)
     writer.close(within=5)
-    assert writer.submit(make_report(1), wait=True)
+    assert writer.submit(make_report(1), patience=PATIENCE)
     assert database.taken == ["task-0", "task-1"]

@@ -1,0 +1,134 @@
+"""The last lines that a task logs, kept beside its body: one bounded tail for each body that runs in this process.
+
+A context variable says whose line it is: each thread, greenlet and coroutine has its own, and what ``asyncio`` starts inherits
+it. Celery's and our own lines are not the task's.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import deque
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from schedulerui.conf import settings
+
+LINE_MAX = 2_000
+"""Most characters of one line."""
+NOT_OF_TASKS = (
+    "celery.app.",
+    "celery.worker.",
+    "celery.pool",
+    "celery.utils.",
+    "schedulerui.",
+    "django.db.backends",
+)
+LOGGERS = ("", "celery.task")
+"""Celery's task logger does not hand its lines on to the root."""
+HIDDEN = "***"
+
+
+class Tail:
+    """The last lines of one body, at most ``LOG_TAIL_LINES`` and ``LOG_TAIL_LIMIT`` characters."""
+
+    __slots__ = ("_lines", "_n_chars", "before", "n_dropped")
+
+    def __init__(self, *, before: Tail | None) -> None:
+        self._lines: deque[str] = deque()
+        self._n_chars = 0
+        self.before = before
+        self.n_dropped = 0
+
+    def add(self, line: str) -> None:
+        limits = settings()
+        self._lines.append(line)
+        self._n_chars += len(line) + 1
+        while self._lines and (
+            len(self._lines) > limits.LOG_TAIL_LINES or self._n_chars > limits.LOG_TAIL_LIMIT
+        ):
+            self._n_chars -= len(self._lines.popleft()) + 1
+            self.n_dropped += 1
+
+    def text(self) -> str:
+        """Return the lines, and before them how many were left out."""
+        lines = list(self._lines)
+        if self.n_dropped:
+            lines.insert(0, f"[... {self.n_dropped} earlier lines are not kept ...]")
+        return "\n".join(lines)
+
+
+_tail: ContextVar[Tail | None] = ContextVar("schedulerui_tail", default=None)
+
+
+class TailHandler(logging.Handler):
+    """Hands each line to the tail of the body that logs it; never raises into it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tail = _tail.get()
+        if tail is None or record.name.startswith(NOT_OF_TASKS):
+            return
+        try:
+            for line in _words(record).splitlines() or [""]:
+                tail.add(masked(line[:LINE_MAX]))
+        except Exception:  # noqa: BLE001 - a line that cannot be made is left out; the task goes on
+            tail.n_dropped += 1
+
+
+_handler = TailHandler()
+_formatter = logging.Formatter()
+
+
+def begin() -> Tail | None:
+    """Keep what this thread logs from now on; None, and nothing kept, while one of the two limits is 0."""
+    limits = settings()
+    if limits.LOG_TAIL_LINES <= 0 or limits.LOG_TAIL_LIMIT <= 0:
+        return None
+    _install()
+    begun = Tail(before=_tail.get())
+    _tail.set(begun)
+    return begun
+
+
+def end(begun: Tail | None) -> None:
+    """Stop keeping; a body that ran inside another one gives it back its own tail."""
+    if begun is not None:
+        _tail.set(begun.before)
+
+
+def text_of(begun: Tail | None) -> str:
+    """Return what the body has logged so far; empty where nothing is kept."""
+    return "" if begun is None else begun.text()
+
+
+def masked(text: str) -> str:
+    """Return text with the values hidden that stand behind a name like a secret: ``password=...``, ``"token": "..."``."""
+    pattern = _secrets(settings().REDACT)
+    return text if pattern is None else pattern.sub(rf"\1{HIDDEN}", text)
+
+
+@lru_cache(maxsize=2)
+def _secrets(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    # Every repetition is bounded, so that no line takes long.
+    if not names:
+        return None
+    words = "|".join(re.escape(name) for name in names)
+    found = r"\"[^\"]{0,500}\"?|'[^']{0,500}'?|(?:(?:bearer|basic|token)\s)?[^\s,;&)\]}]{1,500}"
+    return re.compile(rf"((?:{words})[\w.-]{{0,40}}[\"']?\s?[=:]\s?)(?:{found})", re.IGNORECASE)
+
+
+def _install() -> None:
+    """Attach the handler, also again after somebody configured logging anew."""
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        if _handler not in logger.handlers and not (name and logger.propagate):
+            logger.addHandler(_handler)
+
+
+def _words(record: logging.LogRecord) -> str:
+    at = datetime.fromtimestamp(record.created, tz=UTC)
+    words = f"{at:%H:%M:%S}.{int(record.msecs):03d} {record.levelname} {record.name}: {record.getMessage()}"
+    if record.exc_info:
+        words += "\n" + _formatter.formatException(record.exc_info)
+    return words

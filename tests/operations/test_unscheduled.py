@@ -1,0 +1,120 @@
+"""Rows for tasks that no schedule sent, and the log of a run, as reports bring them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from schedulerui import conf
+from schedulerui.facts import RunState, Trigger
+from schedulerui.models import Run
+from schedulerui.operations import housekeeping
+from schedulerui.operations.history import record
+from schedulerui.operations.reports import Report
+from tests.operations.history_cases import OLD, after, ended, make_run, report, started
+
+pytestmark = pytest.mark.django_db
+
+S = RunState
+TOLD = {"task": "shop.orders", "queue": "fast", "args": "(1,)", "origin": "gen7@here"}
+
+
+def of_other_code(state, second=1.0, *, task_id="other-1", **fields):
+    return Report(
+        task_id=task_id,
+        state=state,
+        moment=after(second),
+        attempt=0,
+        worker="celery@one",
+        instance=OLD,
+        **{"received_at": after(1), "unscheduled": TOLD, **fields},
+    )
+
+
+def test_the_first_report_makes_the_row_and_the_others_move_it():
+    for state, second in [(S.RECEIVED, 1.0), (S.STARTED, 2.0), (S.SUCCEEDED, 3.0)]:
+        assert record(of_other_code(state, second))
+    run = Run.objects.get()
+    assert (run.key, run.trigger, run.schedule_id, run.task_id) == (
+        "t:other-1",
+        Trigger.TASK,
+        None,
+        "other-1",
+    )
+    assert (run.task, run.queue, run.state) == ("shop.orders", "fast", S.SUCCEEDED)
+    assert run.headers == {"args": "(1,)", "origin": "gen7@here"}
+    assert (run.due_at, run.received_at, run.sent_at) == (after(1), after(1), None)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"unscheduled": None}, {"unscheduled": {}}, {"unscheduled": {"queue": "x"}}, {"task_id": "x" * 65}],
+)
+def test_it_makes_no_row_of_a_report_that_does_not_bring_enough(fields):
+    assert not record(of_other_code(S.STARTED, **fields))
+    assert Run.objects.count() == 0
+
+
+def test_hostile_names_and_arguments_are_cut_and_cleaned():
+    told = {"task": "t" * 500, "queue": "q\x00" * 500, "args": "a\ud800" * 5_000}
+    assert record(of_other_code(S.STARTED, unscheduled=told))
+    run = Run.objects.get()
+    assert (len(run.task), len(run.headers["args"]) <= 1_000, "\x00" in run.queue) == (200, True, False)
+
+
+@pytest.fixture
+def most(settings):
+    def choose(n_kept):
+        settings.SCHEDULERUI = {**settings.SCHEDULERUI, "RECORD_ALL_MAX": n_kept}
+        conf.reset()
+
+    yield choose
+    conf.reset()
+
+
+def test_only_the_newest_are_kept_and_those_of_schedules_do_not_count(most):
+    most(3)
+    ours = make_run(state=S.SUCCEEDED, at=after(-9_000))
+    running = of_other_code(S.STARTED, task_id="running")
+    record(running)
+    for number in range(7):
+        moment = after(10) + timedelta(seconds=number)
+        record(of_other_code(S.SUCCEEDED, task_id=f"other-{number}", received_at=moment))
+    assert housekeeping.purge_unscheduled(after(100), batch=2) == 4
+    left = set(Run.objects.values_list("task_id", flat=True))
+    assert left == {ours.task_id, "running", "other-4", "other-5", "other-6"}
+    assert housekeeping.purge_unscheduled(after(100)) == 0
+
+
+def test_what_a_run_logged_is_kept_with_it_once():
+    run = make_run()
+    record(started(run))
+    told = ended(run, S.SUCCEEDED, started=2.0, log="12:00:00 INFO shop: done")
+    record(told)
+    record(told)
+    run.refresh_from_db()
+    assert run.log == "12:00:00 INFO shop: done"
+
+
+def test_the_logs_of_all_attempts_are_kept_under_their_numbers():
+    run = make_run()
+    record(ended(run, S.RETRYING, started=2.0, log="first"))
+    record(report(run, S.STARTED, 6.0, attempt=1, received=5.0, started=6.0))
+    record(report(run, S.SUCCEEDED, 7.0, attempt=1, received=5.0, started=6.0, log="second"))
+    run.refresh_from_db()
+    assert run.log.splitlines() == ["first", "=== attempt 2, delivery 1 ===", "second"]
+
+
+def test_the_end_of_a_long_log_is_what_is_kept(settings):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "LOG_TAIL_LIMIT": 100}
+    conf.reset()
+    run = make_run(task_id=str(uuid.uuid4()))
+    record(ended(run, S.RETRYING, started=2.0, log="a" * 90))
+    record(report(run, S.SUCCEEDED, 7.0, attempt=1, received=5.0, started=6.0, log="b" * 80 + "\x00end"))
+    run.refresh_from_db()
+    conf.reset()
+    assert run.log.endswith("bend")
+    assert run.log.startswith("[... cut ...]")
+    assert len(run.log) < 120
