@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schedulerui.models.alert import Alert, Notification, Silence
 from schedulerui.models.change import Change
+from schedulerui.models.finding import Finding
 from schedulerui.models.part import Part
 from schedulerui.models.processes import Beat, Queue, Worker
 from schedulerui.models.run import Attempt, Run
@@ -16,6 +17,7 @@ __all__ = [
     "Attempt",
     "Beat",
     "Change",
+    "Finding",
     "Notification",
     "Part",
     "Queue",
