@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -59,14 +60,18 @@ class World:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def start(self, name: str, *arguments: str) -> Process:
+    def start(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> Process:
         """Start Python with these arguments; ended with everything else by ``close``."""
         log = self.folder / f"{name}-{next(_numbers)}.log"
-        process = Process([sys.executable, *arguments], log=log, env=self.env, name=name)
+        process = Process([sys.executable, *arguments], log=log, env={**self.env, **(env or {})}, name=name)
         self.processes.append(process)
         return process
 
-    def beat(self) -> Process:
+    def populate(self, n: int, **fields: Any) -> None:
+        """Make schedules; the fields are those of tests/service/populate.py."""
+        self.run("-m", "tests.service.populate", str(n), json.dumps(fields))
+
+    def beat(self, **env: str) -> Process:
         return self.start(
             "beat",
             "-m",
@@ -79,6 +84,7 @@ class World:
             "--pidfile=",
             "-l",
             "INFO",
+            env=env,
         )
 
     def worker(self, *arguments: str) -> Process:
@@ -91,8 +97,27 @@ class World:
         if self.database_url.startswith("postgres"):
             with psycopg.connect(self.database_url) as connection:
                 return connection.execute(statement).fetchall()
-        with sqlite3.connect(self.database_url.removeprefix("sqlite:///"), timeout=20) as sqlite:
+        with contextlib.closing(sqlite3.connect(self._file, timeout=20)) as sqlite:
             return sqlite.execute(statement).fetchall()
+
+    @property
+    def _file(self) -> str:
+        return self.database_url.removeprefix("sqlite:///")
+
+    def execute(self, statement: str, *values: Any) -> None:
+        """Change rows behind the product's back; ``%s`` stands for a value. SQLite's check constraints do not hold here."""
+        if self.database_url.startswith("postgres"):
+            with psycopg.connect(self.database_url) as connection:
+                connection.execute(statement, values)
+            return
+        with contextlib.closing(sqlite3.connect(self._file, timeout=20)) as sqlite, sqlite:
+            sqlite.execute("PRAGMA ignore_check_constraints = ON")
+            sqlite.execute(statement.replace("%s", "?"), values)
+
+    def n_messages(self, queue: str = "celery") -> int:
+        """Return how many messages wait in a queue that nobody reads."""
+        with redis.Redis.from_url(self.broker_url) as client:
+            return int(client.llen(queue))
 
     def messages(self, queue: str = "celery") -> Counter[str]:
         """Return how often each task id was put into a queue that nobody reads."""

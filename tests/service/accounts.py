@@ -1,0 +1,81 @@
+"""What a world's rows and messages have to add up to, whatever happened to the processes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+
+from tests.service.world import World
+from tests.waiting import eventually
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """How many runs were sent, and what went out again under the same task id."""
+
+    n_runs: int
+    n_messages: int
+    n_again: int
+    """Messages beyond the first of their run."""
+
+
+def moment(value: object) -> dt.datetime:
+    """A column's moment, of either database."""
+    return dt.datetime.fromisoformat(str(value)).replace(tzinfo=dt.UTC)
+
+
+def n_runs(world: World, where: str = "1 = 1") -> int:
+    return int(world.rows(f"SELECT COUNT(*) FROM schedulerui_run WHERE {where}")[0][0])
+
+
+def stop_creating(world: World) -> None:
+    """Take all schedules out of the due index, so that what was claimed can be sent in peace."""
+    world.execute("UPDATE schedulerui_schedule SET next_run_at = NULL, next_nominal_at = NULL")
+
+
+def everything_is_sent(world: World, *, within: float = 30) -> None:
+    eventually(
+        lambda: n_runs(world, "state = 'pending'") == 0, within=within, describe="no run to be pending"
+    )
+
+
+def beats_are_up(world: World, n: int) -> None:
+    eventually(
+        lambda: world.rows("SELECT COUNT(*) FROM schedulerui_beat")[0][0] >= n,
+        within=60,
+        describe=f"{n} beats to sign in",
+    )
+
+
+def assert_every_occurrence_has_one_row(world: World, *, states: set[str] | None = None) -> None:
+    """The rows of each interval follow each other by exactly its seconds, a row of many counted as what it covers."""
+    every = dict(world.rows("SELECT id, every FROM schedulerui_schedule WHERE kind = 'interval'"))
+    rows = world.rows(
+        "SELECT schedule_id, nominal_at, covers_until, count, state FROM schedulerui_run "
+        "WHERE trigger = 'schedule' ORDER BY schedule_id, nominal_at"
+    )
+    assert {row[0] for row in rows} >= set(every), "a schedule has no row at all"
+    if states is not None:
+        assert {row[4] for row in rows} <= states
+    for schedule, group in itertools.groupby(rows, key=lambda row: row[0]):
+        if schedule not in every:
+            continue
+        step, expected = dt.timedelta(seconds=every[schedule]), None
+        for _, nominal, until, count, state in group:
+            at, last = moment(nominal), moment(until or nominal)
+            assert expected is None or at == expected, f"schedule {schedule}: {at} ({state}) after {expected}"
+            assert (last - at) / step + 1 == count, f"schedule {schedule}: {count} times from {at} to {last}"
+            expected = last + step
+
+
+def assert_each_message_has_its_row(world: World, messages: Counter[str] | None = None) -> Sums:
+    """Every sent run has a message, every message a run; none has more messages than publishes. Returns the sums."""
+    found = world.messages() if messages is None else messages
+    publishes = dict(
+        world.rows("SELECT task_id, publishes FROM schedulerui_run WHERE state NOT IN ('missed', 'skipped')")
+    )
+    assert set(found) == set(publishes)
+    assert {task_id: n for task_id, n in found.items() if n > publishes[task_id]} == {}
+    return Sums(n_runs=len(publishes), n_messages=found.total(), n_again=found.total() - len(found))
