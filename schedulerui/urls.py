@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from schedulerui.web.views import about, audit, delete, edit, overrun, preview, run, runs, workers
+from schedulerui.web.views import about, audit, delete, edit, health, overrun, preview, run, runs, workers
 from schedulerui.web.views.flower import flower
 from schedulerui.web.views.live import live_health
 from schedulerui.web.views.overview import live_overview, overview
+from schedulerui.web.views.resend import run_resend
 from schedulerui.web.views.run_now import run_now
 from schedulerui.web.views.schedule import live_schedule, schedule
 from schedulerui.web.views.schedules import live_schedules, schedules
@@ -40,8 +41,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("live/runs/", runs.live_runs, name="live-runs"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<uuid:uuid>/", run.run, name="run"),
+    path("runs/<uuid:uuid>/resend/", run_resend, name="run-resend"),
     path("workers/", workers.workers, name="workers"),
     path("workers/<uuid:instance>/", workers.worker, name="worker"),
     path("audit/", audit.audit, name="audit"),
     path("about/", about.about, name="about"),
+    path("metrics", health.prometheus, name="metrics"),
+    path("readyz", health.readyz, name="readyz"),
+    path("health.json", health.health, name="health"),
 ]

@@ -17,9 +17,9 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 
 from schedulerui import clock, dispatch
 from schedulerui.conf import settings
-from schedulerui.monitor import depths
+from schedulerui.monitor import depths, routes
 from schedulerui.monitor.alarms import Alarms, purge, send
-from schedulerui.operations import history, housekeeping, queues, spool, workers
+from schedulerui.operations import history, housekeeping, losses, pickup, queues, spool, workers
 
 logger = logging.getLogger(__name__)
 
@@ -139,17 +139,21 @@ def default_steps(celery_app: Celery | None = None) -> list[Step]:
     def measure(now: datetime) -> None:
         measure_queues(celery_app or dispatch.app(), now=now)
 
+    def look(now: datetime) -> None:
+        look_for_messages(celery_app or dispatch.app(), now=now)
+
     alarms = Alarms(default_queue=lambda: str((celery_app or dispatch.app()).conf.task_default_queue))
     return [
         Step("replaying the spool", _replay),
         Step("declaring workers dead", workers.declare_dead, calm=limits.WORKER_OFFLINE_AFTER),
-        Step("declaring runs lost", history.mark_lost, calm=limits.LOST_AFTER),
+        Step("declaring runs lost", losses.mark_lost, calm=limits.LOST_AFTER),
         Step("measuring the queues", measure, is_slow=True),
         Step("looking at beats and queues", alarms.look_at_processes, calm=limits.BEAT_STALE_AFTER),
         Step("looking at schedules", alarms.look_at_schedules, calm=limits.BEAT_STALE_AFTER),
         Step("telling people", alarms.tell),
         Step("sending messages", send, is_slow=True),
         Step("purging old messages", purge, every=CLEAN_EVERY),
+        Step("looking for lost messages", look, is_slow=True),
         Step("purging old runs", housekeeping.purge_runs, every=CLEAN_EVERY),
         Step("purging runs of other code", housekeeping.purge_unscheduled, every=CLEAN_EVERY),
         Step("purging old processes", housekeeping.purge_processes, every=CLEAN_EVERY),
@@ -164,6 +168,15 @@ def measure_queues(celery_app: Celery, *, now: datetime) -> None:
             queues.unmeasured(found.name, error=found.error, now=now)
         else:
             queues.measured(found.name, depth=found.depth, consumers=found.consumers, now=now)
+
+
+def look_for_messages(celery_app: Celery, *, now: datetime) -> int:
+    """Say of each sent run that nobody picks up what is known of its message; return how many the broker has lost."""
+    return pickup.note(
+        now,
+        queue_of=lambda run: routes.queue_of(run, celery_app),
+        redelivery=routes.redelivery_of(celery_app),
+    )
 
 
 def _replay(_now: datetime) -> int:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from schedulerui.facts import Actor
-from schedulerui.models import Change, Schedule
+from schedulerui.models import Change, Run, Schedule
 
 EDITABLE: tuple[str, ...] = tuple(
     field.name
@@ -62,4 +62,21 @@ def record(
         diff=difference(before, after) if before is not None else {},
         snapshot=after,
         note=note[:500],
+    )
+
+
+def record_for_run(run: Run, *, action: str, actor: Actor, now: datetime) -> Change:
+    """Write the audit row of something done to one run, also when its schedule is deleted or it never had one."""
+    return Change.objects.create(
+        at=now,
+        action=action,
+        user_id=actor.user_id,
+        actor=actor.name[:150],
+        via=actor.via,
+        address=actor.address[:45],
+        schedule_id=run.schedule_id,
+        schedule_uuid=run.schedule.uuid if run.schedule is not None else None,
+        schedule_name=run.schedule_name,
+        version=run.schedule_version,
+        note=f"run {run.uuid}",
     )

@@ -8,24 +8,22 @@ and nothing ever moves back. The first result of a delivery stands; ``lost`` giv
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 
 from schedulerui.conf import settings
 from schedulerui.facts import FINISHED, RANK, RunState, progress
-from schedulerui.models import Attempt, Run, Worker
+from schedulerui.models import Attempt, Run
 from schedulerui.operations.outcomes import append_outcome, follow
 from schedulerui.operations.reports import CUT, Report, clean
 from schedulerui.operations.unscheduled import adopt
 
-__all__ = ["Report", "append_outcome", "mark_lost", "probe", "record"]
+__all__ = ["Report", "append_outcome", "lock", "probe", "record"]
 
 REASON_MAX = 500
 WORKER_MAX = 255
-LOST_BATCH = 500
-"""Most attempts declared lost in one round."""
 
 TOLD: frozenset[RunState] = frozenset(
     {
@@ -55,7 +53,7 @@ def record(report: Report) -> bool:
     if not Run.objects.filter(task_id=report.task_id).exists() and not adopt(report):
         return False
     with transaction.atomic():
-        run = _lock(report.task_id)
+        run = lock(report.task_id)
         if run is None:
             return False
         number = run.attempt if report.attempt is None else report.attempt
@@ -75,18 +73,7 @@ def probe() -> None:
         Attempt.objects.filter(pk=0).update(delivery=F("delivery"))
 
 
-def mark_lost(now: datetime, *, limit: int = LOST_BATCH) -> int:
-    """Declare lost what ran on worker instances unheard of for ``LOST_AFTER`` seconds; return how many runs moved.
-
-    A later delivery opens the run again, and a late result corrects it.
-    """
-    moved = 0
-    for attempt in list(_orphans(now - timedelta(seconds=settings().LOST_AFTER))[:limit]):
-        moved += record(_obituary(attempt, now))
-    return moved
-
-
-def _lock(task_id: str) -> Run | None:
+def lock(task_id: str) -> Run | None:
     """Return the run with its row locked until the transaction ends."""
     runs = Run.objects.filter(task_id=task_id)
     if not connection.features.has_select_for_update:
@@ -209,34 +196,3 @@ def _missing_times(row: Run | Attempt, report: Report) -> Iterator[tuple[str, da
 
 def _received(report: Report) -> datetime | None:
     return report.received_at or (report.moment if report.state is RunState.RECEIVED else None)
-
-
-def _orphans(before: datetime) -> QuerySet[Attempt]:
-    """Return the attempts without an end whose worker instance has not been heard of since ``before``."""
-    heard = Worker.objects.filter(seen_at__gte=before).values("instance")
-    told_at = Q(started_at__lt=before) | Q(started_at__isnull=True, received_at__lt=before)
-    running = Attempt.objects.filter(told_at, state__in=[RunState.RECEIVED, RunState.STARTED])
-    return (
-        running.filter(worker_instance__isnull=False)
-        .exclude(worker_instance__in=heard)
-        .select_related("run")
-        .order_by("id")
-    )
-
-
-def _obituary(attempt: Attempt, now: datetime) -> Report:
-    name = attempt.worker or "its worker"
-    if attempt.state == RunState.STARTED:
-        reason = f"{name} was gone before it told the end"
-    else:
-        reason = f"{name} was gone before it started this; the broker may deliver the message again"
-    return Report(
-        task_id=str(attempt.run.task_id),
-        state=RunState.LOST,
-        moment=now,
-        attempt=attempt.attempt,
-        delivery=attempt.delivery,
-        instance=attempt.worker_instance,
-        worker=attempt.worker,
-        reason=reason,
-    )

@@ -19,6 +19,7 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("disable", gettext_lazy("paused")),
     ("delete", gettext_lazy("deleted")),
     ("run_now", gettext_lazy("run by hand")),
+    ("resend", gettext_lazy("sent a run again")),
     ("adopt", gettext_lazy("adopted from code")),
     ("skip", gettext_lazy("left out one time")),
     ("unskip", gettext_lazy("put a time back")),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Run, ScheduleState
-from schedulerui.operations.history import TOLD, append_outcome, mark_lost, record
+from schedulerui.operations.history import TOLD, append_outcome, record
+from schedulerui.operations.losses import mark_lost
 from tests.operations.history_cases import NEW, OLD, after, ended, make_run, received, report, started
 
 pytestmark = pytest.mark.django_db
@@ -317,3 +318,53 @@ def test_a_run_that_ended_elsewhere_keeps_its_end_when_its_first_delivery_is_los
     run.refresh_from_db()
     assert run.state == S.SUCCEEDED
     assert attempts_of(run) == [(0, 1, "lost"), (0, 2, "succeeded")]
+
+
+def test_what_a_dead_worker_had_only_received_is_sent_and_not_started_again(schedule):
+    run = make_run(schedule=schedule)
+    record(received(run))
+    assert mark_lost(after(100)) == 1
+    assert mark_lost(after(200)) == 0
+    run.refresh_from_db()
+    assert (run.state, run.received_at, run.worker_instance, run.finished_at) == (S.SENT, None, None, None)
+    assert run.reason == "celery@one died before it started this; the broker will hand it over again"
+    assert attempts_of(run) == [(0, 1, "lost")]
+    state = state_of(schedule)
+    assert (state.last_state, state.recent, state.failure_streak) == ("sent", "", 0)
+
+
+def test_a_message_that_was_handed_over_again_starts_as_another_delivery():
+    run = make_run()
+    record(received(run))
+    mark_lost(after(100))
+    for told in [
+        received(run, 200.0, instance=NEW),
+        report(run, S.STARTED, 201.0, received=200.0, instance=NEW),
+    ]:
+        assert record(told)
+    run.refresh_from_db()
+    assert (run.state, run.delivery, run.reason) == (S.STARTED, 2, "")
+    assert attempts_of(run) == [(0, 1, "lost"), (0, 2, "started")]
+
+
+def test_late_reports_of_a_message_that_was_handed_back_change_nothing_but_a_result_does():
+    run = make_run()
+    record(received(run))
+    mark_lost(after(100))
+    assert not record(received(run))
+    assert not record(started(run))
+    run.refresh_from_db()
+    assert run.state == S.SENT
+    assert record(ended(run, S.SUCCEEDED, 3.0, started=2.0))
+    run.refresh_from_db()
+    assert (run.state, run.reason, attempts_of(run)) == (S.SUCCEEDED, "", [(0, 1, "succeeded")])
+
+
+def test_a_retry_that_a_dead_worker_held_is_handed_back_too():
+    run = make_run()
+    record(started(run))
+    record(ended(run, S.RETRYING, started=2.0))
+    record(received(run, 5.0, attempt=1))
+    assert mark_lost(after(100)) == 1
+    run.refresh_from_db()
+    assert (run.state, run.attempt) == (S.SENT, 1)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from schedulerui import clock
+from schedulerui import clock, dispatch
 from schedulerui.access import may
 from schedulerui.conf import settings
+from schedulerui.facts import RunState
 from schedulerui.models import Attempt, Run
+from schedulerui.monitor import routes
+from schedulerui.operations.pickup import is_ours, locate
 from schedulerui.presenters import digest
 from schedulerui.presenters.blocks import blocks_of
+from schedulerui.presenters.pickup import PickupRow, pickup_row
 from schedulerui.presenters.runs import attempt_rows, is_decision, is_over, run_row, sentence
 from schedulerui.presenters.timeline import timeline_of
 from schedulerui.web.decorators import gate, htmx_of
@@ -27,11 +32,18 @@ def run(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Answer the page; to htmx its body alone, or 204 while it looks as ``since`` says."""
     found = get_object_or_404(Run, uuid=uuid)
     attempts = list(found.attempts.all()[:N_ATTEMPTS])
-    since = digest(_version(found, attempts))
+    now = clock.now()
+    pickup = _pickup(found, now)
+    since = digest([*_version(found, attempts), pickup and (pickup.key, pickup.sentence)])
     is_htmx = bool(htmx_of(request))
     if is_htmx and request.GET.get("since") == since:
         return unchanged()
-    context = _context(request, found, attempts) | {"since": since}
+    context = _context(request, found, attempts, now=now) | {
+        "since": since,
+        "pickup": pickup,
+        "reason": "" if pickup and is_ours(found.reason) else found.reason,
+        "may_operate": bool(pickup and pickup.offers_resend and may(request.user, "operate", found.schedule)),
+    }
     template = "schedulerui/runs/_run.html" if is_htmx else "schedulerui/pages/run.html"
     return render(request, template, context)
 
@@ -39,10 +51,23 @@ def run(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def _version(found: Run, attempts: list[Attempt]) -> list[tuple[object, ...]]:
     stations = (found.sent_at, found.received_at, found.started_at, found.finished_at)
     told = [(attempt.pk, attempt.state, attempt.received_at, attempt.finished_at) for attempt in attempts]
-    return [(found.pk, found.progress, found.state, found.publishes, *stations), *told]
+    return [(found.pk, found.progress, found.state, found.publishes, found.reason, *stations), *told]
 
 
-def _context(request: HttpRequest, found: Run, attempts: list[Attempt]) -> dict[str, Any]:
+def _pickup(found: Run, now: datetime) -> PickupRow | None:
+    """Return where the message of a sent run is; None for any other, and where the app cannot tell its queues."""
+    if found.state != RunState.SENT:
+        return None
+    try:
+        celery_app = dispatch.app()
+    except dispatch.NoCeleryApp:
+        return None
+    queue, redelivery = routes.queue_of(found, celery_app), routes.redelivery_of(celery_app)
+    where = locate(found, queue=queue, redelivery=redelivery, now=now)
+    return pickup_row(found, where, now=now) if where is not None else None
+
+
+def _context(request: HttpRequest, found: Run, attempts: list[Attempt], *, now: datetime) -> dict[str, Any]:
     with_values = may(request.user, "view_values", found)
     earlier, later = _neighbours(found)
     return {
@@ -58,7 +83,7 @@ def _context(request: HttpRequest, found: Run, attempts: list[Attempt]) -> dict[
         "has_flower": bool(settings().FLOWER_URL and found.task_id and with_values),
         "earlier": earlier,
         "later": later,
-        "now": clock.now(),
+        "now": now,
         "poll_every": settings().POLL_EVERY,
     }
 

@@ -1,0 +1,37 @@
+"""Which queue a run's message goes to, and how long its broker keeps what a dead worker held: as the app's settings say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from celery import Celery
+
+from schedulerui.models import Run
+
+RESTORING = ("redis", "rediss", "valkey", "sqs")
+"""Transports that hand a dead worker's messages over again only after the visibility time-out."""
+VISIBILITY_DEFAULT = 3600.0
+
+
+def queue_of(run: Run, celery_app: Celery) -> str:
+    """Return the queue's name; empty when the run names an exchange or the app's routes cannot be asked."""
+    if run.queue:
+        return str(run.queue)
+    options = run.options if isinstance(run.options, dict) else {}
+    if options.get("exchange") or options.get("routing_key"):
+        return ""
+    try:
+        route = celery_app.amqp.router.route({}, run.task, (), {})
+    except Exception:  # noqa: BLE001 - a router is the host's own code
+        return ""
+    queue = route.get("queue")
+    return str(getattr(queue, "name", queue) or celery_app.conf.task_default_queue)
+
+
+def redelivery_of(celery_app: Celery) -> timedelta:
+    """Return after how long the broker hands over again what a dead worker had not acknowledged; zero: at once."""
+    url = str(celery_app.conf.broker_read_url or celery_app.conf.broker_url or "")
+    if not url.startswith(RESTORING):
+        return timedelta(0)
+    options = celery_app.conf.broker_transport_options or {}
+    return timedelta(seconds=float(options.get("visibility_timeout") or VISIBILITY_DEFAULT))
