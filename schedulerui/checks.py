@@ -16,6 +16,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from schedulerui import conf, dispatch
+from schedulerui.monitor import channels
 from schedulerui.web.flower_proxy import prefix_of
 
 PAGE = "docs/reference/checks.md"
@@ -41,6 +42,19 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> l
         options = _options()
     except (ImproperlyConfigured, TypeError) as error:
         return [_error("E001", str(error), "Correct the SCHEDULERUI setting.")]
+    return [*_check_access(options), *_check_channels(options)]
+
+
+def _check_channels(options: conf.Settings) -> list[CheckMessage]:
+    try:
+        wrong = channels.problems(options.ALERTS)
+    except (AttributeError, TypeError) as error:
+        wrong = [f"ALERTS is no list of dictionaries: {error}."]
+    hint = 'Correct SCHEDULERUI["ALERTS"].'
+    return [_error("E008", problem, hint) for problem in wrong]
+
+
+def _check_access(options: conf.Settings) -> list[CheckMessage]:
     if not options.ACCESS:
         return []
     try:

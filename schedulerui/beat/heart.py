@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import socket
@@ -16,6 +17,9 @@ from schedulerui.clock import Clock, SystemClock
 from schedulerui.models import Beat
 from schedulerui.operations import beats
 from schedulerui.operations.zone_data import zone_data_version
+
+LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds in seconds of the stretches in which the lateness of messages is counted."""
 
 
 def software() -> dict[str, str]:
@@ -38,6 +42,9 @@ class Heart:
         self._written_at = 0.0
         self._degraded, self._is_dirty = "", False
         self._dispatched, self._lag = 0, 0.0
+        self._latency: dict[str, float] = dict.fromkeys(map(str, [*LATENCY_BOUNDS, math.inf]), 0) | {
+            "sum": 0.0
+        }
         self._instance = uuid.uuid4()
         self.name = f"{socket.gethostname()}:{os.getpid()}:{self._instance}"[:120]
 
@@ -58,6 +65,7 @@ class Heart:
         row.seen_at = moment
         row.clock_seen_at = max(row.clock_seen_at or moment, moment)
         row.clock_offset = (moment - SystemClock().now()).total_seconds()
+        row.latency = dict(self._latency)
         row.lag, row.dispatched, row.degraded = self._lag, self._dispatched, self._degraded[:500]
         if self._row is None or not beats.tick(row):
             row.pk = None
@@ -80,9 +88,13 @@ class Heart:
         """Note how late the last claim was."""
         self._lag = max(seconds, 0.0)
 
-    def count(self) -> None:
-        """Count one sent message."""
+    def count(self, *, late: float | None = None) -> None:
+        """Count one sent message; ``late``: seconds from its due time to the broker, where that means something."""
         self._dispatched += 1
+        if late is not None:
+            bound = next((bound for bound in LATENCY_BOUNDS if late <= bound), math.inf)
+            self._latency[str(bound)] = self._latency.get(str(bound), 0) + 1
+            self._latency["sum"] = self._latency.get("sum", 0.0) + max(late, 0.0)
 
     def stop(self) -> None:
         """Delete the row: an orderly end leaves no stale beat behind. Safe to call twice."""

@@ -22,6 +22,7 @@ def tick(beat: Beat) -> bool:
             clock_offset=beat.clock_offset,
             lag=beat.lag,
             dispatched=beat.dispatched,
+            latency=beat.latency,
             degraded=beat.degraded,
         )
     )

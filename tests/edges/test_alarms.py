@@ -1,0 +1,252 @@
+"""Alarms leave the house: e-mail, webhook, signal and ping, each against something real that listens."""
+
+from __future__ import annotations
+
+import json
+import threading
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from django.core import mail
+from django.test import override_settings
+
+from schedulerui import conf
+from schedulerui.facts import Actor
+from schedulerui.models import Alert, Notification
+from schedulerui.monitor import alarms, channels
+from schedulerui.monitor.alarms import Alarms, Lasting
+from schedulerui.operations import schedules
+from schedulerui.operations.troubles import Findings, Trouble
+from schedulerui.signals import alert_changed
+from schedulerui.testing import DULL_WEDNESDAY as NOW
+
+pytestmark = pytest.mark.django_db
+DOWN = Trouble(key="beat", kind="beat", state="down", message="No beat is running: nothing is sent.")
+
+
+class Listener:
+    """An HTTP server that keeps what it was asked and answers as it is told."""
+
+    def __init__(self):
+        self.asked: list[tuple[str, str, bytes]] = []
+        self.status, self.location = 200, ""
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                listener.asked.append((self.command, self.path, body))
+                self.send_response(listener.status)
+                if listener.location:
+                    self.send_header("Location", listener.location)
+                self.end_headers()
+
+            do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
+
+            def log_message(self, *_args):
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def listener():
+    listening = Listener()
+    yield listening
+    listening.close()
+
+
+@pytest.fixture
+def configured():
+    """Set the SCHEDULERUI setting for the rest of the test."""
+    contexts = []
+
+    def configure(**options):
+        context = override_settings(SCHEDULERUI={"CELERY_APP": "tests.celery_app.app", **options})
+        context.enable()
+        conf.reset()
+        contexts.append(context)
+
+    yield configure
+    for context in reversed(contexts):
+        context.disable()
+    conf.reset()
+
+
+@pytest.fixture
+def make_overdue(db):
+    values = {"name": "Often", "task": "tests.add", "kind": "interval", "every": 1, "period": "minutes"}
+    return schedules.create(values, actor=Actor(name="ana"), now=NOW)
+
+
+def a_message(
+    channel: str, *, event: str = "failing", subject: str = "Nightly", **more: object
+) -> Notification:
+    alert = {
+        "key": "schedule:7", "kind": "schedule", "event": "failing", "subject": subject, "schedule": 7, "run": None,
+        "message": "The last run failed.", "since": NOW.isoformat(),
+    }  # fmt: skip
+    return Notification.objects.create(
+        key=f"{channel}:{event}",
+        channel=channel,
+        event=event,
+        payload={"alerts": [alert], **more},
+        next_try_at=NOW,
+        created_at=NOW,
+    )
+
+
+def test_an_email_says_what_since_when_and_where(configured):
+    configured(
+        ALERTS=[{"type": "email", "name": "mail", "to": ["ops@example.org"]}],
+        DASHBOARD_URL="https://s.example/ui",
+    )
+    channels.deliver(a_message("mail"))
+    (message,) = mail.outbox
+    assert message.to == ["ops@example.org"]
+    assert message.subject == "[schedulerui] Nightly: failing"
+    assert "The last run failed." in message.body
+    assert "https://s.example/ui/schedules/7/" in message.body
+
+
+def test_a_name_with_line_breaks_adds_no_header(configured):
+    configured(ALERTS=[{"type": "email", "name": "mail", "to": "ops@example.org"}])
+    channels.deliver(a_message("mail", subject="a\r\nBcc: everybody@example.org"))
+    (message,) = mail.outbox
+    assert "\n" not in message.subject
+    assert "\nBcc:" not in str(message.message()).partition("\n\n")[0]
+
+
+def test_a_webhook_gets_json_and_its_headers(configured, listener):
+    configured(
+        ALERTS=[{"type": "webhook", "name": "chat", "url": f"{listener.url}/hook", "headers": {"X-Key": "1"}}]
+    )
+    channels.deliver(a_message("chat"))
+    ((method, path, body),) = listener.asked
+    assert (method, path) == ("POST", "/hook")
+    told = json.loads(body)
+    assert told["event"] == "failing"
+    assert told["alerts"][0]["subject"] == "Nightly"
+    assert "Nightly: failing" in told["text"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 400, 404, 500])
+def test_any_answer_but_success_is_a_refusal_that_does_not_tell_the_address(configured, listener, status):
+    listener.status, listener.location = status, f"{listener.url}/elsewhere"
+    configured(ALERTS=[{"type": "webhook", "name": "chat", "url": f"{listener.url}/secret"}])
+    with pytest.raises(channels.ChannelError) as refused:
+        channels.deliver(a_message("chat"))
+    assert str(refused.value) == f"The server answered {status}."
+    assert len(listener.asked) == 1
+
+
+def test_a_server_that_is_not_there_is_a_refusal(configured):
+    configured(ALERTS=[{"type": "webhook", "name": "chat", "url": "http://127.0.0.1:1/secret"}])
+    with pytest.raises(channels.ChannelError) as refused:
+        channels.deliver(a_message("chat"))
+    assert "secret" not in str(refused.value)
+
+
+def test_a_receiver_gets_the_signal_and_one_that_raises_is_a_refusal(configured):
+    configured(ALERTS=[{"type": "signal", "name": "host"}])
+    got = []
+
+    def receive(sender, *, event, alerts, **_more):
+        got.append((event, alerts[0]["subject"]))
+
+    def fail(sender, **_more):
+        raise RuntimeError("no")
+
+    alert_changed.connect(receive)
+    try:
+        channels.deliver(a_message("host"))
+        assert got == [("failing", "Nightly")]
+        alert_changed.connect(fail)
+        with pytest.raises(channels.ChannelError, match="RuntimeError: no"):
+            channels.deliver(a_message("host", event="late"))
+    finally:
+        alert_changed.disconnect(receive)
+        alert_changed.disconnect(fail)
+
+
+@pytest.mark.parametrize(
+    ("event", "path"), [("start", "/abc/start"), ("success", "/abc"), ("fail", "/abc/fail")]
+)
+def test_a_ping_asks_the_address_of_its_event(configured, listener, event, path):
+    configured(PING_URLS={"Nightly": f"{listener.url}/abc"})
+    channels.deliver(a_message("ping", event=event, schedule="Nightly"))
+    assert [(method, asked) for method, asked, _body in listener.asked] == [("GET", path)]
+
+
+def test_a_channel_that_the_settings_no_longer_name_is_a_refusal(configured):
+    configured()
+    with pytest.raises(channels.ChannelError, match="no longer name"):
+        channels.deliver(a_message("mail"))
+
+
+def test_no_file_can_be_named_as_a_webhook():
+    assert channels.problems([{"type": "webhook", "url": "file:///etc/passwd"}]) == [
+        "The address of the channel webhook-1 is neither http nor https."
+    ]
+    with pytest.raises(channels.ChannelError, match="neither http nor https"):
+        channels._request("file:///etc/passwd")
+
+
+def test_what_a_channel_lacks_is_said():
+    assert channels.problems([{"type": "email"}, {"type": "pigeon", "name": "coo"}]) == [
+        "The channel email-1 lacks 'to'.",
+        "The channel coo has the type 'pigeon'; known are email, signal, webhook.",
+    ]
+
+
+def test_a_refused_message_waits_in_the_outbox_and_goes_when_the_server_is_back(configured, listener):
+    configured(ALERTS=[{"type": "webhook", "name": "chat", "url": listener.url}])
+    a_message("chat")
+    listener.status = 503
+    assert alarms.send(NOW) == 0
+    stored = Notification.objects.get()
+    assert (stored.state, stored.error) == ("waiting", "The server answered 503.")
+    listener.status = 200
+    assert alarms.send(NOW + timedelta(seconds=30)) == 1
+    assert Notification.objects.get().state == "sent"
+
+
+def test_only_what_lasts_is_an_alarm():
+    lasting = Lasting()
+    found = Findings(troubles=(DOWN,))
+    assert lasting.of(found, now=NOW).troubles == ()
+    assert lasting.of(found, now=NOW + timedelta(seconds=29)).troubles == ()
+    assert lasting.of(found, now=NOW + timedelta(seconds=30)).troubles == (DOWN,)
+    assert lasting.of(Findings(), now=NOW + timedelta(seconds=31)).troubles == ()
+    assert lasting.of(found, now=NOW + timedelta(seconds=32)).troubles == ()
+
+
+def test_a_monitor_that_has_just_started_takes_no_alarm_back(configured):
+    configured()
+    Alert.objects.create(key="beat", kind="beat", state="down", since=NOW)
+    first = Lasting().of(Findings(troubles=(DOWN,)), now=NOW)
+    assert first.is_complete is False
+
+
+def test_three_monitors_tell_of_a_missing_beat_once(configured, make_overdue):
+    configured(ALERTS=[{"type": "email", "name": "mail", "to": "ops@example.org"}])
+    monitors = [Alarms(default_queue=lambda: "celery") for _n in range(3)]
+    for second in range(0, 60, 5):
+        for monitor in monitors:
+            moment = NOW + timedelta(seconds=second)
+            monitor.look_at_processes(moment)
+            monitor.tell(moment)
+            alarms.send(moment)
+    assert sorted(message.subject for message in mail.outbox) == [
+        "[schedulerui] beat: down",
+        "[schedulerui] celery: down",
+    ]
