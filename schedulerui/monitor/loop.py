@@ -17,7 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 
 from schedulerui import clock, dispatch
 from schedulerui.conf import settings
-from schedulerui.monitor import depths, routes
+from schedulerui.monitor import depths, invariants, routes
 from schedulerui.monitor.alarms import Alarms, purge, send
 from schedulerui.operations import history, housekeeping, losses, pickup, queues, spool, workers
 
@@ -154,6 +154,7 @@ def default_steps(celery_app: Celery | None = None) -> list[Step]:
         Step("sending messages", send, is_slow=True),
         Step("purging old messages", purge, every=CLEAN_EVERY),
         Step("looking for lost messages", look, is_slow=True),
+        Step("scanning the invariants", invariants.Scans().scan, every=invariants.EVERY),
         Step("purging old runs", housekeeping.purge_runs, every=CLEAN_EVERY),
         Step("purging runs of other code", housekeeping.purge_unscheduled, every=CLEAN_EVERY),
         Step("purging old processes", housekeeping.purge_processes, every=CLEAN_EVERY),

@@ -5,13 +5,12 @@ Each question is bounded: it walks an index and counts up to COUNT_MAX. Occurren
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 
-from django.db import transaction
 from django.db.models import F, Q
 
 from schedulerui.conf import settings
@@ -106,21 +105,16 @@ def scan(
     )
 
 
-def store(scanned: Scan) -> None:
-    """Keep what a scan saw for the overview. What a partial comparison saw stays until the table's end is reached."""
-    for each in scanned.found:
+def store(found: Iterable[Found], *, at: datetime) -> None:
+    """Keep what a scan saw at a moment for the overview, a row a kind."""
+    for each in found:
         values = {
             "n": each.n,
             "is_lower_bound": each.is_lower_bound,
             "examples": [asdict(example) for example in each.examples],
-            "checked_at": scanned.at,
+            "checked_at": at,
         }
-        with transaction.atomic():
-            if each.invariant is Invariant.UNACCOUNTED and not each.n and scanned.next_after:
-                values = {"checked_at": scanned.at}
-            Finding.objects.update_or_create(
-                kind=str(each.invariant), defaults=values, create_defaults={"n": 0, **values}
-            )
+        Finding.objects.update_or_create(kind=str(each.invariant), defaults=values)
 
 
 def overdue(now: datetime) -> Found:

@@ -1,4 +1,4 @@
-"""The overview: four numbers, what needs a person, what runs, what ran, what comes."""
+"""The overview: five numbers, what needs a person, what runs, what ran, what comes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from django.db.models.fields import CharField
 
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
-from schedulerui.models import Run, Schedule, ScheduleState, Worker
+from schedulerui.models import Finding, Run, Schedule, ScheduleState, Worker
+from schedulerui.presenters.findings import OLD_AFTER, FindingRow, finding_rows
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
 from schedulerui.presenters.runs import RunRow, run_row, version_of
 from schedulerui.presenters.schedules import LIST_COLUMNS, ScheduleRow, schedule_row
@@ -26,12 +27,16 @@ RUNNING = tuple(str(state) for state in (RunState.RECEIVED, RunState.STARTED, Ru
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """The four tiles; all counted from rows at one moment."""
+    """The five tiles; all counted from rows at one moment."""
 
     n_due: int = 0
     n_failing: int = 0
     n_missed: int = 0
     n_workers: int = 0
+    n_broken: int = 0
+    """How often an invariant was broken at the last scan."""
+    n_scanned: int = 0
+    """Invariants that a monitor has scanned lately; 0 when none runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +47,15 @@ class Section:
     digest: str
     rows: tuple[ScheduleRow, ...] | tuple[RunRow, ...] = ()
     numbers: Numbers | None = None
+    findings: tuple[FindingRow, ...] = ()
 
 
 def sections(*, now: datetime) -> list[Section]:
-    """Return the parts of the overview as of ``now``; six queries, however much there is."""
+    """Return the parts of the overview as of ``now``; six queries, however much there is, and one more when an invariant is broken."""
     tally = numbers(now=now)
     return [
         Section(name="tiles", digest=digest(tally), numbers=tally),
+        _of_findings(tally, now=now),
         _of_schedules("attention", _attention(), now=now),
         _of_runs("running", Run.objects.filter(state__in=RUNNING)),
         _of_runs("latest", Run.objects.exclude(state__in=[*RUNNING, RunState.WAITING, RunState.PENDING])),
@@ -70,7 +77,12 @@ def numbers(*, now: datetime) -> Numbers:
         .annotate(n=Sum("count"))
     )
     living = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
-    counted = due.union(failing, missed, _tagged(living, "n_workers"), all=True)
+    scanned = Finding.objects.filter(checked_at__gte=now - OLD_AFTER)
+    broken = (
+        scanned.annotate(tag=Value("n_broken", output_field=CharField())).values("tag").annotate(n=Sum("n"))
+    )
+    arms = (failing, missed, _tagged(living, "n_workers"), broken, _tagged(scanned, "n_scanned"))
+    counted = due.union(*arms, all=True)
     return Numbers(**{str(row["tag"]): int(row["n"] or 0) for row in counted})
 
 
@@ -79,6 +91,16 @@ def _tagged(queryset: QuerySet[Any], tag: str) -> QuerySet[Any, dict[str, Any]]:
     tagged = queryset.annotate(tag=Value(tag, output_field=CharField()))
     counted: QuerySet[Any, dict[str, Any]] = tagged.values("tag").annotate(n=Count("pk"))
     return counted
+
+
+def _of_findings(tally: Numbers, *, now: datetime) -> Section:
+    found: Iterable[Finding] = ()
+    if tally.n_broken:
+        found = Finding.objects.filter(n__gt=0, checked_at__gte=now - OLD_AFTER).order_by("pk")
+    rows = finding_rows(found)
+    return Section(
+        name="findings", digest=digest([(row.sentence, row.examples) for row in rows]), findings=rows
+    )
 
 
 def _attention() -> list[Schedule]:

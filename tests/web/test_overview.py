@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from schedulerui import clock
-from schedulerui.models import Beat, Schedule, ScheduleState
+from schedulerui.models import Beat, Finding, Schedule, ScheduleState
+from schedulerui.operations import scanner
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -128,6 +129,51 @@ def test_it_asks_the_same_number_of_queries_however_much_there_is(reader, n_rows
     reader.get("/")
     with django_assert_num_queries(7 + OF_THE_PERSON):
         reader.get("/")
+
+
+def a_finding(kind="overdue", *, n=1, age=0, **example):
+    checked_at = clock.now() - timedelta(seconds=age)
+    return Finding.objects.create(
+        kind=kind, n=n, examples=[example] if example else [], checked_at=checked_at
+    )
+
+
+def test_a_broken_invariant_has_a_number_a_sentence_and_a_link_to_what_is_broken(reader):
+    late, run = a_schedule("Late"), a_run()
+    a_finding("overdue", n=2, name=HOSTILE[0], detail="due since noon", schedule=late.pk, run="")
+    a_finding("lease", n=1, name="Stuck", detail="", schedule=None, run=str(run.uuid))
+    response = reader.get("/")
+    text = response.content.decode()
+    assert tiles(response).n_broken == 3
+    assert "2 schedules are due for longer than their grace, although a beat ticks." in text_of(response)
+    assert "1 claimed run is past its lease" in text_of(response)
+    assert f'href="/schedules/{late.pk}/"' in text
+    assert f'href="/runs/{run.uuid}/"' in text
+    assert "<script>alert" not in text
+
+
+def test_an_old_scan_says_nothing(reader):
+    a_finding(age=600)
+    response = reader.get("/")
+    assert tiles(response).n_broken == 0
+    assert "not scanned: no monitor runs" in text_of(response)
+    a_finding("lease", n=0)
+    assert "every time has its row" in text_of(reader.get("/"))
+
+
+@pytest.mark.parametrize("invariant", list(scanner.Invariant))
+def test_each_invariant_has_a_sentence_and_an_address(reader, invariant):
+    a_finding(str(invariant), n=1)
+    first = text_of(reader.get("/"))
+    Finding.objects.update(n=scanner.COUNT_MAX, is_lower_bound=True)
+    second = text_of(reader.get("/"))
+    assert "at least 1000" in second
+    assert first != second
+
+
+def test_a_finding_that_this_version_does_not_know_is_left_out(reader):
+    a_finding("of-tomorrow")
+    assert reader.get("/").status_code == 200
 
 
 def test_the_beat_card_says_when_none_ticks(reader):

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from schedulerui.management.verbs import (
+    checking,
     listing,
     monitor,
     naming,
@@ -23,13 +24,17 @@ from schedulerui.management.verbs import (
 STATUS_HELP = """\
 Say whether a beat is ticking, which workers live, how many schedules are on, off, in error, failing and overdue, and how
 deep the queues are. Exit code 0: a beat ticks and can work. 1: none does, or the database does not answer."""
+CHECK_HELP = """\
+Ask the rows for what should never be: overdue schedules although a beat ticks, claims past their lease, messages that were
+never received, times without a row, schedules that will never run, runs of dead workers. Exit code 0: all is sound. 1: something
+was found, or the database does not answer."""
 RECOMPUTE_HELP = """\
 Compute the next runs anew after an update of the zone data (tzdata), and list those that moved. Restart the beats first:
 they compute with the data that they were started with."""
 
 
 class Command(BaseCommand):
-    help = "Look after schedules: status, list, next, run, enable, disable, recompute, monitor."
+    help = "Look after schedules: status, check, list, next, run, enable, disable, recompute, monitor."
     requires_system_checks: list[
         str
     ] = []  # a probe asks `status` every few seconds; `check` is there for the others
@@ -37,6 +42,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
         _add(verbs, "status", text=STATUS_HELP, has_json=True)
+        check = _add(verbs, "check", text=CHECK_HELP, has_json=True)
+        check.add_argument("--all", action="store_true", help="compare the times of all schedules")
+        check.add_argument(
+            "--hours", type=float, default=1.0, help="how far back times are compared (default: 1)"
+        )
         _add(verbs, "list", text="List all schedules.", has_json=True)
         upcoming_parser = _add(verbs, "next", text="Show the next times of a schedule.")
         naming.add_name(upcoming_parser)
@@ -69,6 +79,8 @@ class Command(BaseCommand):
         code = 0
         if verb == "status":
             text, code = status.show(as_json=options["json"])
+        elif verb == "check":
+            text, code = checking.show(as_json=options["json"], is_all=options["all"], hours=options["hours"])
         elif verb == "list":
             text = listing.show(as_json=options["json"])
         elif verb == "next":
