@@ -24,6 +24,8 @@ def plain(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Decimal | UUID):
         return str(value)
+    if isinstance(value, bytes):  # SQLite keeps what it is given, also in a column of text
+        return value.decode(errors="backslashreplace")
     return value
 
 

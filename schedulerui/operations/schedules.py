@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from schedulerui.facts import Actor, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.models.damaged import read_schedule
 from schedulerui.operations import audit, validation
 from schedulerui.operations.errors import CodeManaged, InvalidSchedule, VersionConflict
 from schedulerui.recurrence import RuleError
@@ -143,8 +144,11 @@ def disable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
 
 
 def delete(schedule_id: int, *, actor: Actor, now: datetime) -> None:
-    """Delete a schedule. Its runs and audit rows stay, under its name. Raises CodeManaged and Schedule.DoesNotExist."""
-    schedule = Schedule.objects.get(pk=schedule_id)
+    """Delete a schedule, also a damaged one. Its runs and audit rows stay, under its name.
+
+    Raises CodeManaged and Schedule.DoesNotExist.
+    """
+    schedule = read_schedule(schedule_id)
     _refuse_code(schedule, actor)
     with transaction.atomic():
         # The write comes first: it waits for a claim that is under way, and keeps the next one out.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -13,13 +13,14 @@ from schedulerui.models import Schedule
 from schedulerui.operations import schedules
 from schedulerui.operations.errors import CodeManaged
 from schedulerui.web.decorators import gate
+from schedulerui.web.found import schedule_or_404
 from schedulerui.web.responses import actor_of, see_other
 
 
 @gate("delete", methods=("GET", "HEAD", "POST"))
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask; delete what is posted. Runs and audit rows stay."""
-    schedule = get_object_or_404(Schedule, pk=pk)
+    schedule = schedule_or_404(pk)
     if schedule.source == "code":
         return code_managed(request, schedule)
     if request.method != "POST":

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 
 from schedulerui import clock
 from schedulerui.access import Rights, rights_of
@@ -18,6 +18,7 @@ from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
 from schedulerui.presenters.runs import run_row, version_of
 from schedulerui.presenters.schedules import schedule_row
 from schedulerui.web.decorators import gate
+from schedulerui.web.found import schedule_or_404
 from schedulerui.web.live import Part, answer
 from schedulerui.web.paging import page_of
 
@@ -29,7 +30,7 @@ N_CHANGES = 5
 def schedule(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer the page; three queries and one more for who may see changes."""
     rights = rights_of(request.user)
-    found = get_object_or_404(Schedule.objects.select_related("state"), pk=pk)
+    found = schedule_or_404(pk)
     context = _context(request, found, rights)
     context["changes"] = _changes(found, rights)
     return render(request, "schedulerui/pages/schedule.html", context)
@@ -38,7 +39,7 @@ def schedule(request: HttpRequest, pk: int) -> HttpResponse:
 @gate("view", methods=("GET", "HEAD"))
 def live_schedule(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer the sections that changed, 204 when none did. Two queries."""
-    found = get_object_or_404(Schedule.objects.select_related("state"), pk=pk)
+    found = schedule_or_404(pk)
     context = _context(request, found, rights_of(request.user))
     return answer(request, context["parts"].values())
 

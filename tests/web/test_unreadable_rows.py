@@ -1,0 +1,52 @@
+"""Rows whose columns Python cannot read: their page says so, the lists go on, and they can be deleted."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from schedulerui.access import PERMISSIONS
+from schedulerui.models import Change, Schedule
+from tests.web.people import a_schedule, logged_in, text_of
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite takes such rows, since 2026-11"),
+]
+DEEP = "[" * 100_000 + "]" * 100_000
+DAMAGE = {
+    "nested": {"args": DEEP},
+    "no JSON": {"kwargs": "not json"},
+    "no list": {"skips": "nonsense"},
+    "no time": {"start_at": "1999-12-31 or so"},
+    "no number": {"latitude": "north"},
+    "headers": {"headers": "[1, 2]"},
+    "bytes": {"task": b"\xff\xfe"},
+}
+
+
+def damaged(columns):
+    """A schedule of which beat has said that it cannot be read."""
+    pk = a_schedule("Damaged").pk
+    columns = {"error": "This row cannot be read", "next_run_at": None, "next_nominal_at": None, **columns}
+    sets = ", ".join(f"{column} = %s" for column in columns)
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA ignore_check_constraints = ON")
+        cursor.execute(f"UPDATE schedulerui_schedule SET {sets} WHERE id = %s", [*columns.values(), pk])
+        cursor.execute("PRAGMA ignore_check_constraints = OFF")
+    return pk
+
+
+@pytest.mark.parametrize("columns", DAMAGE.values(), ids=DAMAGE)
+def test_its_page_and_the_lists_show_it_and_it_can_be_deleted(columns):
+    person, pk = logged_in(*PERMISSIONS), damaged(columns)
+    a_schedule("Sound")
+    page = person.get(f"/schedules/{pk}/")
+    assert page.status_code == 200
+    assert "This row cannot be read" in text_of(page)
+    for address in ("/", "/schedules/", f"/live/schedules/{pk}/", f"/schedules/{pk}/delete/"):
+        assert person.get(address).status_code == 200, address
+    assert "Sound" in text_of(person.get("/schedules/"))
+    assert person.post(f"/schedules/{pk}/delete/").status_code == 303
+    assert not Schedule.objects.filter(pk=pk).exists()
+    assert Change.objects.get(action="delete").schedule_name == "Damaged"
