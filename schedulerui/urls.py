@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from schedulerui.web.views import about, audit, delete, edit, health, overrun, preview, run, runs, workers
+from schedulerui.web.views import (
+    about,
+    alerts,
+    audit,
+    delete,
+    edit,
+    health,
+    overrun,
+    preview,
+    run,
+    runs,
+    workers,
+)
 from schedulerui.web.views.flower import flower
 from schedulerui.web.views.live import live_health
 from schedulerui.web.views.overview import live_overview, overview
@@ -46,6 +58,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workers/<uuid:instance>/", workers.worker, name="worker"),
     path("audit/", audit.audit, name="audit"),
     path("about/", about.about, name="about"),
+    path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/silence/", alerts.silence, name="alerts-silence"),
+    path("alerts/silence/<int:pk>/end/", alerts.unsilence, name="alerts-unsilence"),
     path("metrics", health.prometheus, name="metrics"),
     path("readyz", health.readyz, name="readyz"),
     path("health.json", health.health, name="health"),

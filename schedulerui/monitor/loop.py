@@ -20,11 +20,14 @@ from schedulerui.conf import settings
 from schedulerui.monitor import depths, invariants, routes
 from schedulerui.monitor.alarms import Alarms, purge, send
 from schedulerui.operations import history, housekeeping, losses, pickup, queues, spool, workers
+from schedulerui.operations.retention import Surplus
 
 logger = logging.getLogger(__name__)
 
 CLEAN_EVERY = 600.0
 """Seconds between two purges."""
+SURPLUS_EVERY = 60.0
+"""Seconds between two looks at some hundred schedules for runs that are too many."""
 GAP_MIN = 3.0
 """Seconds between two looks that are never a gap: a busy machine is no suspended one."""
 
@@ -157,6 +160,7 @@ def default_steps(celery_app: Celery | None = None) -> list[Step]:
         Step("scanning the invariants", invariants.Scans().scan, every=invariants.EVERY),
         Step("purging old runs", housekeeping.purge_runs, every=CLEAN_EVERY),
         Step("purging runs of other code", housekeeping.purge_unscheduled, every=CLEAN_EVERY),
+        Step("purging surplus runs", Surplus().purge, every=SURPLUS_EVERY),
         Step("purging old processes", housekeeping.purge_processes, every=CLEAN_EVERY),
     ]
 

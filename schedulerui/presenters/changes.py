@@ -23,6 +23,8 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("adopt", gettext_lazy("adopted from code")),
     ("skip", gettext_lazy("left out one time")),
     ("unskip", gettext_lazy("put a time back")),
+    ("silence", gettext_lazy("silenced alerts")),
+    ("unsilence", gettext_lazy("ended a silence")),
     ("recompute", gettext_lazy("moved by new zone data")),
 )
 """What can be done to a schedule, in the words of the log."""

@@ -72,6 +72,7 @@ def _nav(path: str, rights: Allowed) -> tuple[NavItem, ...]:
         ("schedules", _("Schedules"), "clock"),
         ("runs", _("Runs"), "list"),
         ("workers", _("Workers"), "server"),
+        ("alerts", _("Alerts"), "triangle"),
     ]
     if rights.view_audit:
         entries.append(("audit", _("Audit log"), "book"))

@@ -12,7 +12,7 @@ from django.db.models.fields import CharField
 
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
-from schedulerui.models import Finding, Run, Schedule, ScheduleState, Worker
+from schedulerui.models import Alert, Finding, Run, Schedule, ScheduleState, Worker
 from schedulerui.presenters.findings import OLD_AFTER, FindingRow, finding_rows
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
 from schedulerui.presenters.runs import RunRow, run_row, version_of
@@ -33,6 +33,7 @@ class Numbers:
     n_failing: int = 0
     n_missed: int = 0
     n_workers: int = 0
+    n_alerts: int = 0
     n_broken: int = 0
     """How often an invariant was broken at the last scan."""
     n_scanned: int = 0
@@ -76,12 +77,13 @@ def numbers(*, now: datetime) -> Numbers:
         .values("tag")
         .annotate(n=Sum("count"))
     )
+    standing = _tagged(Alert.objects.exclude(state="ok"), "n_alerts")
     living = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
     scanned = Finding.objects.filter(checked_at__gte=now - OLD_AFTER)
     broken = (
         scanned.annotate(tag=Value("n_broken", output_field=CharField())).values("tag").annotate(n=Sum("n"))
     )
-    arms = (failing, missed, _tagged(living, "n_workers"), broken, _tagged(scanned, "n_scanned"))
+    arms = (failing, missed, standing, _tagged(living, "n_workers"), broken, _tagged(scanned, "n_scanned"))
     counted = due.union(*arms, all=True)
     return Numbers(**{str(row["tag"]): int(row["n"] or 0) for row in counted})
 

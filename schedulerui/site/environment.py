@@ -111,6 +111,18 @@ def words(environ: Mapping[str, str], name: str, *, default: tuple[str, ...] = (
     return [word for word in given if word] or list(default)
 
 
+def alert_channels(environ: Mapping[str, str]) -> list[dict[str, object]]:
+    """Return where alerts go: the given e-mail addresses and the given webhook; none by default."""
+    found: list[dict[str, object]] = []
+    addresses = words(environ, "SCHEDULERUI_ALERT_EMAILS")
+    if addresses:
+        found.append({"type": "email", "name": "email", "to": addresses})
+    url = environ.get("SCHEDULERUI_ALERT_WEBHOOK", "").strip()
+    if url:
+        found.append({"type": "webhook", "name": "webhook", "url": url})
+    return found
+
+
 def broker_url(environ: Mapping[str, str], home: Home) -> str:
     """Return the broker's URL: the given one, else the embedded broker's socket."""
     return environ.get("CELERY_BROKER_URL") or f"redis+socket://{home.broker_socket}?virtual_host=0"

@@ -161,6 +161,13 @@ LOGGING = {
     "loggers": {"django": {"handlers": [], "level": "INFO", "propagate": True}},
 }
 
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = environment.is_on(os.environ, "EMAIL_USE_TLS")
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "schedulerui@localhost")
+
 CELERY_BROKER_URL = environment.broker_url(os.environ, HOME)
 CELERY_BROKER_TRANSPORT_OPTIONS = environment.transport_options(CELERY_BROKER_URL)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -191,4 +198,7 @@ SCHEDULERUI = {
     "SPOOL_DIR": str(HOME.spool),
     "FLOWER_URL": os.environ.get("SCHEDULERUI_FLOWER_URL", ""),
     "FLOWER_AUTH_FILE": str(HOME.flower_auth),
+    "ALERTS": environment.alert_channels(os.environ),
+    "DASHBOARD_URL": os.environ.get("SCHEDULERUI_DASHBOARD_URL", ""),
+    "METRICS_TOKEN": os.environ.get("SCHEDULERUI_METRICS_TOKEN", ""),
 }
