@@ -8,12 +8,14 @@ from threading import Event
 from celery import Celery
 
 # Service tests point the same app at a real broker; everything else never leaves the process.
-app = Celery("tests", broker=os.environ.get("TEST_BROKER_URL", "memory://"), set_as_current=False)
+BROKER = os.environ.get("TEST_BROKER_URL", "memory://")
+app = Celery("tests", broker=BROKER, set_as_current=False)
 app.conf.update(
     result_backend=None,
     task_ignore_result=True,
     broker_connection_retry_on_startup=True,
     worker_hijack_root_logger=False,
+    broker_transport_options={"confirm_publish": True} if BROKER.startswith("amqp") else {},
 )
 
 

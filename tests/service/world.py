@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import redis
 
 from tests.processes import REPOSITORY, Process
+from tests.service.brokers import n_waiting, task_ids
 
 SHORT = {"DISPATCH_LEASE": 3.0, "HEARTBEAT_EVERY": 1.0}
 """Seconds that make an outage short enough for a test."""
@@ -116,14 +116,11 @@ class World:
 
     def n_messages(self, queue: str = "celery") -> int:
         """Return how many messages wait in a queue that nobody reads."""
-        with redis.Redis.from_url(self.broker_url) as client:
-            return int(client.llen(queue))
+        return n_waiting(self.broker_url, queue)
 
     def messages(self, queue: str = "celery") -> Counter[str]:
         """Return how often each task id was put into a queue that nobody reads."""
-        with redis.Redis.from_url(self.broker_url) as client:
-            raw: list[bytes] = client.lrange(queue, 0, -1)
-        return Counter(json.loads(message)["headers"]["id"] for message in raw)
+        return task_ids(self.broker_url, queue)
 
     def close(self) -> None:
         for process in self.processes:

@@ -19,7 +19,6 @@ DAMAGE = {
     "no JSON": {"kwargs": "not json"},
     "no list": {"skips": "nonsense"},
     "no time": {"start_at": "1999-12-31 or so"},
-    "no number": {"latitude": "north"},
     "headers": {"headers": "[1, 2]"},
     "bytes": {"task": b"\xff\xfe"},
 }
