@@ -61,9 +61,9 @@ def record(report: Report) -> bool:
         attempt = _find([row for row in told if row.attempt == number], report) or _begin(
             run, number, told, report
         )
-        _merge_attempt(attempt, report)
+        also = _log(run, attempt, report) if _merge_attempt(attempt, report) else {}
         is_again = any(row.pk != attempt.pk and RunState(row.state) in FINISHED for row in told)
-        return _merge_run(run, attempt, report, is_again=is_again)
+        return _merge_run(run, attempt, report, is_again=is_again, also=also)
 
 
 def probe() -> None:
@@ -111,13 +111,15 @@ def _begin(run: Run, number: int, told: list[Attempt], report: Report) -> Attemp
     )
 
 
-def _merge_attempt(attempt: Attempt, report: Report) -> None:
+def _merge_attempt(attempt: Attempt, report: Report) -> bool:
+    """Write what the report says of its delivery; returns whether that moved."""
     changes: dict[str, object] = dict(_missing_times(attempt, report))
     if report.pid is not None and attempt.pid is None:
         changes["pid"] = report.pid
     if report.instance is not None and attempt.worker_instance is None:
         changes |= {"worker_instance": report.instance, "worker": clean(report.worker, limit=WORKER_MAX)}
-    if RANK[RunState(attempt.state)] < RANK[report.state]:
+    is_further = RANK[RunState(attempt.state)] < RANK[report.state]
+    if is_further:
         told = _told(report, started_at=report.started_at or attempt.started_at)
         del told["result"]
         changes |= told
@@ -125,26 +127,26 @@ def _merge_attempt(attempt: Attempt, report: Report) -> None:
             changes["finished_at"] = report.moment
     if changes:
         Attempt.objects.filter(pk=attempt.pk).update(**changes)
+    return is_further
 
 
-def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool) -> bool:
-    """Move the run by one conditional update; returns whether it moved. Times that nobody had told yet are filled in anyway."""
-    times = dict(_missing_times(run, report))
+def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool, also: dict[str, str]) -> bool:
+    """Move the run by one conditional update; returns whether it moved. Times that nobody had told yet, and logs, are filled in anyway."""
+    anyway: dict[str, object] = {**dict(_missing_times(run, report)), **also}
     reached = progress(report.state, attempt=attempt.attempt, delivery=attempt.delivery)
     told = _told(report, started_at=run.started_at or report.started_at)
     changes = {
-        **times,
+        **anyway,
         **told,
         "progress": reached,
         "attempt": attempt.attempt,
         "delivery": attempt.delivery,
         **({"worker": clean(report.worker, limit=WORKER_MAX)} if report.worker else {}),
         **({"worker_instance": report.instance} if report.instance else {}),
-        **({"log": _log(run, attempt, report)} if report.log else {}),
     }
     if not Run.objects.filter(pk=run.pk, progress__lt=reached).update(**changes):
-        if times:
-            Run.objects.filter(pk=run.pk).update(**times)
+        if anyway:
+            Run.objects.filter(pk=run.pk).update(**anyway)
         return False
     runtime = told["runtime"]
     follow(
@@ -174,14 +176,19 @@ def _told(report: Report, *, started_at: datetime | None) -> dict[str, object]:
     }
 
 
-def _log(run: Run, attempt: Attempt, report: Report) -> str:
-    """Return what the earlier attempts logged, and under a line of its own what this one did; the end is what is kept."""
+def _log(run: Run, attempt: Attempt, report: Report) -> dict[str, str]:
+    """Return what the other attempts logged, and under a line of its own what this one did; the end is what is kept.
+
+    Kept also when the run is further along: the next attempt is often received before the end of the last one is told.
+    """
+    if not report.log:
+        return {}
     limit = settings().LOG_TAIL_LIMIT
     text = clean(report.log, limit=len(report.log))
     if run.log or attempt.attempt or attempt.delivery > 1:
         heading = f"=== attempt {attempt.attempt + 1}, delivery {attempt.delivery} ==="
         text = "\n".join(part for part in (run.log, heading, text) if part)
-    return text if len(text) <= limit else CUT.lstrip() + text[len(text) - limit :]
+    return {"log": text if len(text) <= limit else CUT.lstrip() + text[len(text) - limit :]}
 
 
 def _missing_times(row: Run | Attempt, report: Report) -> Iterator[tuple[str, datetime]]:

@@ -190,7 +190,7 @@ def test_the_monitor_asks_as_little_for_many_runs_as_for_one(depth, worker, djan
 
 def test_resending_keeps_the_row_and_the_task_id_and_is_audited(make_schedule):
     run = sent(schedule=make_schedule(), reason="the broker has lost it: ...")
-    published = []
+    published: list[Run] = []
     queued = resend(run.pk, publishes=1, actor=ANA, now=NOW, publish=published.append)
     assert queued.sent
     assert [found.task_id for found in published] == [run.task_id]
@@ -202,7 +202,7 @@ def test_resending_keeps_the_row_and_the_task_id_and_is_audited(make_schedule):
 
 def test_the_same_click_twice_sends_once():
     run = sent()
-    published = []
+    published: list[Run] = []
     resend(run.pk, publishes=1, actor=ANA, now=NOW, publish=published.append)
     with pytest.raises(NotResendable, match="just"):
         resend(run.pk, publishes=1, actor=ANA, now=NOW, publish=published.append)
@@ -231,7 +231,11 @@ def test_a_broker_that_does_not_answer_leaves_the_run_as_it_was():
 
 def test_a_worker_that_was_faster_keeps_its_state():
     run = sent()
-    queued = resend(run.pk, publishes=1, actor=ANA, now=NOW, publish=lambda run: record(received(run)))
+
+    def fast_worker(run):
+        record(received(run))
+
+    queued = resend(run.pk, publishes=1, actor=ANA, now=NOW, publish=fast_worker)
     assert queued.sent
     run.refresh_from_db()
     assert (run.state, run.sent_at) == (S.RECEIVED, after(0))

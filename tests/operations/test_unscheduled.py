@@ -118,3 +118,13 @@ def test_the_end_of_a_long_log_is_what_is_kept(settings):
     assert run.log.endswith("bend")
     assert run.log.startswith("[... cut ...]")
     assert len(run.log) < 120
+
+
+def test_the_log_of_an_attempt_is_kept_when_the_next_one_was_told_of_before():
+    run = make_run()
+    record(started(run))
+    record(report(run, S.RECEIVED, 3.0, attempt=1, received=3.0))
+    assert not record(ended(run, S.RETRYING, 3.5, started=2.0, log="first"))
+    record(report(run, S.SUCCEEDED, 5.0, attempt=1, received=3.0, log="second"))
+    run.refresh_from_db()
+    assert run.log.splitlines() == ["first", "=== attempt 2, delivery 1 ===", "second"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 
@@ -12,5 +13,6 @@ if __name__ == "__main__":
 
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    app.conf.task_default_queue = "never-declared"
+    # A name that nobody has declared would leave its error in the table of queues.
+    app.conf.task_default_queue = os.environ["TEST_QUEUE"]
     loop.run(stop)

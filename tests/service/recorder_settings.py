@@ -1,7 +1,8 @@
-"""The tests' host on a database file, with times that a test can wait for."""
+"""The tests' host on a database of its own, with times that a test can wait for; ``TEST_SCHEDULERUI`` (JSON) changes them."""
 
 from __future__ import annotations
 
+import json
 import os
 
 from tests.settings import *  # noqa: F403 - this module is that one with other times
@@ -10,6 +11,9 @@ SCHEDULERUI = {
     "CELERY_APP": "tests.service.recorder_tasks.app",
     "HEARTBEAT_EVERY": 0.5,
     "MONITOR_EVERY": 0.5,
+    "WORKER_OFFLINE_AFTER": 3.0,
     "LOST_AFTER": 4.0,
+    "PICKUP_GRACE": 1.0,
     "SPOOL_DIR": os.environ.get("RECORDER_SPOOL", ""),
+    **json.loads(os.environ.get("TEST_SCHEDULERUI", "{}")),
 }

@@ -2,157 +2,41 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-import sys
-import uuid
-from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import psycopg
 import pytest
-from celery import Celery
-from django.db import connections
+import redis
 
-from schedulerui import clock
-from schedulerui.facts import RunState, progress
-from schedulerui.models import Queue, Run, Worker
+from schedulerui import clock, dispatch
+from schedulerui.facts import Actor, RunState
+from schedulerui.models import Queue, Worker
+from schedulerui.operations.resend import resend
 from schedulerui.operations.workers import state_of
-from schedulerui.recorder.receivers import HEADER
-from tests.processes import Process
+from tests.servers.needs import running
+from tests.servers.rabbitmq import RabbitmqServer
+from tests.servers.redis import ValkeyServer
+from tests.service.recording import (
+    app,
+    attempts_of,
+    broker_url,
+    database_url,
+    environment,
+    new_postgres,
+    reached,
+    send,
+    start_monitor,
+    start_worker,
+)
 from tests.waiting import eventually
+
+__all__ = ["app", "broker_url", "database_url", "environment", "send", "start_monitor", "start_worker"]
 
 pytestmark = [pytest.mark.service, pytest.mark.django_db(transaction=True)]
 
 S = RunState
-ONE_HOUR_AGO = datetime.now(tz=UTC) - timedelta(hours=1)
-
-
-@pytest.fixture
-def database(tmp_path, settings):
-    """A SQLite file of its own, for this process and for the worker; the connection of the tests is put back."""
-    path = tmp_path / "db.sqlite3"
-    usual = connections["default"]
-    databases = {
-        "default": {**usual.settings_dict, "ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
-    }
-    databases["default"]["OPTIONS"] = {"timeout": 20, "transaction_mode": "IMMEDIATE"}
-    env = {"TEST_DATABASE_URL": f"sqlite:///{path}"}
-    connections["default"] = type(connections)(databases).create_connection("default")
-    try:
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        connections["default"].close()
-        sqlite3.connect(path).execute("PRAGMA journal_mode=WAL").close()
-        yield env
-    finally:
-        connections["default"].close()
-        connections["default"] = usual
-
-
-@pytest.fixture
-def environment(database, valkey, tmp_path):
-    return {
-        **database,
-        "DJANGO_SETTINGS_MODULE": "tests.service.recorder_settings",
-        "RECORDER_SPOOL": str(tmp_path / "spool"),
-        "TEST_BROKER_URL": valkey.url,
-        "TEST_QUEUE": f"q-{uuid.uuid4().hex[:8]}",
-    }
-
-
-@pytest.fixture
-def app(environment):
-    app = Celery("client", broker=environment["TEST_BROKER_URL"], set_as_current=False)
-    app.conf.task_default_queue = environment["TEST_QUEUE"]
-    yield app
-    app.close()
-
-
-@pytest.fixture
-def start_worker(environment, tmp_path):
-    started: list[Process] = []
-
-    def start(*options, name="one"):
-        command = [sys.executable, "-m", "celery", "-A", "tests.service.recorder_tasks", "worker"]
-        command += ["-Q", environment["TEST_QUEUE"], "-n", f"{name}@here", "-l", "INFO", "-c", "2", *options]
-        process = Process(
-            command, log=tmp_path / f"worker-{len(started)}.log", env=environment, name="worker"
-        )
-        started.append(process)
-        process.wait_for("ready.", within=30)
-        return process
-
-    yield start
-    for process in started:
-        process.close()
-
-
-@pytest.fixture
-def send(app):
-    def send_(name, *args, **options):
-        now = clock.now()
-        run = Run.objects.create(
-            key=f"m:{uuid.uuid4()}",
-            due_at=now,
-            created_at=now,
-            task_id=str(uuid.uuid4()),
-            task=name,
-            state=S.SENT,
-            progress=progress(S.SENT),
-        )
-        app.send_task(name, args, task_id=run.task_id, headers={HEADER: {"run": str(run.uuid)}}, **options)
-        return run
-
-    return send_
-
-
-def reached(run, state, *, within=20):
-    def look():
-        run.refresh_from_db()
-        return run.state == state
-
-    eventually(look, within=within, describe=lambda: f"{run.task} {state}, it is {run.state} ({run.reason})")
-    return run
-
-
-def test_each_way_a_task_can_end_is_told(start_worker, send, app):
-    start_worker()
-    added = reached(send("rec.add", 1, 2), S.SUCCEEDED)
-    assert (added.result, added.worker, added.attempt) == ("3", "one@here", 0)
-    assert added.sent_at is None
-    assert added.received_at <= added.started_at <= added.finished_at
-    assert added.runtime >= 0
-
-    failed = reached(send("rec.fail"), S.FAILED)
-    assert failed.exception == "ValueError: as asked"
-    assert "raise ValueError" in failed.traceback
-
-    retried = reached(send("rec.retry"), S.SUCCEEDED)
-    assert [(row.attempt, row.delivery, row.state) for row in retried.attempts.all()] == [
-        (0, 1, "retrying"),
-        (1, 1, "retrying"),
-        (2, 1, "succeeded"),
-    ]
-    soft = send("rec.slow", 30, soft_time_limit=1)
-    hard = send("rec.slow", 30, time_limit=1)
-    assert reached(soft, S.FAILED).exception.startswith("SoftTimeLimitExceeded")
-    assert reached(hard, S.FAILED).exception.startswith("TimeLimitExceeded")
-    assert hard.started_at is not None
-    assert hard.attempts.count() == 1
-
-    assert "not today" in reached(send("rec.ignore"), S.IGNORED).exception
-    assert "no good" in reached(send("rec.reject"), S.REJECTED).exception
-    assert "rec.nowhere" in reached(send("rec.nowhere"), S.REJECTED).reason
-    assert "expiry" in reached(send("rec.add", 1, 2, expires=ONE_HOUR_AGO), S.EXPIRED).reason
-    assert "WorkerLostError" in reached(send("rec.suicide"), S.FAILED).exception
-
-    running = reached(send("rec.slow", 30), S.STARTED)
-    app.control.revoke(running.task_id, terminate=True)
-    assert "terminated" in reached(running, S.REVOKED).reason
-    waiting = send("rec.add", 1, 2, countdown=3)
-    reached(waiting, S.RECEIVED)
-    app.control.revoke(waiting.task_id)
-    assert "revoked" in reached(waiting, S.REVOKED).reason
-    assert waiting.started_at is None
 
 
 @pytest.mark.parametrize("pool", ["threads", "solo"])
@@ -198,34 +82,136 @@ def test_what_a_killed_worker_was_running_is_lost_and_its_successor_is_another_i
     assert state_of(alive, clock.now()) == "online"
 
 
-@pytest.fixture
-def start_monitor(environment, tmp_path):
-    started: list[Process] = []
-
-    def start():
-        command = [sys.executable, "-m", "tests.service.monitor_process"]
-        started.append(Process(command, log=tmp_path / "monitor.log", env=environment, name="monitor"))
-        return started[0]
-
-    yield start
-    for process in started:
-        process.close()
+LOCKED_FOR = 6.0
 
 
-def test_a_locked_database_delays_no_task_and_loses_no_row(start_worker, send, environment, tmp_path):
+class SqliteLock:
+    """Another process's write transaction."""
+
+    def __init__(self, url):
+        self._connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def release(self):
+        self._connection.execute("ROLLBACK")
+        self._connection.close()
+
+
+class PostgresLock:
+    """Another session's lock on the table of runs: whoever touches it waits, without any time-out."""
+
+    def __init__(self, url):
+        self._connection = psycopg.connect(url)
+        self._connection.execute("LOCK TABLE schedulerui_run IN ACCESS EXCLUSIVE MODE")
+
+    def release(self):
+        self._connection.rollback()
+        self._connection.close()
+
+
+LOCKS = {"sqlite": SqliteLock, "postgres": PostgresLock}
+
+
+class TestALockedDatabase:
+    @pytest.fixture(params=["sqlite", "postgres"])
+    def kind(self, request):
+        return request.param
+
+    @pytest.fixture
+    def database_url(self, kind, request, tmp_path):
+        if kind == "postgres":
+            return new_postgres(request.getfixturevalue("postgres"))
+        return f"sqlite:///{tmp_path}/db.sqlite3"
+
+    def test_it_delays_no_task_by_more_than_a_second_and_loses_no_row(
+        self, kind, start_worker, send, environment, tmp_path
+    ):
+        held = tmp_path / "held"
+        held.mkdir()
+        start_worker(env={"HELD_FOLDER": str(held)})
+        reached(send("rec.add", 1, 1), S.SUCCEEDED)
+        for mark in held.iterdir():
+            mark.unlink()
+        runs = [send("rec.add", number, 1, countdown=0.5 * (number % 8)) for number in range(24)]
+        lock = LOCKS[kind](environment["TEST_DATABASE_URL"])
+        locked_at = clock.monotonic()
+        eventually(lambda: len(list(held.iterdir())) == len(runs), within=LOCKED_FOR)
+        eventually(lambda: list((tmp_path / "spool").rglob("*.jsonl")), within=5)
+        eventually(lambda: clock.monotonic() - locked_at >= LOCKED_FOR, within=LOCKED_FOR + 1)
+        lock.release()
+
+        delays = [sum(json.loads((held / run.task_id).read_text())) for run in runs]
+        assert max(delays) < 1.0
+        for run in runs:
+            ended = reached(run, S.SUCCEEDED)
+            assert (ended.started_at is not None, attempts_of(ended)) == (True, [(0, 1, "succeeded")])
+        spooled = [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
+        eventually(lambda: not any(path.exists() for path in spooled), within=10)
+
+
+class TestABrokerThatIsKilled:
+    @pytest.fixture(params=[ValkeyServer, RabbitmqServer], ids=lambda kind: kind.name)
+    def server(self, request):
+        yield from running(request.param)
+
+    @pytest.fixture
+    def broker_url(self, server):
+        return server.url
+
+    def test_everything_recovers_by_itself_when_it_returns(
+        self, server, start_worker, start_monitor, send, environment
+    ):
+        worker, monitor = start_worker(), start_monitor()
+        meanwhile = reached(send("rec.slow", 6), S.STARTED)
+        queues = Queue.objects.filter(name=environment["TEST_QUEUE"])
+        eventually(lambda: queues.filter(error="").exists(), within=20)
+        server.kill()
+        eventually(lambda: queues.exclude(error="").exists(), within=20)
+        assert queues.get().depth == 0
+        server.restart()
+        eventually(lambda: queues.filter(error="").exists(), within=30)
+        after = send("rec.add", 1, 2)
+        assert attempts_of(reached(after, S.SUCCEEDED, within=40)) == [(0, 1, "succeeded")]
+        assert reached(meanwhile, S.SUCCEEDED).reason == ""
+        assert (worker.is_running, monitor.is_running) == (True, True)
+        assert state_of(Worker.objects.get(), clock.now()) == "online"
+
+
+def test_a_message_that_the_broker_forgot_is_found_and_sent_again_once(
+    start_worker, start_monitor, send, app, valkey
+):
+    run = send("rec.add", 1, 2)
+    with redis.Redis(unix_socket_path=valkey.socket) as client:
+        client.flushall()
+    start_monitor()
     start_worker()
-    warm = send("rec.add", 1, 1)
-    reached(warm, S.SUCCEEDED)
-    marks = [tmp_path / f"mark-{n}" for n in range(5)]
-    runs = [send("rec.touch", str(mark), countdown=1) for mark in marks]
-    other = sqlite3.connect(environment["TEST_DATABASE_URL"].removeprefix("sqlite:///"), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    locked_at = clock.monotonic()
-    eventually(lambda: all(mark.exists() for mark in marks), within=6)
-    assert clock.monotonic() - locked_at < 5
-    eventually(lambda: list((tmp_path / "spool").rglob("*.jsonl")), within=5, describe="reports in the spool")
-    other.execute("ROLLBACK")
-    other.close()
-    for run in runs:
-        assert reached(run, S.SUCCEEDED).started_at is not None
-    eventually(lambda: not [p for p in (tmp_path / "spool").rglob("*.*") if p.is_file()], within=10)
+    eventually(lambda: run.refresh_from_db() or "has lost it" in run.reason, within=20)
+    assert run.state == S.SENT
+
+    def publish(found):
+        with dispatch.producer(app) as producer:
+            dispatch.publish(found, producer=producer, celery_app=app)
+
+    assert resend(run.pk, publishes=1, actor=Actor.system(), now=clock.now(), publish=publish).sent
+    again = reached(run, S.SUCCEEDED)
+    assert (again.publishes, again.result, attempts_of(again)) == (2, "3", [(0, 1, "succeeded")])
+
+
+def test_two_hosts_share_a_spool_and_whoever_is_alive_writes_what_the_other_left(
+    start_worker, send, environment, tmp_path
+):
+    """A worker that dies while the database is locked leaves its reports; another one's heart brings them in."""
+    spool = tmp_path / "spool"
+    first = start_worker()
+    run = send("rec.add", 1, 2, countdown=1)
+    reached(run, S.RECEIVED)
+    lock = SqliteLock(environment["TEST_DATABASE_URL"])
+    eventually(lambda: "succeeded" in _spooled(spool), within=10)
+    first.kill9()
+    lock.release()
+    start_worker(name="two")
+    assert attempts_of(reached(run, S.SUCCEEDED)) == [(0, 1, "succeeded")]
+
+
+def _spooled(folder: Path) -> str:
+    return "".join(path.read_text() for path in folder.rglob("*.jsonl"))

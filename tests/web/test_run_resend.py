@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -30,8 +31,8 @@ def a_lost_run(*, queue="fast", depth=0, **fields):
     now = clock.now()
     a_worker(queues=[queue], seen_at=now)
     Queue.objects.create(name=queue, depth=depth, measured_at=now)
-    values = {"state": "sent", "sent_at": now - timedelta(hours=1), "publishes": 1, "task_id": "t-1"}
-    return a_run(a_schedule(), queue=queue, **(values | fields))
+    values: dict[str, Any] = {"sent_at": now - timedelta(hours=1), "publishes": 1, "task_id": "t-1"}
+    return a_run(a_schedule(), state="sent", queue=queue, **(values | fields))
 
 
 def page_of(client, run):
