@@ -5,7 +5,7 @@ EXTRAS_RUN := site,embedded,solar,postgres
 EXTRAS_TEST := $(EXTRAS_RUN),test,lint,docs
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/lock.txt
 
-.PHONY: help run test lint format bench simulate docs
+.PHONY: help run test lint format bench simulate soak docs
 .DEFAULT_GOAL := help
 
 help: ## List these commands
@@ -29,6 +29,9 @@ bench: .venv/.stamp-test ## Measure what a dispatch and a page cost
 
 simulate: .venv/.stamp-test ## Try thousands of random rules, and simulate hundreds of schedules over their nights
 	@exec $(BIN)/python -m tests.run simulate
+
+soak: .venv/.stamp-test ## Kill, freeze and starve real beats for about half an hour
+	@exec $(BIN)/python -m tests.run soak
 
 docs: .venv/.stamp-test ## Build the documentation into docs/_build
 	@exec $(BIN)/python -m tests.run docs

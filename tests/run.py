@@ -1,7 +1,7 @@
 """Run the gates and the tests in order of speed, each stage timed: `python -m tests.run [stage ...]`.
 
 Without arguments all stages run, also after one has failed, and the failed ones are listed at the end. FAST=1 in the
-environment stops after the fast tests. `lint`, `format`, `bench` and `simulate` are the words that `make` uses.
+environment stops after the fast tests. `lint`, `format`, `bench`, `simulate` and `soak` are the words that `make` uses.
 """
 
 from __future__ import annotations
@@ -117,6 +117,23 @@ OTHER_STAGES = [
                 "2",
                 "--timeout=3600",
                 "-q",
+            ]
+        ],
+    ),
+    Stage(
+        name="soak",
+        what="the fault suite with more kills and longer outages",
+        commands=[
+            [
+                *("env", "SCHEDULERUI_SOAK=1"),
+                *PYTEST,
+                *sorted(
+                    str(path.relative_to(REPOSITORY))
+                    for path in REPOSITORY.glob("tests/service/test_fault_*.py")
+                ),
+                "--timeout=3600",
+                "-q",
+                "-s",
             ]
         ],
     ),

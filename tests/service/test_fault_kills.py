@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import signal
 import time
 
@@ -18,10 +19,10 @@ from tests.service.accounts import (
 )
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(3600 if os.environ.get("SCHEDULERUI_SOAK") else 300)]
 
 N_SCHEDULES = 300
-N_KILLS = 30
+N_KILLS = 300 if os.environ.get("SCHEDULERUI_SOAK") else 30
 BATCH = 60
 """Most messages that one beat sends between two marks here: MARK_EVERY (0.05 s) of publishing."""
 GOES_ON_WITHIN = 2.0
