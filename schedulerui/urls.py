@@ -8,6 +8,7 @@ from schedulerui.web.views import (
     about,
     alerts,
     audit,
+    control,
     delete,
     edit,
     health,
@@ -21,6 +22,7 @@ from schedulerui.web.views.flower import flower
 from schedulerui.web.views.live import live_health
 from schedulerui.web.views.overview import live_overview, overview
 from schedulerui.web.views.resend import run_resend
+from schedulerui.web.views.result import run_result
 from schedulerui.web.views.run_now import run_now
 from schedulerui.web.views.schedule import live_schedule, schedule
 from schedulerui.web.views.schedules import live_schedules, schedules
@@ -53,9 +55,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("live/runs/", runs.live_runs, name="live-runs"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<uuid:uuid>/", run.run, name="run"),
+    path("runs/<uuid:uuid>/result/", run_result, name="run-result"),
     path("runs/<uuid:uuid>/resend/", run_resend, name="run-resend"),
     path("workers/", workers.workers, name="workers"),
     path("workers/<uuid:instance>/", workers.worker, name="worker"),
+    path("workers/<uuid:instance>/details/", control.details, name="worker-details"),
+    path("workers/<uuid:instance>/control/", control.control, name="worker-control"),
     path("audit/", audit.audit, name="audit"),
     path("about/", about.about, name="about"),
     path("alerts/", alerts.alerts, name="alerts"),

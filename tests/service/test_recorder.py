@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 import redis
 
-from schedulerui import clock, dispatch
+from schedulerui import clock, dispatch, results
 from schedulerui.facts import Actor, RunState
 from schedulerui.models import Queue, Worker
 from schedulerui.operations.resend import resend
@@ -109,7 +110,7 @@ class PostgresLock:
         self._connection.close()
 
 
-LOCKS = {"sqlite": SqliteLock, "postgres": PostgresLock}
+LOCKS: dict[str, Any] = {"sqlite": SqliteLock, "postgres": PostgresLock}
 
 
 class TestALockedDatabase:
@@ -195,6 +196,16 @@ def test_a_message_that_the_broker_forgot_is_found_and_sent_again_once(
     assert resend(run.pk, publishes=1, actor=Actor.system(), now=clock.now(), publish=publish).sent
     again = reached(run, S.SUCCEEDED)
     assert (again.publishes, again.result, attempts_of(again)) == (2, "3", [(0, 1, "succeeded")])
+
+
+def test_a_result_that_the_task_keeps_is_read_from_redis(start_worker, send, app, redis_server):
+    start_worker(env={"TEST_RESULTS": redis_server.url})
+    run = reached(send("rec.keep", {"a": [1, 2]}, ignore_result=False), S.SUCCEEDED)
+    app.conf.result_backend = redis_server.url
+    stored = eventually(
+        lambda: results.read(run.task_id, celery_app=app), within=10, ignoring=results.NoResult
+    )
+    assert (stored.state, stored.value) == ("SUCCESS", {"a": [1, 2]})
 
 
 def test_two_hosts_share_a_spool_and_whoever_is_alive_writes_what_the_other_left(

@@ -58,6 +58,7 @@ EXPECTED = {
     "live/health/": SHOWN_TO_READERS,
     "runs/": SHOWN_TO_READERS,
     "runs/<uuid:uuid>/": SHOWN_TO_READERS,
+    "runs/<uuid:uuid>/result/": Expected(get="302 403 403 403 200"),
     # no count is posted here, so the operator is sent back with a sentence
     "runs/<uuid:uuid>/resend/": Expected(post="302 403 403 303 303"),
     "workers/": SHOWN_TO_READERS,

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from schedulerui import clock, dispatch
+from schedulerui import clock, dispatch, results
 from schedulerui.access import may
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
@@ -80,12 +80,20 @@ def _context(request: HttpRequest, found: Run, attempts: list[Attempt], *, now: 
         "attempts": attempt_rows(attempts),
         "blocks": blocks_of(found) if with_values else [],
         "with_values": with_values,
+        "has_stored_result": with_values and is_over(found) and _keeps_result(found),
         "has_flower": bool(settings().FLOWER_URL and found.task_id and with_values),
         "earlier": earlier,
         "later": later,
         "now": now,
         "poll_every": settings().POLL_EVERY,
     }
+
+
+def _keeps_result(found: Run) -> bool:
+    try:
+        return results.keeps_result(found, dispatch.app())
+    except dispatch.NoCeleryApp:
+        return False
 
 
 def _neighbours(found: Run) -> tuple[Run | None, Run | None]:
