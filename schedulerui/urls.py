@@ -18,12 +18,14 @@ from schedulerui.web.views import (
     runs,
     workers,
 )
+from schedulerui.web.views.complete import complete
 from schedulerui.web.views.flower import flower
 from schedulerui.web.views.live import live_health
 from schedulerui.web.views.overview import live_overview, overview
 from schedulerui.web.views.resend import run_resend
 from schedulerui.web.views.result import run_result
 from schedulerui.web.views.run_now import run_now
+from schedulerui.web.views.saved import delete_view, save_view
 from schedulerui.web.views.schedule import live_schedule, schedule
 from schedulerui.web.views.schedules import live_schedules, schedules
 from schedulerui.web.views.skip import skip, unskip
@@ -51,6 +53,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/edit/", edit.edit, name="schedule-edit"),
     path("schedules/<int:pk>/delete/", delete.delete, name="schedule-delete"),
     path("schedules/<int:pk>/overrun/", overrun.overrun, name="schedule-overrun"),
+    path("complete/", complete, name="complete"),
+    path("views/save/", save_view, name="view-save"),
+    path("views/<int:pk>/delete/", delete_view, name="view-delete"),
     path("preview/", preview.preview, name="preview"),
     path("live/runs/", runs.live_runs, name="live-runs"),
     path("runs/", runs.runs, name="runs"),

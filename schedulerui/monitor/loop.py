@@ -17,7 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 
 from schedulerui import clock, dispatch
 from schedulerui.conf import settings
-from schedulerui.monitor import depths, invariants, routes
+from schedulerui.monitor import depths, foreign, invariants, routes
 from schedulerui.monitor.alarms import Alarms, purge, send
 from schedulerui.operations import history, housekeeping, losses, pickup, queues, spool, workers
 from schedulerui.operations.retention import Surplus
@@ -93,7 +93,10 @@ def run(
 ) -> None:
     """Work until ``stop`` is set; nothing that a step raises ends it."""
     watch = clock_ or clock.DatabaseClock()
-    chosen = default_steps(celery_app) if steps is None else steps
+    ear = foreign.Ear(lambda: celery_app or dispatch.app()) if steps is None else None
+    chosen = default_steps(celery_app, ear=ear) if steps is None else steps
+    if ear is not None:
+        ear.start()
     vigil = Vigil(watch)
     logger.info("the monitor has started", extra={"action": "monitor_start"})
     try:
@@ -101,6 +104,8 @@ def run(
             round_of(chosen, watch, vigil=vigil)
             stop.wait(settings().MONITOR_EVERY)
     finally:
+        if ear is not None:
+            ear.stop()
         connections[DEFAULT_DB_ALIAS].close()
         logger.info("the monitor has ended", extra={"action": "monitor_stop"})
 
@@ -135,8 +140,11 @@ def _do(step: Step, vigil: Vigil) -> None:
         vigil.look(is_after_slow=True)
 
 
-def default_steps(celery_app: Celery | None = None) -> list[Step]:
-    """Return what a monitor does. What waits in the spool comes before anything is declared lost."""
+def default_steps(celery_app: Celery | None = None, *, ear: foreign.Ear | None = None) -> list[Step]:
+    """Return what a monitor does. What waits in the spool comes before anything is declared lost.
+
+    ``ear``: what listens for workers that do not load our app; None when nothing does.
+    """
     limits = settings()
 
     def measure(now: datetime) -> None:
@@ -145,9 +153,14 @@ def default_steps(celery_app: Celery | None = None) -> list[Step]:
     def look(now: datetime) -> None:
         look_for_messages(celery_app or dispatch.app(), now=now)
 
+    def listen(now: datetime) -> None:
+        if ear is not None:
+            foreign.store(ear.take(), now=now)
+
     alarms = Alarms(default_queue=lambda: str((celery_app or dispatch.app()).conf.task_default_queue))
     return [
         Step("replaying the spool", _replay),
+        Step("hearing foreign workers", listen),
         Step("declaring workers dead", workers.declare_dead, calm=limits.WORKER_OFFLINE_AFTER),
         Step("declaring runs lost", losses.mark_lost, calm=limits.LOST_AFTER),
         Step("measuring the queues", measure, is_slow=True),

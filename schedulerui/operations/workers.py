@@ -35,12 +35,18 @@ class Heartbeat:
     active: int | None = None
     reserved: int | None = None
     processed: int | None = None
+    load: float | None = None
+    """The host's load average over one minute."""
+    clock_offset: float | None = None
+    """This host's clock minus the database's, seconds."""
     tasks: tuple[str, ...] = ()
     software: Mapping[str, str] = field(default_factory=dict)
 
 
-def heartbeat(told: Heartbeat, *, now: datetime) -> bool:
+def heartbeat(told: Heartbeat, *, now: datetime, heard_by: str = "recorder") -> bool:
     """Write what the worker told; return True for the first time that this instance is heard of.
+
+    ``heard_by``: ``recorder`` when it writes its own row, ``events`` when a monitor heard of it on the broker.
 
     A new instance means that an older one of the same name is gone; one that was taken for dead and tells again is alive.
     """
@@ -54,6 +60,9 @@ def heartbeat(told: Heartbeat, *, now: datetime) -> bool:
         "active": told.active,
         "reserved": told.reserved,
         "processed": told.processed,
+        "load": told.load,
+        "clock_offset": told.clock_offset,
+        "heard_by": heard_by,
     }
     mine = Worker.objects.filter(instance=told.instance)
     if mine.update(**changing):
@@ -70,12 +79,20 @@ def heartbeat(told: Heartbeat, *, now: datetime) -> bool:
                 software=dict(told.software),
                 **changing,
             )
+            if heard_by == "recorder":
+                Worker.objects.filter(hostname=hostname, heard_by="events").delete()
             _living().filter(hostname=hostname).exclude(instance=told.instance).update(died_at=now)
     except IntegrityError:
         # Two writers of one process; the other was first.
         mine.update(**changing)
         return False
     return True
+
+
+def told_by_themselves(hostnames: set[str], *, now: datetime) -> set[str]:
+    """Return those of the names under which a worker has written its own row within a day."""
+    own = Worker.objects.filter(hostname__in=hostnames, heard_by="recorder", seen_at__gt=now - KEEP)
+    return set(own.values_list("hostname", flat=True))
 
 
 def goodbye(instance: uuid.UUID, *, now: datetime) -> bool:

@@ -25,6 +25,15 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("unskip", gettext_lazy("put a time back")),
     ("silence", gettext_lazy("silenced alerts")),
     ("unsilence", gettext_lazy("ended a silence")),
+    ("worker_pool_grow", gettext_lazy("added processes to a worker")),
+    ("worker_pool_shrink", gettext_lazy("removed processes from a worker")),
+    ("worker_autoscale", gettext_lazy("let a worker scale by itself")),
+    ("worker_pool_restart", gettext_lazy("restarted a worker's pool")),
+    ("worker_add_consumer", gettext_lazy("had a worker take from a queue")),
+    ("worker_cancel_consumer", gettext_lazy("had a worker stop taking from a queue")),
+    ("worker_rate_limit", gettext_lazy("limited the rate of a task")),
+    ("worker_time_limit", gettext_lazy("limited the time of a task")),
+    ("worker_shutdown", gettext_lazy("shut a worker down")),
     ("recompute", gettext_lazy("moved by new zone data")),
 )
 """What can be done to a schedule, in the words of the log."""

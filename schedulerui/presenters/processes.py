@@ -47,6 +47,8 @@ class WorkerRow:
     active: int | None
     reserved: int | None
     processed: int | None
+    load: float | None
+    clock_offset: float | None
     queues: tuple[str, ...]
     software: tuple[tuple[str, str], ...]
     n_tasks: int
@@ -107,7 +109,7 @@ def worker_row(worker: Worker, *, now: datetime, successor: Worker | None) -> Wo
         hostname=worker.hostname,
         pid=worker.pid,
         state=process_state(state),
-        sentence=_sentence(state, worker, successor),
+        sentence=_sentence(state, worker, successor) + _stranger(worker),
         successor=successor.instance if successor and state not in ALIVE else None,
         seen_at=worker.seen_at,
         started_at=worker.started_at,
@@ -117,6 +119,8 @@ def worker_row(worker: Worker, *, now: datetime, successor: Worker | None) -> Wo
         active=worker.active,
         reserved=worker.reserved,
         processed=worker.processed,
+        load=worker.load,
+        clock_offset=worker.clock_offset,
         queues=tuple(str(queue) for queue in worker.queues),
         software=tuple(sorted((str(name), str(version)) for name, version in worker.software.items())),
         n_tasks=len(worker.tasks),
@@ -186,6 +190,12 @@ def _successor(worker: Worker, known: list[Worker]) -> Worker | None:
         other for other in known if other.hostname == worker.hostname and other.started_at > worker.started_at
     )
     return next(later, None)
+
+
+def _stranger(worker: Worker) -> str:
+    if worker.heard_by != "events":
+        return ""
+    return " " + _("It does not load this app: known from its events alone, so what it runs is not recorded.")
 
 
 def _sentence(state: str, worker: Worker, successor: Worker | None) -> str:

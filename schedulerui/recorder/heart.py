@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import platform
 import threading
 from collections.abc import Callable
@@ -52,7 +53,9 @@ class Heart:
             connections[DEFAULT_DB_ALIAS].close()
 
     def _beat(self) -> None:
-        workers.heartbeat(observe(self._identity, self._consumer), now=clock.DatabaseClock().now())
+        now = clock.DatabaseClock().now()
+        offset = (clock.now() - now).total_seconds()
+        workers.heartbeat(observe(self._identity, self._consumer, clock_offset=offset), now=now)
         waiting = spool.default()
         if not waiting.is_empty():
             waiting.replay(history.record)
@@ -72,7 +75,7 @@ class Heart:
             connections[DEFAULT_DB_ALIAS].close()
 
 
-def observe(identity: Identity, consumer: Any) -> workers.Heartbeat:
+def observe(identity: Identity, consumer: Any, *, clock_offset: float | None = None) -> workers.Heartbeat:
     """Return what the main process knows of itself now; what a pool or transport does not tell is None."""
     pool = getattr(consumer, "pool", None)
     qos = getattr(consumer, "qos", None)
@@ -88,6 +91,8 @@ def observe(identity: Identity, consumer: Any) -> workers.Heartbeat:
         active=len(worker_state.active_requests),
         reserved=_number(lambda: len(worker_state.reserved_requests) - len(worker_state.active_requests)),
         processed=worker_state.all_total_count[0],
+        load=_load(),
+        clock_offset=clock_offset,
         tasks=tuple(sorted(str(name) for name in consumer.app.tasks if not str(name).startswith("celery."))),
         software=software(),
     )
@@ -112,6 +117,13 @@ def _queues(consumer: Any) -> tuple[str, ...]:
     # None for a moment while the consumer reconnects; the next beat tells.
     consuming = getattr(consumer, "task_consumer", None)
     return tuple(sorted(queue.name for queue in consuming.queues)) if consuming is not None else ()
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except (OSError, AttributeError):  # not every system knows
+        return None
 
 
 def _number(ask: Callable[[], Any]) -> int | None:

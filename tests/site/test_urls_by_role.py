@@ -63,6 +63,9 @@ EXPECTED = {
     "runs/<uuid:uuid>/resend/": Expected(post="302 403 403 303 303"),
     "workers/": SHOWN_TO_READERS,
     "workers/<uuid:instance>/": SHOWN_TO_READERS,
+    "workers/<uuid:instance>/details/": SHOWN_TO_READERS,
+    # no command is given here, so those who may control workers get the page again, with a sentence
+    "workers/<uuid:instance>/control/": Expected(post="302 403 403 403 422"),
     "audit/": Expected(get="302 403 403 403 200"),
     "about/": SHOWN_TO_READERS,
     "alerts/": SHOWN_TO_READERS,

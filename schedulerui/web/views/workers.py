@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from schedulerui.models import Beat, Queue, Run, Schedule, Worker
 from schedulerui.presenters import digest, processes
 from schedulerui.presenters.runs import LIST_COLUMNS, run_row, version_of
 from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.forms.control import control_forms
 from schedulerui.web.responses import unchanged
 
 N_PROCESSES = 200
@@ -56,12 +58,23 @@ def _context() -> dict[str, Any]:
 @gate("view", methods=("GET", "HEAD"))
 def worker(request: HttpRequest, instance: UUID) -> HttpResponse:
     """Answer one instance with what it runs now; to htmx its body alone, or 204 while it looks as ``since`` says."""
-    context = _worker_context(request, get_object_or_404(Worker, instance=instance))
-    is_htmx = bool(htmx_of(request))
-    if is_htmx and request.GET.get("since") == context["since"]:
+    found = get_object_or_404(Worker, instance=instance)
+    if not htmx_of(request):
+        return worker_page(request, found)
+    context = _worker_context(request, found)
+    if request.GET.get("since") == context["since"]:
         return unchanged()
-    template = "schedulerui/workers/_worker.html" if is_htmx else "schedulerui/pages/worker.html"
-    return render(request, template, context)
+    return render(request, "schedulerui/workers/_worker.html", context)
+
+
+def worker_page(
+    request: HttpRequest, found: Worker, *, problem: Mapping[str, object] | None = None, status: int = 200
+) -> HttpResponse:
+    """Answer the page about one instance; ``problem``: the command that could not be given, at its field."""
+    context = _worker_context(request, found)
+    may_control = context["worker"].is_alive and may(request.user, "control_workers", found)
+    context |= {"may_control": may_control, "controls": control_forms(problem or {}) if may_control else []}
+    return render(request, "schedulerui/pages/worker.html", context, status=status)
 
 
 def _worker_context(request: HttpRequest, found: Worker) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""What a worker answers when it is asked, as its page shows it: hostile text, odd shapes and gaps included."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from schedulerui.presenters.values import printable, redact
+
+LISTED = 50
+"""Most tasks of a kind that are listed."""
+SHOWN = 300
+"""Most characters of one value."""
+KINDS: Mapping[str, Any] = {
+    "active": _("Running"),
+    "reserved": _("Received, not begun"),
+    "scheduled": _("Waiting for its time"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLine:
+    """One task in a worker's hands."""
+
+    kind: str
+    name: str
+    task_id: str
+    started_at: datetime | None
+    eta: str
+    values: str
+    """Arguments as text; empty for people who may not see values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """A worker's own account of this moment."""
+
+    tasks: tuple[TaskLine, ...]
+    n_more: int
+    facts: tuple[tuple[Any, str], ...]
+
+
+def details_of(answers: Mapping[str, Any], *, with_values: bool) -> Details:
+    """Return the worker's answers; what has another shape than Celery's is left out."""
+    lines = [line for kind in KINDS for line in _lines(kind, answers.get(kind), with_values=with_values)]
+    return Details(
+        tasks=tuple(lines[:LISTED]),
+        n_more=max(len(lines) - LISTED, 0),
+        facts=tuple(_facts(answers.get("stats"))),
+    )
+
+
+def _lines(kind: str, told: Any, *, with_values: bool) -> Iterator[TaskLine]:
+    for item in told if isinstance(told, list) else ():
+        request = _mapping(_mapping(item).get("request") or item)
+        yield TaskLine(
+            kind=str(KINDS[kind]),
+            name=_text(request.get("name") or request.get("type")),
+            task_id=_text(request.get("id")),
+            started_at=_moment(request.get("time_start")),
+            eta=_text(_mapping(item).get("eta")),
+            values=_values(request) if with_values else "",
+        )
+
+
+def _values(request: Mapping[str, Any]) -> str:
+    parts = [request.get("args") or [], request.get("kwargs") or {}]
+    shown = (part if isinstance(part, str) else json.dumps(redact(part), default=str) for part in parts)
+    return _text(" ".join(shown))
+
+
+def _facts(stats: Any) -> Iterator[tuple[Any, str]]:
+    stats = _mapping(stats)
+    if not stats:
+        return
+    pool, usage, total = (_mapping(stats.get(name)) for name in ("pool", "rusage", "total"))
+    yield _("Uptime"), _seconds(stats.get("uptime"))
+    yield _("Processes"), _text(pool.get("processes") or pool.get("max-concurrency"))
+    yield _("Tasks for a process"), _text(pool.get("max-tasks-per-child"))
+    yield _("Prefetched"), _text(stats.get("prefetch_count"))
+    yield _("Processor time"), _seconds(_sum(usage.get("utime"), usage.get("stime")))
+    yield _("Largest memory"), _kibibytes(usage.get("maxrss"))
+    for name, n in list(total.items())[:LISTED]:
+        yield _text(name), _text(n)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object) -> str:
+    return "" if value is None else printable(str(value)[:SHOWN])
+
+
+def _seconds(value: object) -> str:
+    return f"{value:,.0f} s" if isinstance(value, int | float) else ""
+
+
+def _kibibytes(value: object) -> str:
+    return f"{value / 1024:,.0f} MiB" if isinstance(value, int | float) else ""
+
+
+def _sum(*values: object) -> float | None:
+    known = [value for value in values if isinstance(value, int | float)]
+    return sum(known) if known else None
+
+
+def _moment(value: object) -> datetime | None:
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(value, tz=UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

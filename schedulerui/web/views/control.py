@@ -1,0 +1,58 @@
+"""Asking one worker what it does, and making it do something: never in the way of a page, never more than one worker."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from schedulerui import clock, dispatch, remote
+from schedulerui.access import may
+from schedulerui.models import Worker
+from schedulerui.operations import controls
+from schedulerui.presenters.remote import details_of
+from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.web.responses import actor_of, see_other, with_message
+from schedulerui.web.views.workers import worker_page
+
+
+@gate("view", methods=("GET", "HEAD"))
+def details(request: HttpRequest, instance: UUID) -> HttpResponse:
+    """Answer what the worker says of itself now, or why it says nothing; within a few seconds."""
+    found = get_object_or_404(Worker, instance=instance)
+    context: dict[str, object] = {"worker": found, "now": clock.now()}
+    try:
+        told = remote.inspect(found.hostname)
+    except dispatch.DispatchError as error:
+        context["problem"] = _("The broker could not be reached: %(error)s") % {"error": error}
+    else:
+        if told.is_silent:
+            context["problem"] = _("It did not answer within %(n)g s.") % {"n": remote.DEADLINE}
+        else:
+            with_values = may(request.user, "view_values")
+            context["details"] = details_of(told.answers, with_values=with_values)
+            context["with_values"] = with_values
+    return render(request, "schedulerui/workers/_details.html", context)
+
+
+@gate("control_workers", methods=("POST",))
+def control(request: HttpRequest, instance: UUID) -> HttpResponse:
+    """Give the worker the command ``verb``; its end asks for the worker's name in ``confirm``, typed."""
+    found = get_object_or_404(Worker, instance=instance)
+    if not may(request.user, "control_workers", found):
+        return error_page(request, 403, sentence=SENTENCES["control_workers"])
+    verb = request.POST.get("verb", "")
+    arguments = {name: str(value) for name, value in request.POST.items()}
+    try:
+        outcome = controls.control(instance, verb, arguments, actor=actor_of(request), now=clock.now())
+    except controls.InvalidCommand as error:
+        problem = {"verb": verb, "field": error.field, "text": str(error), "given": arguments}
+        return worker_page(request, found, problem=problem, status=422)
+    except controls.NotAlive as error:
+        with_message(request, str(error), kind="fail")
+    else:
+        with_message(request, outcome.sentence, kind="ok" if outcome.obeyed else "fail")
+    return see_other(request, reverse("schedulerui:worker", args=[instance]))
