@@ -16,7 +16,7 @@ EXIT_CODE = 137
 PLACES = frozenset(
     {
         "claim.begun", "claim.touched", "claim.advanced", "claim.inserted", "claim.committed",
-        "publish.before", "publish.after", "publish.middle",
+        "publish.before", "publish.after",
         "mark.before", "mark.after",
         "recover.found", "recover.taken", "give_back.before", "give_back.after",
         "run_now.committed", "quarantine.before", "sign_off.before",

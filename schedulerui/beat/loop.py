@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,16 +16,20 @@ from kombu import Producer
 
 from schedulerui import dispatch
 from schedulerui.beat.heart import Heart
+from schedulerui.beat.sessions import Sessions
+from schedulerui.beat.signals import held
 from schedulerui.clock import Clock
 from schedulerui.conf import Settings
+from schedulerui.crash import crash_point
 from schedulerui.models import Run
 from schedulerui.operations import claims, recovery, runs
 
 logger = logging.getLogger(__name__)
 
-BACKOFF_FIRST = 0.5
+BACKOFF_FIRST = 0.1
 """Seconds to wait after the first failure of the broker or the database; doubled up to BACKOFF_MAX."""
-BACKOFF_MAX = 5.0
+BACKOFF_MAX = 0.5
+"""Short, so that the first message goes within a second of their return: a refused connection costs next to nothing."""
 ROUND_FOR = 2.0
 """Seconds after which a tick that is still busy goes back to its host, so that a signal or a heartbeat is never late."""
 FIRST_BATCH_PART = 10
@@ -58,8 +63,10 @@ class Loop:
         self._is_ticking = False
         self._batch = options.CLAIM_BATCH
         self._unmarked: list[Run] = []
+        self._untried: deque[Run] = deque()
         self._sent_at: datetime | None = None
         self._broker, self._database = Backoff(), Backoff()
+        self._sessions = Sessions(idle=options.DISPATCH_LEASE / 2)
         self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY)
 
     def tick(self) -> float:
@@ -91,6 +98,9 @@ class Loop:
     def _finish(self) -> None:
         try:
             self._flush()
+            if self._untried:
+                self._give_back(list(self._untried), reason="", is_tried=False)
+            crash_point("sign_off.before")
             self.heart.stop()
         except DatabaseFault as error:
             logger.warning("could not sign off: %s", error, extra={"action": "sign_off_failed"})
@@ -115,6 +125,7 @@ class Loop:
 
     def _round(self) -> float:
         # The connection is kept: CONN_MAX_AGE is about requests, and a broken one is closed when it raises.
+        self._sessions.tell()
         self._flush()
         started = self._clock.monotonic()
         self._batch = max(self._options.CLAIM_BATCH // FIRST_BATCH_PART, 1)
@@ -174,17 +185,18 @@ class Loop:
     def _publish(self, claimed: list[Run], *, now: datetime, started: float) -> None:
         """Publish and mark; ``now`` was the moment when the monotonic clock stood at ``started``."""
         deadline, self._sent_at = started + self._options.DISPATCH_LEASE / 2, now
-        marked_at = self._clock.monotonic()
-        for position, run in enumerate(claimed):
+        marked_at, self._untried = self._clock.monotonic(), deque(claimed)
+        while self._untried:
             if self._clock.monotonic() > deadline:
                 logger.warning("the lease ended before the work", extra={"action": "lease_ended"})
-                self._give_back(claimed[position:], reason="", is_tried=False)
+                self._give_back(self._take_untried(), reason="", is_tried=False)
                 break
             try:
-                if not self._send(run):
+                if not self._send(self._untried[0]):
+                    self._give_back(self._take_untried(), reason="", is_tried=False)
                     break
             except dispatch.BrokerUnavailable as error:
-                self._lose_broker(claimed[position:], reason=str(error))
+                self._lose_broker(self._take_untried(), reason=str(error))
                 break
             # Counted on from the claim's reading: asking the database for the time would be a query for each message.
             self._sent_at = now + timedelta(seconds=self._clock.monotonic() - started)
@@ -192,6 +204,10 @@ class Loop:
                 self._flush()
                 marked_at = self._clock.monotonic()
         self._flush()
+
+    def _take_untried(self) -> list[Run]:
+        left, self._untried = list(self._untried), deque()
+        return left
 
     def _lose_broker(self, left: list[Run], *, reason: str) -> None:
         """Let go of a broker that did not take the first of ``left``, and give all of them back."""
@@ -205,26 +221,34 @@ class Loop:
         if self._producer is None or self._is_closed():
             return False
         try:
-            dispatch.publish(run, producer=self._producer, celery_app=self._app)
+            crash_point("publish.before")
+            # A signal's exit between the message and the note of it would send the message again.
+            with held():
+                dispatch.publish(run, producer=self._producer, celery_app=self._app)
+                crash_point("publish.after")
+                self._unmarked.append(self._untried.popleft())
         except dispatch.Unsendable as error:
             if self._is_closed():
                 return False  # the connection was closed under it: this says nothing about the run
             logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
-            runs.mark_unsent(run, reason=str(error), now=self._clock.now())
+            runs.mark_unsent(self._untried.popleft(), reason=str(error), now=self._clock.now())
             return True
-        self._unmarked.append(run)
         self.heart.count()
         return True
 
     def _give_back(self, left: list[Run], *, reason: str, is_tried: bool) -> None:
         now = self._clock.now()
+        crash_point("give_back.before")
         recovery.release(left, owner=self.heart.name, now=now, reason=reason, is_tried=is_tried)
+        crash_point("give_back.after")
 
     def _flush(self) -> None:
         """Mark what was sent. Kept in memory until the database has taken it: it must not be sent again."""
         if not self._unmarked or self._sent_at is None:
             return
+        crash_point("mark.before")
         runs.mark_sent(self._unmarked, sent_at=self._sent_at)
+        crash_point("mark.after")
         self._unmarked.clear()
 
     def _connect(self) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import DataError
+
 from schedulerui.models.schedule import Schedule
 
-UNREADABLE = (ValueError, TypeError, ArithmeticError, RecursionError)
+UNREADABLE = (ValueError, TypeError, ArithmeticError, RecursionError, DataError)
 """What reading a column raises whose value is none of its type."""
 
 

@@ -16,16 +16,14 @@ from django.db import DatabaseError, DataError, IntegrityError, connection, tran
 from django.db.models import Min
 
 from schedulerui.conf import settings
+from schedulerui.crash import crash_point
 from schedulerui.facts import Overlap, Plan, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
-from schedulerui.operations import outcomes
+from schedulerui.operations import outcomes, quarantine
 from schedulerui.operations import runs as run_verbs
 from schedulerui.planning import plan
 
 logger = logging.getLogger(__name__)
-
-ERROR_MAX = 1_000
-"""Most characters of the sentence that a quarantined schedule shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +59,10 @@ def next_wake(now: datetime) -> tuple[datetime | None, datetime | None]:
     """
     try:
         due = Schedule.objects.filter(next_run_at__isnull=False).order_by("next_run_at", "id")
-        due_at = due.values_list("next_run_at", flat=True).first()
-    except (ValueError, OverflowError):
+        first = due.values_list("id", "next_run_at").first()
+        # SQLite keeps any text in a column of times; Django reads None from what is none.
+        due_at = None if first is None else first[1] or now
+    except (ValueError, OverflowError, DataError):
         due_at = now
     leased = Run.objects.filter(state=RunState.PENDING).aggregate(until=Min("lease_until"))
     return due_at, leased["until"]
@@ -77,17 +77,20 @@ def claim_due(*, lease: Lease, now: datetime, limit: int, touch: Callable[[], ob
     """
     try:
         with transaction.atomic():
+            crash_point("claim.begun")
             touch()
+            crash_point("claim.touched")
             batch = _Batch(lease=lease, now=now)
             ids = _lock_due(now, limit=limit)
             for schedule in _load(ids, batch):
                 _plan_into(batch, schedule)
             claimed = _apply(batch)
+        crash_point("claim.committed")
     except (IntegrityError, DataError, _LostRace) as error:
         if isinstance(error, IntegrityError | DataError):
             logger.exception("a claim was refused; going row by row", extra={"action": "claim_refused"})
         return _claim_singly(lease=lease, now=now, limit=limit, touch=touch)
-    _quarantine(batch.broken, now=now)
+    quarantine.put_aside(batch.broken, now=now)
     return Claim(
         runs=claimed,
         n_schedules=len(batch.planned),
@@ -126,6 +129,7 @@ def _load(ids: list[int], batch: _Batch) -> list[Schedule]:
 def _plan_into(batch: _Batch, schedule: Schedule) -> None:
     """Plan one schedule; whatever goes wrong with it is its own affair."""
     try:
+        quarantine.refuse_unreadable(schedule)
         is_active = schedule.overlap == Overlap.SKIP and _is_active(schedule, now=batch.now)
         planned = plan(schedule.facts(), now=batch.now, is_active=is_active)
         run_verbs.snapshot_of(schedule, now=batch.now)
@@ -153,8 +157,10 @@ def _apply(batch: _Batch) -> tuple[Run, ...]:
         return ()
     if _advance(batch.planned) != len(batch.planned):
         raise _LostRace
+    crash_point("claim.advanced")
     rows = [_run(schedule, planned, batch) for schedule, plan_ in batch.planned for planned in plan_.runs]
     _insert(rows)
+    crash_point("claim.inserted")
     _note_last_runs(rows)
     outcomes.note_decisions(run for run in rows if run.state != RunState.PENDING)
     pending = [run for run in rows if run.state == RunState.PENDING]
@@ -254,12 +260,13 @@ def _claim_singly(*, lease: Lease, now: datetime, limit: int, touch: Callable[[]
             claimed.extend(made)
             n_schedules += len(batch.planned)
         except _LostRace:
+            quarantine.respell(pk)
             continue
         except (IntegrityError, DataError) as error:
             logger.exception("schedule %s was refused", pk, extra={"action": "quarantine", "schedule": pk})
             batch.broken.append((pk, f"The database refused its run: {error}"))
         broken.extend(batch.broken)
-    _quarantine(broken, now=now)
+    quarantine.put_aside(broken, now=now)
     claimed.sort(key=lambda run: (run.due_at, run.pk))
     return Claim(runs=tuple(claimed), n_schedules=n_schedules, n_quarantined=len(broken))
 
@@ -278,14 +285,3 @@ def _pass_over_known(batch: _Batch) -> None:
             )
             kept = tuple(run for run in plan_.runs if run.key not in known)
             batch.planned[position] = (schedule, replace(plan_, runs=kept))
-
-
-def _quarantine(broken: list[tuple[int, str]], *, now: datetime) -> None:
-    """Take broken schedules out of the due index, with the reason on the row; an edit or a switch brings them back."""
-    for pk, reason in broken:
-        Schedule.objects.filter(pk=pk, next_run_at__lte=now).update(
-            error=reason.replace("\x00", "")[:ERROR_MAX],
-            next_nominal_at=None,
-            next_run_at=None,
-            updated_at=now,
-        )

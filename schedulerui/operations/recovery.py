@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import F, Value
 from django.db.models.functions import Greatest
 
+from schedulerui.crash import crash_point
 from schedulerui.facts import Delivery, RunState, Trigger
 from schedulerui.models import Run
 from schedulerui.operations import runs as run_verbs
@@ -24,9 +25,11 @@ def recover(*, lease: Lease, now: datetime, limit: int, manual_within: timedelta
         if reason:
             run_verbs.mark_unsent(run, reason=reason, now=now)
             continue
+        crash_point("recover.found")
         won = Run.objects.filter(pk=run.pk, state=RunState.PENDING, lease_until=run.lease_until).update(
             owner=lease.owner, lease_until=lease.until, publishes=F("publishes") + 1
         )
+        crash_point("recover.taken")
         if won:
             run.owner, run.lease_until, run.publishes = lease.owner, lease.until, run.publishes + 1
             taken.append(run)

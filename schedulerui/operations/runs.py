@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from schedulerui import dispatch
 from schedulerui.conf import settings
+from schedulerui.crash import crash_point
 from schedulerui.facts import Actor, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.operations import audit, outcomes
@@ -62,6 +63,7 @@ def run_now(
         if earlier is None:
             raise
         return Queued(run=earlier, created=False, sent=earlier.sent_at is not None, reason=earlier.reason)
+    crash_point("run_now.committed")
     return _publish(run, publish or publish_from_here, now=now)
 
 

@@ -108,7 +108,7 @@ class World:
         """Change rows behind the product's back; ``%s`` stands for a value. SQLite's check constraints do not hold here."""
         if self.database_url.startswith("postgres"):
             with psycopg.connect(self.database_url) as connection:
-                connection.execute(statement, values)
+                connection.execute(statement, values or None)
             return
         with contextlib.closing(sqlite3.connect(self._file, timeout=20)) as sqlite, sqlite:
             sqlite.execute("PRAGMA ignore_check_constraints = ON")
