@@ -91,6 +91,8 @@ def claim_due(*, lease: Lease, now: datetime, limit: int, touch: Callable[[], ob
             logger.exception("a claim was refused; going row by row", extra={"action": "claim_refused"})
         return _claim_singly(lease=lease, now=now, limit=limit, touch=touch)
     quarantine.put_aside(batch.broken, now=now)
+    if not ids:
+        quarantine.respell_first(now)
     return Claim(
         runs=claimed,
         n_schedules=len(batch.planned),

@@ -43,6 +43,16 @@ def refuse_unreadable(schedule: Schedule) -> None:
             raise TypeError(message)
 
 
+def respell_first(now: datetime) -> None:
+    """Spell the earliest time anew if it has come by its value and not by its text, such as one with a T in the middle."""
+    if connection.vendor != "sqlite":
+        return
+    rows = Schedule.objects.filter(next_run_at__isnull=False).order_by("next_run_at", "id")
+    for pk, seen in rows.values_list("pk", "next_run_at")[:1]:
+        if seen is not None and seen <= now:
+            respell(pk)
+
+
 def respell(pk: int) -> None:
     """Write the time of the next run as Django writes it, where SQLite has kept another spelling of the same moment.
 
