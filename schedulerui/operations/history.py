@@ -7,23 +7,17 @@ and nothing ever moves back. The first result of a delivery stands; ``lost`` giv
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
-
 from django.db import connection, transaction
 from django.db.models import F
 
-from schedulerui.conf import settings
 from schedulerui.facts import FINISHED, RANK, RunState, progress
 from schedulerui.models import Attempt, Run
+from schedulerui.operations import columns, usual
 from schedulerui.operations.outcomes import append_outcome, follow
-from schedulerui.operations.reports import CUT, Report, clean
+from schedulerui.operations.reports import Report, clean
 from schedulerui.operations.unscheduled import adopt
 
 __all__ = ["Report", "append_outcome", "lock", "probe", "record"]
-
-REASON_MAX = 500
-WORKER_MAX = 255
 
 TOLD: frozenset[RunState] = frozenset(
     {
@@ -50,8 +44,16 @@ def record(report: Report) -> bool:
     if report.state not in TOLD:
         message = f"{report.state} is not told by workers"
         raise ValueError(message)
-    if not Run.objects.filter(task_id=report.task_id).exists() and not adopt(report):
+    known = usual.look(report.task_id)
+    if known is None:
+        known = usual.look(report.task_id) if adopt(report) else None
+    if known is None:
         return False
+    return usual.merge(known, report) or _merge(report)
+
+
+def _merge(report: Report) -> bool:
+    """Merge a report of which anything may be true, under the lock of its run's row."""
     with transaction.atomic():
         run = lock(report.task_id)
         if run is None:
@@ -61,7 +63,7 @@ def record(report: Report) -> bool:
         attempt = _find([row for row in told if row.attempt == number], report) or _begin(
             run, number, told, report
         )
-        also = _log(run, attempt, report) if _merge_attempt(attempt, report) else {}
+        also = columns.log(run, attempt, report) if _merge_attempt(attempt, report) else {}
         is_again = any(row.pk != attempt.pk and RunState(row.state) in FINISHED for row in told)
         return _merge_run(run, attempt, report, is_again=is_again, also=also)
 
@@ -105,22 +107,25 @@ def _begin(run: Run, number: int, told: list[Attempt], report: Report) -> Attemp
         attempt=number,
         delivery=delivery,
         state=RunState.RECEIVED,
-        worker=clean(report.worker, limit=WORKER_MAX),
+        worker=clean(report.worker, limit=columns.WORKER_MAX),
         worker_instance=report.instance,
-        received_at=_received(report),
+        received_at=columns.received(report),
     )
 
 
 def _merge_attempt(attempt: Attempt, report: Report) -> bool:
     """Write what the report says of its delivery; returns whether that moved."""
-    changes: dict[str, object] = dict(_missing_times(attempt, report))
+    changes: dict[str, object] = dict(columns.missing_times(attempt, report))
     if report.pid is not None and attempt.pid is None:
         changes["pid"] = report.pid
     if report.instance is not None and attempt.worker_instance is None:
-        changes |= {"worker_instance": report.instance, "worker": clean(report.worker, limit=WORKER_MAX)}
+        changes |= {
+            "worker_instance": report.instance,
+            "worker": clean(report.worker, limit=columns.WORKER_MAX),
+        }
     is_further = RANK[RunState(attempt.state)] < RANK[report.state]
     if is_further:
-        told = _told(report, started_at=report.started_at or attempt.started_at)
+        told = columns.told(report, started_at=report.started_at or attempt.started_at)
         del told["result"]
         changes |= told
         if report.state is RunState.RETRYING:
@@ -132,16 +137,16 @@ def _merge_attempt(attempt: Attempt, report: Report) -> bool:
 
 def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool, also: dict[str, str]) -> bool:
     """Move the run by one conditional update; returns whether it moved. Times that nobody had told yet, and logs, are filled in anyway."""
-    anyway: dict[str, object] = {**dict(_missing_times(run, report)), **also}
+    anyway: dict[str, object] = {**dict(columns.missing_times(run, report)), **also}
     reached = progress(report.state, attempt=attempt.attempt, delivery=attempt.delivery)
-    told = _told(report, started_at=run.started_at or report.started_at)
+    told = columns.told(report, started_at=run.started_at or report.started_at)
     changes = {
         **anyway,
         **told,
         "progress": reached,
         "attempt": attempt.attempt,
         "delivery": attempt.delivery,
-        **({"worker": clean(report.worker, limit=WORKER_MAX)} if report.worker else {}),
+        **({"worker": clean(report.worker, limit=columns.WORKER_MAX)} if report.worker else {}),
         **({"worker_instance": report.instance} if report.instance else {}),
     }
     if not Run.objects.filter(pk=run.pk, progress__lt=reached).update(**changes):
@@ -156,50 +161,3 @@ def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool, al
         is_again=is_again or RunState(run.state) in FINISHED,
     )
     return True
-
-
-def _told(report: Report, *, started_at: datetime | None) -> dict[str, object]:
-    """Return what the report says of the present: every field, so that nothing of an earlier state is left standing."""
-    limits = settings()
-    is_end = report.state in FINISHED
-    runtime = report.runtime
-    if runtime is None and is_end and started_at is not None and report.state is not RunState.LOST:
-        runtime = max(0.0, (report.moment - started_at).total_seconds())
-    return {
-        "state": str(report.state),
-        "finished_at": report.moment if is_end else None,
-        "runtime": runtime,
-        "reason": clean(report.reason, limit=REASON_MAX),
-        "result": clean(report.result, limit=limits.RESULT_LIMIT),
-        "exception": clean(report.exception, limit=limits.RESULT_LIMIT),
-        "traceback": clean(report.traceback, limit=limits.TRACEBACK_LIMIT),
-    }
-
-
-def _log(run: Run, attempt: Attempt, report: Report) -> dict[str, str]:
-    """Return what the other attempts logged, and under a line of its own what this one did; the end is what is kept.
-
-    Kept also when the run is further along: the next attempt is often received before the end of the last one is told.
-    """
-    if not report.log:
-        return {}
-    limit = settings().LOG_TAIL_LIMIT
-    text = clean(report.log, limit=len(report.log))
-    if run.log or attempt.attempt or attempt.delivery > 1:
-        heading = f"=== attempt {attempt.attempt + 1}, delivery {attempt.delivery} ==="
-        text = "\n".join(part for part in (run.log, heading, text) if part)
-    return {"log": text if len(text) <= limit else CUT.lstrip() + text[len(text) - limit :]}
-
-
-def _missing_times(row: Run | Attempt, report: Report) -> Iterator[tuple[str, datetime]]:
-    received_at, started_at = _received(report), report.started_at
-    if report.state is RunState.STARTED:
-        started_at = started_at or report.moment
-    if received_at is not None and (row.received_at is None or received_at < row.received_at):
-        yield "received_at", received_at
-    if started_at is not None and (row.started_at is None or started_at < row.started_at):
-        yield "started_at", started_at
-
-
-def _received(report: Report) -> datetime | None:
-    return report.received_at or (report.moment if report.state is RunState.RECEIVED else None)

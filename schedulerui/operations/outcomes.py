@@ -55,7 +55,9 @@ def follow(run: Run, state: RunState, *, runtime: float | None, is_again: bool) 
         if row is None:
             return
         recent, streak = _recount(row) if is_again else _count(row, state, runtime)
-        states.update(recent=recent, failure_streak=streak)
+        newest = {"last_state": str(state)} if row.last_run_id == run.pk else {}
+        states.update(recent=recent, failure_streak=streak, **newest)
+        return
     states.filter(last_run_id=run.pk).update(last_state=str(state))
 
 

@@ -15,6 +15,8 @@ from enum import StrEnum
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Queue, Run, Worker
+from schedulerui.operations.history import record
+from schedulerui.operations.reports import Report
 
 LOOK_BATCH = 2_000
 """Most sent runs looked at in one round, newest first."""
@@ -135,14 +137,30 @@ def locate(run: Run, *, queue: str, redelivery: timedelta, now: datetime) -> Pic
 def note(now: datetime, *, queue_of: QueueOf, redelivery: timedelta, limit: int = LOOK_BATCH) -> int:
     """Write as the reason of runs that nobody picks up what is known, and take it back when it is no longer so.
 
-    Returns how many of those looked at are lost by the broker.
+    A message that left its queue after its expiry was dropped by the broker, as RabbitMQ does, and the run has expired. Returns
+    how many of those looked at are lost by the broker.
     """
     waiting = Run.objects.filter(state=RunState.SENT, sent_at__isnull=False)
-    fields = ("state", "sent_at", "queue", "task", "options", "reason", "delivery", "progress", "canvas")
+    fields = (
+        "state",
+        "sent_at",
+        "queue",
+        "task",
+        "options",
+        "reason",
+        "delivery",
+        "progress",
+        "canvas",
+        "task_id",
+    )
     runs = list(waiting.order_by("-sent_at", "-id").only(*fields)[:limit])
     n_gone = 0
     for run, found in _located(runs, View.read(now, redelivery=redelivery) if runs else None, queue_of):
         if not is_overdue(run, now):
+            continue
+        is_gone = found.where in {Whereabouts.GONE, Whereabouts.UNHEARD}
+        if is_gone and _has_expired(run, now):
+            record(_expiry(run, now))
             continue
         n_gone += found.where is Whereabouts.GONE
         words = _words(found)
@@ -166,6 +184,22 @@ def _located(runs: Iterable[Run], view: View | None, queue_of: QueueOf) -> Itera
             continue
         yield run, view.locate(run, queue=queue, n_newer=n_newer.get(queue, 0))
         n_newer[queue] = n_newer.get(queue, 0) + 1
+
+
+def _has_expired(run: Run, now: datetime) -> bool:
+    """Whether its expiry is longer ago than the grace, so that no worker would run it any more."""
+    expires = run.options.get("expires") if isinstance(run.options, dict) else None
+    try:
+        moment = datetime.fromisoformat(expires) if isinstance(expires, str) else None
+    except ValueError:
+        return False
+    aware = moment is not None and moment.utcoffset() is not None
+    return aware and moment is not None and moment <= now - timedelta(seconds=settings().PICKUP_GRACE)
+
+
+def _expiry(run: Run, now: datetime) -> Report:
+    reason = "its message expired in the queue, and the broker dropped it"
+    return Report(task_id=str(run.task_id), state=RunState.EXPIRED, moment=now, reason=reason)
 
 
 def _words(found: Pickup) -> str:

@@ -17,8 +17,6 @@ RECEIVED = "schedulerui_received"
 """Where the main process notes in the request when it came, for the child."""
 BEGUN = "schedulerui_begun"
 """Where the executing process notes on its context when the body started: moment and monotonic seconds."""
-SPENT = "schedulerui_spent"
-"""Where the executing process notes for how many seconds recording has held up this task."""
 TAIL = "schedulerui_tail"
 """Where the executing process keeps the last lines that the body logs."""
 

@@ -19,8 +19,8 @@ import schedulerui
 from schedulerui import clock
 from schedulerui.conf import settings
 from schedulerui.operations import history, spool, workers
+from schedulerui.recorder.connection import prepare_connection
 from schedulerui.recorder.identity import Identity
-from schedulerui.recorder.writer import prepare_connection
 
 logger = logging.getLogger(__name__)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from datetime import datetime
@@ -22,7 +23,7 @@ from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.operations.reports import Report, clean
 from schedulerui.recorder import identity, tail
-from schedulerui.recorder.delivery import BEGUN, HEADER, RECEIVED, SPENT, TAIL, is_recorded, told
+from schedulerui.recorder.delivery import BEGUN, HEADER, RECEIVED, TAIL, is_recorded, told
 from schedulerui.recorder.wording import RAISED, again, exception_text, quoted, raised, traceback_text
 from schedulerui.recorder.writer import writer
 
@@ -30,8 +31,13 @@ __all__ = ["BEGUN", "HEADER", "RECEIVED", "guarded"]
 
 logger = logging.getLogger(__name__)
 
+RECEIVED_AFTER = 0.25
+"""Seconds after which a message that came is told of if its body has not begun."""
+
 Receiver = Callable[..., None]
 
+_pending = threading.local()
+"""The report of this thread's last end, which nobody has waited for yet."""
 _received: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 """Requests of ours in the main process, for signals that bring only a task id; Celery lets go of them when they end."""
 
@@ -59,7 +65,9 @@ def on_received(*, request: Any, **_: Any) -> None:
     moment = clock.now()
     values[RECEIVED] = moment.isoformat()
     _received[request.id] = request
-    _send(values, RunState.RECEIVED, moment=moment, waits=False)
+    report = _report(values, RunState.RECEIVED, moment=moment)
+    # Most bodies begin at once, and their own report tells of this one too.
+    writer().submit_later(report, after=RECEIVED_AFTER, is_moot=lambda: _has_begun(request))
 
 
 @guarded
@@ -72,7 +80,9 @@ def on_prerun(*, task: Any, **_: Any) -> None:
     if context.headers:
         # Celery took our note for a custom header, which a retry would carry along.
         context.headers.pop(RECEIVED, None)
-    _send(context, RunState.STARTED, moment=moment, pid=os.getpid())
+    _settle()
+    # A body that acknowledges late and kills its process is told of by nobody else.
+    _send(context, RunState.STARTED, moment=moment, waits=bool(task.acks_late))
     setattr(context, TAIL, tail.begin())
 
 
@@ -80,7 +90,8 @@ def on_prerun(*, task: Any, **_: Any) -> None:
 def on_success(*, sender: Any, result: Any = None, runtime: float | None = None, **_: Any) -> None:
     if is_recorded(sender.request):
         text = saferepr(result, maxlen=settings().RESULT_LIMIT)
-        _send(sender.request, RunState.SUCCEEDED, runtime=runtime, result=text)
+        is_late = bool(sender.acks_late)
+        _send(sender.request, RunState.SUCCEEDED, is_late=is_late, runtime=runtime, result=text)
 
 
 @guarded
@@ -160,15 +171,39 @@ def on_rejected(*, message: Any, exc: Any = None, **_: Any) -> None:
 
 
 def _send(
-    request: Any, state: RunState, *, moment: datetime | None = None, waits: bool | None = None, **more: Any
+    request: Any,
+    state: RunState,
+    *,
+    moment: datetime | None = None,
+    waits: bool | None = None,
+    is_late: bool = True,
+    **more: Any,
 ) -> None:
+    """Hand a report to the writer; ``is_late``: the message is acknowledged after this, so the task waits for it itself."""
+    report = _report(request, state, moment=moment, **more)
+    # The main process serves all children: it does not wait, unless it runs the body itself.
+    waits = report.started_at is not None if waits is None else waits
+    if waits and not is_late:
+        _pending.end = writer().take(report)
+    else:
+        writer().submit(report, patience=settings().RECORDER_PATIENCE if waits else 0.0)
+
+
+def _settle() -> None:
+    """Wait until the end of the task before, in this thread, is written: what kills the next one must not take it along."""
+    before, _pending.end = getattr(_pending, "end", None), None
+    if before is not None:
+        writer().wait_for(before, patience=settings().RECORDER_PATIENCE)
+
+
+def _report(request: Any, state: RunState, *, moment: datetime | None = None, **more: Any) -> Report:
     present, delivery = identity.present(), told(request)
     if delivery.begun is not None and more.get("runtime") is None and state is not RunState.STARTED:
         more["runtime"] = clock.monotonic() - delivery.begun[1]
     for key in ("reason", "exception", "traceback", "result"):
         if key in more:
             more[key] = clean(more[key], limit=settings().TRACEBACK_LIMIT)
-    report = Report(
+    return Report(
         task_id=delivery.task_id,
         state=state,
         moment=moment or clock.now(),
@@ -177,24 +212,16 @@ def _send(
         instance=identity.instance(),
         received_at=delivery.received_at,
         started_at=delivery.begun[0] if delivery.begun else None,
+        pid=os.getpid() if delivery.is_executing else None,
         unscheduled=delivery.unscheduled,
         log=tail.text_of(getattr(request, TAIL, None)),
         **more,
     )
-    # The main process serves all children: it does not wait, unless it runs the body itself.
-    if delivery.is_executing if waits is None else waits:
-        _submit_and_wait(report, request)
-    else:
-        writer().submit(report, patience=0.0)
 
 
-def _submit_and_wait(report: Report, request: Any) -> None:
-    """Wait until the report is written, for no longer than what is left of this task's patience."""
-    spent = getattr(request, SPENT, 0.0)
-    began = clock.monotonic()
-    writer().submit(report, patience=max(0.0, settings().RECORDER_PATIENCE - spent))
-    if not isinstance(request, dict):
-        setattr(request, SPENT, spent + clock.monotonic() - began)
+def _has_begun(request: Any) -> bool:
+    """Whether the pool has taken the request, so that the executing process tells of it."""
+    return getattr(request, "time_start", None) is not None
 
 
 def _request_of(task: Any, task_id: str) -> Any | None:

@@ -1,5 +1,9 @@
 """The thread that writes reports, one per process, with its own connection; a task waits for it only so long.
 
+The start is written while the body runs, or left out where the end, which tells it too, is there before. The end is waited for by
+the next task of the same thread before its body begins, which is hardly ever a wait; a task that acknowledges late waits for
+its start and its end itself, before its message is gone. That a message came is written only where its body has not begun a moment later.
+
 While the database is away or locked, reports go to the spool at once, and no task waits: the first that had to wait its full
 patience, or the first write that failed, says so for all. The thread tries again every second and replays what was spooled.
 """
@@ -11,15 +15,19 @@ import logging
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from schedulerui import clock
 from schedulerui.conf import settings
+from schedulerui.facts import RANK, RunState
 from schedulerui.operations import history, spool
 from schedulerui.operations.reports import Report
+from schedulerui.recorder.connection import prepare_connection
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +39,23 @@ IDLE = 10.0
 """Seconds without a report after which the connection is closed."""
 
 
+LOOK_AHEAD = 50
+"""Waiting reports among which a later one of the same delivery is looked for."""
+EARLIER = frozenset({RunState.RECEIVED, RunState.STARTED})
+"""States whose reports say nothing that a later one of the same delivery does not say."""
+
+
 @dataclass(slots=True)
-class _Item:
+class Taken:
+    """A report on its way to the database."""
+
     report: Report
     done: threading.Event = field(default_factory=threading.Event)
     is_written: bool = False
+    due: float = 0.0
+    """Monotonic moment before which it is not written."""
+    is_moot: Callable[[], bool] = bool
+    """Whether it need not be written any more, asked when it is due; ``bool()`` is False."""
 
 
 class Writer:
@@ -51,12 +71,13 @@ class Writer:
         self._apply = apply
         self._probe = probe
         self._spool = waiting
-        self._queue: queue.Queue[_Item | None] = queue.Queue(WAITING_MAX)
+        self._queue: queue.Queue[Taken | None] = queue.Queue(WAITING_MAX)
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_away = False
         self._tried = 0.0
-        self._current: _Item | None = None
+        self._later: deque[Taken] = deque()
+        self._current: Taken | None = None
 
     @property
     def is_away(self) -> bool:
@@ -68,21 +89,39 @@ class Writer:
 
         Returns whether it is known to be written. Otherwise it is queued in memory, or safe in the spool.
         """
+        taken = self.take(report)
+        return self.wait_for(taken, patience=patience) if patience > 0 else False
+
+    def take(self, report: Report) -> Taken | None:
+        """Take a report to be written soon; None when it is safe in the spool already."""
         self._start()
-        item = _Item(report)
-        try:
-            if not self._is_away:
+        item = Taken(report)
+        if not self._is_away:
+            with contextlib.suppress(queue.Full):
                 self._queue.put_nowait(item)
-                if patience <= 0:
-                    return False
-                if item.done.wait(patience):
-                    return item.is_written
-                self._is_away = True
-        except queue.Full:
-            pass
-        # It may be written a second time by the thread that is stuck with it; history takes it once.
+                return item
         self._keep(report)
+        return None
+
+    def wait_for(self, taken: Taken | None, *, patience: float) -> bool:
+        """Wait until a report is written, or for as long as the patience lasts: then the database counts as away."""
+        if taken is None:
+            return False
+        if taken.done.wait(patience):
+            return taken.is_written
+        self._is_away = True
+        # It may be written a second time by the thread that is stuck with it; history takes it once.
+        self._keep(taken.report)
         return False
+
+    def submit_later(self, report: Report, *, after: float, is_moot: Callable[[], bool]) -> None:
+        """Take a report that nobody waits for, to be written in ``after`` seconds unless it is moot by then."""
+        self._start()
+        item = Taken(report, due=clock.monotonic() + after, is_moot=is_moot)
+        try:
+            self._queue.put_nowait(item)
+        except queue.Full:
+            self._keep(report)
 
     def close(self, *, within: float) -> None:
         """End the thread after what it has; what is not written ``within`` seconds goes to the spool."""
@@ -99,8 +138,8 @@ class Writer:
     def _keep_waiting(self) -> None:
         """Spool what the thread is stuck with and what waits behind it, and let it end when it comes free."""
         stuck = self._current
-        if stuck is not None:
-            self._keep(stuck.report)
+        for known in ([stuck] if stuck is not None else []) + list(self._later):
+            self._keep(known.report)
         with contextlib.suppress(queue.Empty):
             while True:
                 item = self._queue.get_nowait()
@@ -117,27 +156,63 @@ class Writer:
     def _run(self) -> None:
         try:
             while True:
+                self._write_due()
                 try:
-                    item = self._queue.get(timeout=RETRY_EVERY if self._is_away else IDLE)
+                    item = self._queue.get(timeout=self._patience())
                 except queue.Empty:
                     self._rest()
                     continue
                 if item is None:
+                    self._write_due(at_once=True)
                     return
-                self._current = item
-                self._write(item)
-                self._current = None
-                self._catch_up()
+                if item.due > clock.monotonic():
+                    self._later.append(item)
+                    continue
+                self._take(item)
         finally:
             connections[DEFAULT_DB_ALIAS].close()
+
+    def _take(self, item: Taken) -> None:
+        if self._is_told_by_a_later_one(item.report):
+            item.done.set()
+            return
+        self._current = item
+        self._write(item)
+        self._current = None
+        self._catch_up()
+
+    def _write_due(self, *, at_once: bool = False) -> None:
+        """Write what was to wait for a moment and is not moot now; all of it at the end."""
+        while self._later and (at_once or self._later[0].due <= clock.monotonic()):
+            item = self._later.popleft()
+            if not item.is_moot():
+                self._take(item)
+
+    def _patience(self) -> float:
+        """Return for how long to wait for the next report."""
+        usual = RETRY_EVERY if self._is_away else IDLE
+        return usual if not self._later else max(0.0, min(usual, self._later[0].due - clock.monotonic()))
+
+    def _is_told_by_a_later_one(self, report: Report) -> bool:
+        """Whether a report that waits in the queue says all that this one says."""
+        if report.state not in EARLIER or report.received_at is None:
+            return False
+        with self._queue.mutex:
+            waiting = [item.report for item in islice(self._queue.queue, LOOK_AHEAD) if item is not None]
+        delivery = (report.task_id, report.attempt, report.instance, report.received_at)
+        return any(
+            (later.task_id, later.attempt, later.instance, later.received_at) == delivery
+            and RANK[later.state] > RANK[report.state]
+            for later in waiting
+        )
 
     def _rest(self) -> None:
         if self._is_away:
             self._catch_up()
-        else:
+        elif not self._later:
             connections[DEFAULT_DB_ALIAS].close()
 
-    def _write(self, item: _Item) -> None:
+    def _write(self, item: Taken) -> None:
         try:
             if self._is_away:
                 self._keep(item.report)
@@ -189,17 +264,6 @@ class Writer:
         if self._spool is None:
             self._spool = spool.default()
         return self._spool
-
-
-def prepare_connection() -> None:
-    """Open this thread's connection; on SQLite a lock is waited for only a part of the recorder's patience."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    # Kept between reports (CONN_MAX_AGE is about requests) and closed when idle; a broken one is closed when it raises.
-    if connection.connection is None:
-        connection.ensure_connection()
-        if connection.vendor == "sqlite":
-            with connection.cursor() as cursor:
-                cursor.execute(f"PRAGMA busy_timeout = {int(settings().RECORDER_PATIENCE * 600)}")
 
 
 _writers: dict[int, Writer] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, Retry
 from django.test import override_settings
 
-from schedulerui import clock, conf
+from schedulerui import conf
 from schedulerui.facts import RunState
 from schedulerui.recorder import identity, receivers
 from schedulerui.recorder.delivery import is_recorded
@@ -26,10 +27,25 @@ class Sink:
     def __init__(self):
         self.reports = []
         self.waits = []
+        self.moots = []
+        self.settled = []
 
     def submit(self, report, *, patience):
         self.reports.append(report)
         self.waits.append(patience > 0)
+
+    def take(self, report):
+        self.reports.append(report)
+        self.waits.append(False)
+        return report
+
+    def wait_for(self, taken, *, patience):
+        self.settled.append(taken)
+
+    def submit_later(self, report, *, after, is_moot):
+        self.reports.append(report)
+        self.waits.append(False)
+        self.moots.append(is_moot)
 
     @property
     def states(self):
@@ -40,11 +56,14 @@ class Sink:
 def sink(monkeypatch):
     sink = Sink()
     monkeypatch.setattr(receivers, "writer", lambda: sink)
+    monkeypatch.setattr(receivers, "_pending", threading.local())
     return sink
 
 
 class Request:
     """The main process's request, weakly referable as Celery's is."""
+
+    time_start: float | None = None
 
     def __init__(self, values):
         self.request_dict = values
@@ -80,7 +99,7 @@ def test_the_child_tells_of_the_same_delivery_as_the_main_process(sink, execute)
     task, context = execute(dict(request.request_dict))
     signals.task_success.send(sender=task, result={"a": 1}, runtime=0.5)
     assert sink.states == [RunState.RECEIVED, RunState.STARTED, RunState.SUCCEEDED]
-    assert sink.waits == [False, True, True]
+    assert sink.waits == [False, False, False]
     assert {report.received_at for report in sink.reports} == {sink.reports[0].moment}
     assert {report.attempt for report in sink.reports} == {2}
     assert {report.worker for report in sink.reports} == {HOST}
@@ -333,16 +352,27 @@ def test_what_the_body_logs_comes_with_its_end(sink, execute):
     assert failed.log.endswith("ERROR shop: out of stock, token=***")
 
 
-def test_a_task_waits_for_its_recording_only_once_in_all(sink, execute, monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(clock, "monotonic", lambda: now[0])
-    waited = []
+def test_that_a_message_came_is_not_told_when_its_body_has_begun(sink):
+    request = Request(values())
+    signals.task_received.send(sender=None, request=request)
+    (is_moot,) = sink.moots
+    assert not is_moot()
+    request.time_start = 1.0
+    assert is_moot()
 
-    def slow(report, *, patience):
-        waited.append(patience)
-        now[0] += patience
 
-    monkeypatch.setattr(sink, "submit", slow)
+def test_a_body_begins_when_the_end_of_the_one_before_is_written(sink, execute):
     task, _ = execute(values())
     signals.task_success.send(sender=task, result=1, runtime=0.1)
-    assert waited == [conf.settings().RECORDER_PATIENCE, 0]
+    assert sink.settled == []
+    execute(values())
+    assert sink.settled == [sink.reports[1]]
+    execute(values())
+    assert len(sink.settled) == 1
+
+
+def test_a_task_that_acknowledges_late_waits_for_its_own_start_and_end(sink, execute, monkeypatch):
+    monkeypatch.setattr(app.tasks["tests.add"], "acks_late", True)
+    task, _ = execute(values())
+    signals.task_success.send(sender=task, result=1, runtime=0.1)
+    assert sink.waits == [True, True]

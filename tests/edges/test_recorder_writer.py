@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
@@ -133,6 +134,66 @@ def test_a_report_that_the_database_refuses_is_dropped_with_a_line_in_the_log(wr
     assert not writer.submit(make_report("poison"), patience=PATIENCE)
     assert writer.submit(make_report(1), patience=PATIENCE)
     assert "report_drop" in [getattr(record, "action", "") for record in caplog.records]
+
+
+def test_waiting_for_a_report_that_was_taken_before_spools_it_when_patience_ends(writer, database, spool):
+    database.unlocked.clear()
+    taken = writer.take(make_report(1))
+    assert not writer.wait_for(taken, patience=0.05)
+    assert writer.is_away
+    assert writer.take(make_report(2)) is None
+    assert not writer.wait_for(None, patience=60)
+    database.unlocked.set()
+    eventually(lambda: not writer.is_away, within=5)
+    assert set(database.taken) == {"task-1", "task-2"}
+
+
+def of_delivery(state, number=1, **fields):
+    return Report(
+        task_id=f"task-{number}",
+        state=state,
+        moment=DULL_WEDNESDAY,
+        **{"received_at": DULL_WEDNESDAY, **fields},
+    )
+
+
+def test_a_start_is_left_out_when_the_end_waits_behind_it(writer, database):
+    writer.submit(make_report(0), patience=PATIENCE)
+    database.unlocked.clear()
+    writer.submit(make_report("first"), patience=0)
+    for number in (1, 2):
+        writer.submit(of_delivery(RunState.STARTED, number), patience=0)
+    writer.submit(of_delivery(RunState.SUCCEEDED, 1), patience=0)
+    writer.submit(of_delivery(RunState.SUCCEEDED, 2, received_at=DULL_WEDNESDAY + timedelta(1)), patience=0)
+    database.unlocked.set()
+    eventually(lambda: len(database.taken) == 5, within=5)
+    assert database.taken == ["task-0", "task-first", "task-2", "task-1", "task-2"]
+
+
+def test_a_report_for_later_is_written_after_its_moment_unless_it_is_moot(writer, database):
+    writer.submit_later(of_delivery(RunState.RECEIVED, "moot"), after=0.05, is_moot=lambda: True)
+    writer.submit_later(of_delivery(RunState.RECEIVED, "late"), after=0.1, is_moot=lambda: False)
+    assert writer.submit(of_delivery(RunState.SUCCEEDED, "now"), patience=PATIENCE)
+    assert database.taken == ["task-now"]
+    eventually(lambda: len(database.taken) == 2, within=5)
+    assert database.taken == ["task-now", "task-late"]
+
+
+def test_closing_writes_what_was_for_later(writer, database):
+    writer.submit_later(of_delivery(RunState.RECEIVED), after=60, is_moot=lambda: False)
+    writer.close(within=5)
+    assert database.taken == ["task-1"]
+
+
+def test_what_was_for_later_goes_to_the_spool_when_closing_cannot_write_it(writer, database, spool):
+    writer.submit_later(of_delivery(RunState.RECEIVED, 1), after=60, is_moot=lambda: False)
+    eventually(lambda: len(writer._later) == 1, within=5)
+    database.unlocked.clear()
+    writer.submit(make_report(2), patience=0)
+    writer.close(within=0.1)
+    kept = []
+    spool.replay(lambda report: kept.append(report.task_id))
+    assert set(kept) == {"task-1", "task-2"}
 
 
 def test_closing_writes_what_waits(writer, database):

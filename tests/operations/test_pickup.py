@@ -188,6 +188,25 @@ def test_the_monitor_asks_as_little_for_many_runs_as_for_one(depth, worker, djan
         note()
 
 
+@pytest.mark.parametrize(
+    ("expires", "state"),
+    [
+        (after(500).isoformat(), S.EXPIRED),
+        (after(2_000).isoformat(), S.SENT),
+        ("2026-01-01T00:00:00", S.SENT),
+        ("never", S.SENT),
+        (7, S.SENT),
+    ],
+)
+def test_a_message_that_the_broker_dropped_after_its_expiry_has_expired(depth, worker, expires, state):
+    worker()
+    depth(0)
+    run = sent(options={"expires": expires})
+    note()
+    run.refresh_from_db()
+    assert run.state == state
+
+
 def test_resending_keeps_the_row_and_the_task_id_and_is_audited(make_schedule):
     run = sent(schedule=make_schedule(), reason="the broker has lost it: ...")
     published: list[Run] = []

@@ -7,6 +7,9 @@ import os
 
 from tests.settings import *  # noqa: F403 - this module is that one with other times
 
+ROOT_URLCONF = "django.contrib.staticfiles.urls"
+"""Workers and monitors need none of the pages."""
+
 SCHEDULERUI = {
     "CELERY_APP": "tests.service.recorder_tasks.app",
     "HEARTBEAT_EVERY": 0.5,

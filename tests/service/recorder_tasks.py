@@ -26,16 +26,18 @@ def _has_begun(task_id="", **_):
     _measured[task_id] = time.monotonic() - _measured.get(task_id, 0.0)
 
 
-def _ends(sender=None, **_):
+def _ends(**_):
     _measured["end"] = time.monotonic()
 
 
-def _has_ended(task=None, task_id="", **_):
-    """Write how long all other receivers held the task up, where the task asks for it."""
+def _has_ended(sender=None, **_):
+    """Write for how many seconds all other receivers held the task up, before its body and after it."""
+    task_id = sender.request.id
     held = _measured.pop(task_id, 0.0), time.monotonic() - _measured.pop("end", time.monotonic())
     folder = os.environ.get("HELD_FOLDER")
-    if folder and task.name in {"rec.touch", "rec.add"}:
-        Path(folder, task_id).write_text(json.dumps(held))
+    if folder:
+        with Path(folder, f"{os.getpid()}.jsonl").open("a") as lines:
+            lines.write(json.dumps([task_id, *held]) + "\n")
 
 
 # Connected before and after the recorder's receivers: between the two stands what recording costs the task.
@@ -43,7 +45,7 @@ signals.task_prerun.connect(_begins, weak=False)
 signals.task_success.connect(_ends, weak=False)
 django.setup()
 signals.task_prerun.connect(_has_begun, weak=False)
-signals.task_postrun.connect(_has_ended, weak=False)
+signals.task_success.connect(_has_ended, weak=False)
 
 from celery import Celery  # noqa: E402 - the app's receivers are connected by Django's setup
 from celery.exceptions import Ignore, Reject  # noqa: E402

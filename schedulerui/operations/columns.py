@@ -1,0 +1,63 @@
+"""What a report writes into the columns of a run and of an attempt, and which times and lines it adds to what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from schedulerui.conf import settings
+from schedulerui.facts import FINISHED, RunState
+from schedulerui.models import Attempt, Run
+from schedulerui.operations.reports import CUT, Report, clean
+
+REASON_MAX = 500
+WORKER_MAX = 255
+
+
+def told(report: Report, *, started_at: datetime | None) -> dict[str, object]:
+    """Return what the report says of the present: every field, so that nothing of an earlier state is left standing."""
+    limits = settings()
+    is_end = report.state in FINISHED
+    runtime = report.runtime
+    if runtime is None and is_end and started_at is not None and report.state is not RunState.LOST:
+        runtime = max(0.0, (report.moment - started_at).total_seconds())
+    return {
+        "state": str(report.state),
+        "finished_at": report.moment if is_end else None,
+        "runtime": runtime,
+        "reason": clean(report.reason, limit=REASON_MAX),
+        "result": clean(report.result, limit=limits.RESULT_LIMIT),
+        "exception": clean(report.exception, limit=limits.RESULT_LIMIT),
+        "traceback": clean(report.traceback, limit=limits.TRACEBACK_LIMIT),
+    }
+
+
+def log(run: Run, attempt: Attempt, report: Report) -> dict[str, str]:
+    """Return what the other attempts logged, and under a line of its own what this one did; the end is what is kept.
+
+    Kept also when the run is further along: the next attempt is often received before the end of the last one is told.
+    """
+    if not report.log:
+        return {}
+    limit = settings().LOG_TAIL_LIMIT
+    text = clean(report.log, limit=len(report.log))
+    if run.log or attempt.attempt or attempt.delivery > 1:
+        heading = f"=== attempt {attempt.attempt + 1}, delivery {attempt.delivery} ==="
+        text = "\n".join(part for part in (run.log, heading, text) if part)
+    return {"log": text if len(text) <= limit else CUT.lstrip() + text[len(text) - limit :]}
+
+
+def missing_times(row: Run | Attempt, report: Report) -> Iterator[tuple[str, datetime]]:
+    """Yield the times that nobody had told yet, or later ones."""
+    received_at, started_at = received(report), report.started_at
+    if report.state is RunState.STARTED:
+        started_at = started_at or report.moment
+    if received_at is not None and (row.received_at is None or received_at < row.received_at):
+        yield "received_at", received_at
+    if started_at is not None and (row.started_at is None or started_at < row.started_at):
+        yield "started_at", started_at
+
+
+def received(report: Report) -> datetime | None:
+    """Return when the worker had the message, as far as the report says."""
+    return report.received_at or (report.moment if report.state is RunState.RECEIVED else None)

@@ -1,0 +1,84 @@
+"""The usual case in few statements: what one delivery tells, in its order, of the first attempt of a run.
+
+As long as a run's row says that, it says what its only attempt's row must be, and nothing needs to be read under a lock: the
+update is made on the condition that the run still is what was read. Whatever is not so is merged the long way, in ``history``.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from schedulerui.facts import RANK, RunState, progress
+from schedulerui.models import Attempt, Run
+from schedulerui.operations import columns
+from schedulerui.operations.outcomes import follow
+from schedulerui.operations.reports import Report, clean
+
+READ = ("schedule_id", "state", "progress", "received_at", "started_at", "worker_instance", "log")
+UNTOLD = frozenset({progress(RunState.PENDING), progress(RunState.SENT)})
+"""Nobody has told of the run: it has no attempts."""
+ON_ITS_WAY = frozenset(progress(state) for state in (RunState.RECEIVED, RunState.STARTED))
+"""Its first delivery has been told of and not its end: it has one attempt."""
+
+
+def look(task_id: str) -> Run | None:
+    """Return what ``merge`` needs to know of a run; None for a task id that is none of ours."""
+    return Run.objects.filter(task_id=task_id).only(*READ).first()
+
+
+def merge(run: Run, report: Report) -> bool:
+    """Merge the report if this is the usual case; False when it is not, or not any more, and nothing was written."""
+    if report.attempt != 0 or report.delivery is not None:
+        return False
+    if run.progress in UNTOLD:
+        return _write(run, report, is_first=True)
+    same = (run.worker_instance, run.received_at) == (report.instance, report.received_at)
+    is_further = RANK[report.state] > RANK[RunState(run.state)]
+    if run.progress in ON_ITS_WAY and same and report.received_at is not None and is_further:
+        return _write(run, report, is_first=False)
+    return False
+
+
+def _write(run: Run, report: Report, *, is_first: bool) -> bool:
+    attempt = Attempt(run_id=run.pk, attempt=0, delivery=1)
+    worker = {"worker": clean(report.worker, limit=columns.WORKER_MAX), "worker_instance": report.instance}
+    told = columns.told(report, started_at=run.started_at or report.started_at)
+    of_run = {
+        **told,
+        **dict(columns.missing_times(run, report)),
+        **columns.log(run, attempt, report),
+        **worker,
+        "progress": progress(report.state),
+        "attempt": 0,
+        "delivery": 1,
+    }
+    with transaction.atomic():
+        if not Run.objects.filter(pk=run.pk, progress=run.progress).update(**of_run):
+            return False
+        _write_attempt(attempt, report, told, is_first=is_first)
+        runtime = told["runtime"]
+        follow(run, report.state, runtime=runtime if isinstance(runtime, float) else None, is_again=False)
+    return True
+
+
+def _write_attempt(attempt: Attempt, report: Report, told: dict[str, object], *, is_first: bool) -> None:
+    values = {key: value for key, value in told.items() if key != "result"}
+    if report.state is RunState.RETRYING:
+        values["finished_at"] = report.moment
+    values |= dict(columns.missing_times(attempt, report))
+    if report.pid is not None:
+        values["pid"] = report.pid
+    if is_first:
+        worker = clean(report.worker, limit=columns.WORKER_MAX)
+        Attempt.objects.create(
+            run_id=attempt.run_id,
+            attempt=0,
+            delivery=1,
+            worker=worker,
+            worker_instance=report.instance,
+            **values,
+        )
+        return
+    # The received moment is there already; the start may be, and is the same.
+    values.pop("received_at", None)
+    Attempt.objects.filter(run_id=attempt.run_id, attempt=0, delivery=1).update(**values)
