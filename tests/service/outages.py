@@ -45,9 +45,12 @@ class Outage:
 
 
 def populate_policies(world: World) -> None:
-    for misfire in MISFIRES:
-        for every in EVERY:
-            world.populate(1, name=f"{misfire} {every}", every=every, misfire=misfire, grace=GRACE)
+    each = [
+        {"name": f"{misfire} {every}", "every": every, "misfire": misfire}
+        for misfire in MISFIRES
+        for every in EVERY
+    ]
+    world.populate(len(each), grace=GRACE, each=each)
 
 
 def is_sending(world: World) -> None:

@@ -1,6 +1,7 @@
 """Fill a world with schedules: ``python -m tests.service.populate 100`` makes a hundred of every 1 to 5 seconds.
 
-A second argument holds fields of all of them as JSON; ``"name"`` is then what their names begin with. With ``"copies": true``
+A second argument holds fields of all of them as JSON; ``"name"`` is then what their names begin with, and ``"each"`` a list with
+more fields of one after the other. With ``"copies": true``
 they are copies of the first in the table alone, for thousands that are due at one moment; ``"in"`` gives its seconds from now.
 """
 
@@ -25,13 +26,15 @@ ACTOR = Actor.system("test")
 
 
 def make(number: int, given: dict[str, Any]) -> Schedule:
+    each = given.get("each") or [{}]
     fields = {
         "task": "tests.add",
         "kind": "interval",
         "every": number % 5 + 1,
         "period": "seconds",
-        **given,
+        **{key: value for key, value in given.items() if key != "each"},
         "name": f"{given.get('name', 'schedule')} {number}",
+        **each[number % len(each)],
     }
     return schedules.create(fields, actor=ACTOR, now=clock.now())
 

@@ -55,8 +55,15 @@ def poison(world, name, columns):
         world.execute("ALTER TABLE schedulerui_schedule DROP CONSTRAINT IF EXISTS su_schedule_interval")
     sets = ", ".join(f"{column} = %s" for column in columns)
     world.execute(
-        f"UPDATE schedulerui_schedule SET {sets} WHERE name LIKE %s", *columns.values(), f"poison {name} %"
+        f"UPDATE schedulerui_schedule SET {sets} WHERE name = %s", *columns.values(), f"poison {name}"
     )
+
+
+def fill(world, prefix, names, *, every):
+    """One schedule for each name, and good ones."""
+    bad = [{"name": f"{prefix} {name}", "every": every} for name in names]
+    good = [{"name": f"good {number}", "every": 1} for number in range(N_GOOD)]
+    world.populate(len(bad) + N_GOOD, each=[*bad, *good])
 
 
 def cpu_seconds(pid):
@@ -93,9 +100,7 @@ def rows_of(database):
 def test_poisoned_rows_cost_themselves_and_say_why(make_world, database):
     world = make_world(database)
     rows = rows_of(database)
-    for name in rows:
-        world.populate(1, name=f"poison {name}", every=3)
-    world.populate(N_GOOD, name="good", every=1)
+    fill(world, "poison", rows, every=3)
     beat = world.beat()
     eventually(lambda: n_runs(world) > 2 * N_GOOD, within=60, describe=beat.tail)
     for name, columns in rows.items():
@@ -105,7 +110,7 @@ def test_poisoned_rows_cost_themselves_and_say_why(make_world, database):
     stop_creating(world)
     world.execute("UPDATE schedulerui_schedule SET every = 1 WHERE every = 0 OR every > 1000")
     told = pages(world, "poison")
-    assert {name: page["status"] for name, page in told.items()} == {f"poison {name} 0": 200 for name in rows}
+    assert {name: page["status"] for name, page in told.items()} == {f"poison {name}": 200 for name in rows}
     assert [name for name, page in told.items() if not (page["error"] and page["is_shown"])] == []
     world.execute("DELETE FROM schedulerui_run WHERE schedule_name NOT LIKE 'good %'")
     world.execute("UPDATE schedulerui_schedule SET kind = 'manual' WHERE name NOT LIKE 'good %'")
@@ -116,16 +121,14 @@ def test_poisoned_rows_cost_themselves_and_say_why(make_world, database):
 
 def test_times_spelled_in_another_way_are_sent_and_keep_nobody_busy(make_world):
     world = make_world("sqlite")
-    for name in SPELLED:
-        world.populate(1, name=f"spelled {name}", every=3600)
-    world.populate(N_GOOD, name="good", every=1)
+    fill(world, "spelled", SPELLED, every=3600)
     beat = world.beat()
     eventually(lambda: n_runs(world) > 2 * N_GOOD, within=60, describe=beat.tail)
     for name, spelling in SPELLED.items():
         world.execute(
-            "UPDATE schedulerui_schedule SET next_run_at = %s WHERE name LIKE %s",
+            "UPDATE schedulerui_schedule SET next_run_at = %s WHERE name = %s",
             spelling,
-            f"spelled {name} %",
+            f"spelled {name}",
         )
     due = "SELECT COUNT(*) FROM schedulerui_schedule WHERE name LIKE 'spelled %' AND next_run_at < '2026-02'"
     eventually(lambda: world.rows(due)[0][0] == 0, within=30, describe=beat.tail)
