@@ -30,6 +30,8 @@ BACKOFF_FIRST = 0.1
 """Seconds to wait after the first failure of the broker or the database; doubled up to BACKOFF_MAX."""
 BACKOFF_MAX = 0.5
 """Short, so that the first message goes within a second of their return: a refused connection costs next to nothing."""
+TELL_EVERY = 60.0
+"""Seconds between two lines of the log about the same outage."""
 ROUND_FOR = 2.0
 """Seconds after which a tick that is still busy goes back to its host, so that a signal or a heartbeat is never late."""
 FIRST_BATCH_PART = 10
@@ -43,13 +45,21 @@ class Backoff:
     """Growing waits while something does not answer; ``reset`` when it does."""
 
     wait: float = 0.0
+    told_at: float | None = None
+
+    def is_news(self, monotonic: float) -> bool:
+        """Whether to write it to the log: the first failure, and then once a TELL_EVERY."""
+        if self.told_at is not None and monotonic - self.told_at < TELL_EVERY:
+            return False
+        self.told_at = monotonic
+        return True
 
     def grow(self) -> float:
         self.wait = min(max(self.wait * 2, BACKOFF_FIRST), BACKOFF_MAX)
         return self.wait
 
     def reset(self) -> None:
-        self.wait = 0.0
+        self.wait, self.told_at = 0.0, None
 
 
 class Loop:
@@ -110,12 +120,14 @@ class Loop:
         try:
             wait = self._round()
         except DatabaseFault as error:
-            logger.warning("the database does not answer: %s", error, extra={"action": "database_away"})
+            if self._database.is_news(self._clock.monotonic()):
+                logger.warning("the database does not answer: %s", error, extra={"action": "database_away"})
             self.heart.degrade(f"database: {error}")
             connections.close_all()
             return self._database.grow()
         except Exception as error:
-            logger.exception("a tick failed", extra={"action": "tick_failed"})
+            if self._database.is_news(self._clock.monotonic()):
+                logger.exception("a tick failed", extra={"action": "tick_failed"})
             self.heart.degrade(f"{type(error).__name__}: {error}")
             return self._database.grow()
         if self._database.wait and not self._broker.wait:
@@ -256,7 +268,8 @@ class Loop:
             try:
                 self._producer = dispatch.open_producer(self._app)
             except dispatch.BrokerUnavailable as error:
-                logger.warning("the broker does not answer: %s", error, extra={"action": "broker_away"})
+                if self._broker.is_news(self._clock.monotonic()):
+                    logger.warning("the broker does not answer: %s", error, extra={"action": "broker_away"})
                 self.heart.degrade(f"broker: {error}")
                 return False
             self._broker.reset()

@@ -118,6 +118,19 @@ def test_a_signal_gives_back_what_was_not_tried_so_that_it_goes_even_at_most_onc
     assert len(sent.task_ids) == len(set(sent.task_ids)) == 3
 
 
+def test_an_outage_is_logged_when_it_begins_and_once_a_minute(loop, clock, sent, make_schedule, caplog):
+    make_schedule()
+    sent.broken = dispatch.BrokerUnavailable("connection refused")
+    clock.shift(seconds=60)
+    for _ in range(240):
+        assert loop.tick() <= 0.5
+        clock.shift(seconds=0.5)
+    assert [record.action for record in caplog.records] == ["broker_away"] * 2
+    sent.broken = None
+    loop.tick()
+    assert len(sent.sent) == 1
+
+
 def test_a_signal_waits_while_a_message_and_its_note_belong_together():
     seen = []
     before = signal.signal(signal.SIGTERM, lambda *_: seen.append("ended"))

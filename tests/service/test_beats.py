@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-import uuid
 
-import psycopg
 import pytest
-import redis
 
-from tests.service.world import World
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
@@ -19,20 +15,8 @@ N_SCHEDULES = 100
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def world(request, tmp_path, redis_server):
-    if request.param == "postgres":
-        server = request.getfixturevalue("postgres")
-        name = f"beats_{uuid.uuid4().hex[:8]}"
-        with psycopg.connect(server.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        database_url = server.url.rsplit("/", 1)[0] + f"/{name}"
-    else:
-        database_url = f"sqlite:///{tmp_path / 'beats.sqlite3'}"
-    with redis.Redis.from_url(redis_server.url) as client:
-        client.flushall()
-    made = World(database_url=database_url, broker_url=redis_server.url, folder=tmp_path)
-    yield made
-    made.close()
+def world(request, make_world):
+    return make_world(request.param)
 
 
 def n_runs(world):
@@ -99,7 +83,8 @@ def test_two_beats_send_every_occurrence_once(world):
     assert world.rows("SELECT COUNT(*) FROM schedulerui_beat")[0][0] == 0
 
 
-def test_ten_kills_lose_nothing_and_make_no_second_task_id(world):
+def test_ten_kills_lose_nothing_and_make_no_second_task_id(make_world):
+    world = make_world("sqlite")  # test_fault_kills.py does it on PostgreSQL, thirty times
     world.run("-m", "tests.service.populate", str(N_SCHEDULES))
     survivor, victim = world.beat(), world.beat()
     beats_are_up(world, 2)

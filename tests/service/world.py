@@ -28,7 +28,13 @@ class World:
     """One database and one broker, shared by the processes that a test starts."""
 
     def __init__(
-        self, *, database_url: str, broker_url: str, folder: Path, options: dict[str, Any] | None = None
+        self,
+        *,
+        database_url: str,
+        broker_url: str,
+        folder: Path,
+        options: dict[str, Any] | None = None,
+        is_migrated: bool = False,
     ) -> None:
         self.database_url, self.folder = database_url, folder
         self.broker_url = broker_url
@@ -40,7 +46,8 @@ class World:
             "TEST_SCHEDULERUI": json.dumps({**SHORT, **(options or {})}),
         }
         self.processes: list[Process] = []
-        self.manage("migrate", "--verbosity=0")
+        if not is_migrated:
+            self.manage("migrate", "--verbosity=0")
 
     def manage(self, *arguments: str) -> str:
         """Run a management command and return what it printed; fails with its errors."""
