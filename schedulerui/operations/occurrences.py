@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 
+from schedulerui.conf import settings
 from schedulerui.models import Run, Schedule
 from schedulerui.planning import occurrence_key
 from schedulerui.recurrence.window import INSTANT
@@ -107,12 +108,23 @@ def _without_row(schedule: Schedule, times: list[datetime]) -> Iterator[Gap]:
     keys = {occurrence_key(schedule.uuid, nominal_at=at): at for at in times}
     known = set(Run.objects.filter(key__in=list(keys)).values_list("key", flat=True))
     missing = [at for key, at in keys.items() if key not in known]
+    if missing and (kept_since := _kept_since(schedule)):
+        missing = [at for at in missing if at > kept_since]
     covered: tuple[datetime, datetime] | None = None
     for at in missing:
         if covered is None or not covered[0] <= at <= covered[1]:
             covered = _covering(schedule, at)
         if covered is None:
             yield Gap(schedule=schedule.pk, name=schedule.name, nominal_at=at)
+
+
+def _kept_since(schedule: Schedule) -> datetime | None:
+    """Return the moment before which runs of this schedule may have been purged for their number."""
+    kept = settings().KEEP_RUNS_PER_SCHEDULE
+    if not kept:
+        return None
+    newest = Run.objects.finished().filter(schedule=schedule).newest_first()
+    return next(iter(newest.values_list("due_at", flat=True)[kept - 1 : kept]), None)
 
 
 def _covering(schedule: Schedule, at: datetime) -> tuple[datetime, datetime] | None:

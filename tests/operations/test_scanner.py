@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from schedulerui import conf
 from schedulerui.models import Beat, Finding, Queue, Run, Schedule
 from schedulerui.operations import claims, scanner, schedules
 from schedulerui.operations.scanner import Invariant
@@ -106,6 +107,18 @@ def test_a_row_of_many_times_stands_for_all_of_them(beat, make_schedule):
     claim(now)
     assert Run.objects.filter(count__gt=1).exists()
     assert found(now + SECOND, limit=None) == {}
+
+
+def test_times_that_were_purged_for_their_number_are_not_asked_for(beat, make_schedule, settings):
+    make_schedule(every=1, period="minutes")
+    claim_minutes(6)
+    Run.objects.filter(nominal_at=NOON + 2 * MINUTE).delete()
+    now = NOON + 6 * MINUTE + SECOND
+    assert found(now)[Invariant.UNACCOUNTED].n == 1
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "KEEP_RUNS_PER_SCHEDULE": 3}
+    conf.reset()
+    assert found(now) == {}
+    conf.reset()
 
 
 def test_times_before_an_edit_are_not_asked_for(beat, make_schedule, actor):
