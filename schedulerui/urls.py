@@ -18,6 +18,7 @@ from schedulerui.web.views import (
     runs,
     workers,
 )
+from schedulerui.web.views.bulk import schedules_bulk
 from schedulerui.web.views.complete import complete
 from schedulerui.web.views.flower import flower
 from schedulerui.web.views.live import live_health
@@ -30,6 +31,7 @@ from schedulerui.web.views.schedule import live_schedule, schedule
 from schedulerui.web.views.schedules import live_schedules, schedules
 from schedulerui.web.views.skip import skip, unskip
 from schedulerui.web.views.theme import theme
+from schedulerui.web.views.timeline import timeline
 from schedulerui.web.views.toggle import disable, enable
 
 app_name = "schedulerui"
@@ -53,6 +55,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/edit/", edit.edit, name="schedule-edit"),
     path("schedules/<int:pk>/delete/", delete.delete, name="schedule-delete"),
     path("schedules/<int:pk>/overrun/", overrun.overrun, name="schedule-overrun"),
+    path("schedules/bulk/", schedules_bulk, name="schedules-bulk"),
     path("complete/", complete, name="complete"),
     path("views/save/", save_view, name="view-save"),
     path("views/<int:pk>/delete/", delete_view, name="view-delete"),
@@ -66,6 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("workers/<uuid:instance>/", workers.worker, name="worker"),
     path("workers/<uuid:instance>/details/", control.details, name="worker-details"),
     path("workers/<uuid:instance>/control/", control.control, name="worker-control"),
+    path("timeline/", timeline, name="timeline"),
     path("audit/", audit.audit, name="audit"),
     path("about/", about.about, name="about"),
     path("alerts/", alerts.alerts, name="alerts"),

@@ -49,7 +49,13 @@ EXPECTED = {
     "schedules/<int:pk>/edit/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),
     "schedules/<int:pk>/delete/": Expected(get="302 403 403 403 200", post="302 403 403 403 303"),
     "schedules/<int:pk>/overrun/": SHOWN_TO_READERS,
+    "complete/": SHOWN_TO_READERS,
     "preview/": SHOWN_TO_READERS,
+    # no action is named here
+    "schedules/bulk/": Expected(post="302 403 400 400 400"),
+    # no list is named here
+    "views/save/": Expected(post="302 403 400 400 400"),
+    "views/<int:pk>/delete/": Expected(post="302 403 404 404 404"),  # no view has the schedule's id
     "theme/": Expected(post="302 403 303 303 303"),
     "live/overview/": SHOWN_TO_READERS,
     "live/schedules/": Expected(get="302 403 204 204 204"),  # asked about no row, so nothing is new
@@ -66,6 +72,7 @@ EXPECTED = {
     "workers/<uuid:instance>/details/": SHOWN_TO_READERS,
     # no command is given here, so those who may control workers get the page again, with a sentence
     "workers/<uuid:instance>/control/": Expected(post="302 403 403 403 422"),
+    "timeline/": SHOWN_TO_READERS,
     "audit/": Expected(get="302 403 403 403 200"),
     "about/": SHOWN_TO_READERS,
     "alerts/": SHOWN_TO_READERS,

@@ -1,0 +1,146 @@
+"""A day as lanes: one for each of the busiest or chosen schedules, with what ran as bars and what is to come as marks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from schedulerui.facts import RunState
+from schedulerui.models import Run, Schedule
+from schedulerui.presenters.states import state_of
+from schedulerui.recurrence import RuleError
+
+LANES = 30
+LOOKED_AT = 3_000
+"""Newest runs of the stretch that say which schedules are the busiest, and that are drawn."""
+MARKS = 100
+"""Most coming times drawn in one lane."""
+WIDTH = 1_000
+"""Units of the drawing from its left to its right edge."""
+THINNEST = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """One run: where it begins and how long it took, in units of the drawing; ``title`` says it in words."""
+
+    x: float
+    width: float
+    family: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """One schedule: its bars and the marks of its coming times."""
+
+    pk: int
+    name: str
+    bars: tuple[Bar, ...]
+    marks: tuple[float, ...]
+    sentence: str
+    """The same for those who do not see the drawing."""
+
+
+def lanes_of(
+    schedules: QuerySet[Schedule], *, start: datetime, end: datetime, now: datetime, is_chosen: bool
+) -> list[Lane]:
+    """Return at most ``LANES`` lanes: of the ``schedules`` if they were chosen, else of the busiest among them. Two queries."""
+    runs = Run.objects.filter(due_at__gte=start, due_at__lt=min(end, now), schedule__isnull=False)
+    columns = ("schedule_id", "state", "due_at", "started_at", "finished_at")
+    shown = schedules.only(*COLUMNS)
+    if is_chosen:
+        rows = list(shown.order_by("next_run_at", "id")[:LANES])
+        ids = [row.pk for row in rows]
+        told = list(runs.filter(schedule__in=ids).order_by("-due_at").values_list(*columns)[:LOOKED_AT])
+    else:
+        told = list(runs.order_by("-due_at").values_list(*columns)[:LOOKED_AT])
+        busiest = [pk for pk, _n in Counter(row[0] for row in told).most_common(LANES)]
+        by_id = {row.pk: row for row in shown.filter(pk__in=busiest)}
+        rows = [by_id[pk] for pk in busiest if pk in by_id]
+    scale = _Scale(start=start, end=end)
+    return [_lane(row, [run for run in told if run[0] == row.pk], scale=scale, now=now) for row in rows]
+
+
+COLUMNS = (
+    "uuid", "name", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
+    "clocked_at_local", "solar_event", "latitude", "longitude", "start_at", "end_at", "jitter", "next_run_at",
+)  # fmt: skip
+Told = tuple[int | None, str, datetime, datetime | None, datetime | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scale:
+    start: datetime
+    end: datetime
+
+    def x(self, moment: datetime) -> float:
+        share = (moment - self.start) / (self.end - self.start)
+        return round(min(max(share, 0.0), 1.0) * WIDTH, 1)
+
+
+def now_line(*, start: datetime, end: datetime, now: datetime) -> float | None:
+    """Return where the present stands in the drawing; None when it is not in it."""
+    return _Scale(start=start, end=end).x(now) if start <= now < end else None
+
+
+def _lane(schedule: Schedule, runs: Sequence[Told], *, scale: _Scale, now: datetime) -> Lane:
+    bars = tuple(_bar(run, scale=scale, now=now) for run in reversed(runs))
+    marks = tuple(scale.x(moment) for moment in _coming(schedule, after=now, until=scale.end))
+    return Lane(
+        pk=schedule.pk,
+        name=schedule.name,
+        bars=bars,
+        marks=marks,
+        sentence=_sentence(runs, len(marks)),
+    )
+
+
+def _bar(run: Told, *, scale: _Scale, now: datetime) -> Bar:
+    _schedule, state, due_at, started_at, finished_at = run
+    first = started_at or due_at
+    last = finished_at or (now if state == RunState.STARTED else first)
+    x = scale.x(first)
+    word = state_of(state)
+    return Bar(
+        x=min(x, WIDTH - THINNEST),
+        width=max(round(scale.x(last) - x, 1), THINNEST),
+        family=word.family,
+        title=f"{due_at:%H:%M:%S} UTC: {word.word}",
+    )
+
+
+def _coming(schedule: Schedule, *, after: datetime, until: datetime) -> Iterable[datetime]:
+    if schedule.next_run_at is None:
+        return ()
+    try:
+        occurrences = schedule.timetable().after(after)
+        due = (occurrence.due_at for occurrence in occurrences)
+        return list(islice(takewhile(lambda moment: moment < until, due), MARKS))
+    except (RuleError, ValueError, TypeError):
+        return ()
+
+
+def _sentence(runs: Sequence[Told], n_coming: int) -> str:
+    counts = Counter(state_of(run[1]).word for run in runs)
+    parts = [_("%(n)d %(state)s") % {"n": n, "state": word.lower()} for word, n in counts.most_common()]
+    ahead = ngettext("%(n)d to come", "%(n)d to come", n_coming) % {"n": n_coming}
+    if n_coming >= MARKS:
+        ahead = _("%(n)d or more to come") % {"n": MARKS}
+    return ", ".join([*parts, ahead])
+
+
+def hours_between(start: datetime, end: datetime, *, every: timedelta) -> list[tuple[float, datetime]]:
+    """Return (place in the drawing, moment) of each line of the scale."""
+    scale, found, at = _Scale(start=start, end=end), [], start
+    while at < end:
+        found.append((scale.x(at), at))
+        at += every
+    return found

@@ -1,0 +1,209 @@
+"""The timeline: a day in lanes, a week or a month in cells; what ran, what is planned, how much at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from schedulerui import clock
+from schedulerui.access import visible
+from schedulerui.models import Schedule
+from schedulerui.presenters import lanes
+from schedulerui.presenters.load import Load, Stretch, edges_between, load_of
+from schedulerui.web.decorators import gate
+from schedulerui.web.filters import ScheduleFilter
+
+SPANS: tuple[tuple[str, Any], ...] = (("24h", _("24 hours")), ("7d", _("7 days")), ("month", _("Month")))
+QUARTER, HOUR, DAY = timedelta(minutes=15), timedelta(hours=1), timedelta(days=1)
+HEIGHT = 60
+"""Height of the load strip in units of its drawing."""
+FARTHEST = 10 * 366 * DAY
+"""How far from today the timeline goes."""
+PER_DAY = 4
+"""Cells for each day of a week."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What is looked at: from start to end (UTC), as days of one zone."""
+
+    span: str
+    day: date
+    zone: tzinfo
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, span: str, day: date, zone: tzinfo) -> Window:
+        """Return the day, the seven days around it, or its month."""
+        first, n_days = day, 1
+        if span == "7d":
+            first, n_days = day - 3 * DAY, 7
+        elif span == "month":
+            first = day.replace(day=1)
+            n_days = ((first + 31 * DAY).replace(day=1) - first).days
+        start, end = (datetime.combine(each, time(), tzinfo=zone) for each in (first, first + n_days * DAY))
+        return cls(span=span, day=day, zone=zone, start=start.astimezone(UTC), end=end.astimezone(UTC))
+
+    @property
+    def before(self) -> date:
+        """A day of the window before this one."""
+        if self.span == "month":
+            return self.day.replace(day=1) - DAY
+        return self.day - (7 if self.span == "7d" else 1) * DAY
+
+    @property
+    def after(self) -> date:
+        """A day of the window after this one."""
+        if self.span == "month":
+            return (self.day.replace(day=1) + 31 * DAY).replace(day=1)
+        return self.day + (7 if self.span == "7d" else 1) * DAY
+
+    def days(self) -> list[date]:
+        """Return the days of the window in its zone."""
+        first, last = self.start.astimezone(self.zone).date(), self.end.astimezone(self.zone).date()
+        return [first + n * DAY for n in range((last - first).days)]
+
+
+@gate("view", methods=("GET", "HEAD"))
+def timeline(request: HttpRequest) -> HttpResponse:
+    """Answer the page; ``span`` and ``day`` say what is shown, the list's filter whose lanes."""
+    now = clock.now()
+    window = _window(request, now)
+    context: dict[str, Any] = {
+        "window": window,
+        "spans": [(name, label, _link(request, span=name, day=window.day)) for name, label in SPANS],
+        "before": _link(request, span=window.span, day=window.before),
+        "after": _link(request, span=window.span, day=window.after),
+        "today": _link(request, span=window.span, day=None),
+        "now": now,
+    }
+    context |= _day(request, window, now) if window.span == "24h" else _cells(window, now)
+    return render(request, "schedulerui/pages/timeline.html", context)
+
+
+def _window(request: HttpRequest, now: datetime) -> Window:
+    here = timezone.get_current_timezone()
+    today = now.astimezone(here).date()
+    span = request.GET.get("span", "")
+    day = today
+    try:
+        asked = date.fromisoformat(request.GET.get("day", ""))
+    except ValueError:
+        asked = today
+    if abs(asked - today) <= FARTHEST:
+        day = asked
+    return Window.of(span if span in dict(SPANS) else "24h", day, here)
+
+
+def _link(request: HttpRequest, *, span: str, day: date | None) -> str:
+    kept = {name: value for name, value in request.GET.items() if name not in {"span", "day"}}
+    query = {**kept, "span": span, **({"day": day.isoformat()} if day else {})}
+    return f"?{urlencode(query)}"
+
+
+def _day(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
+    asked = request.GET.copy()
+    for name in ("span", "day"):
+        asked.pop(name, None)
+    found = ScheduleFilter(asked, queryset=visible(request.user, Schedule.objects.all()), now=now)
+    is_chosen = bool(found.active)
+    drawn = lanes.lanes_of(found.narrowed, start=window.start, end=window.end, now=now, is_chosen=is_chosen)
+    load = load_of(edges_between(window.start, window.end, step=QUARTER), now=now)
+    return {
+        "filter": found,
+        "is_chosen": is_chosen,
+        "lanes": drawn,
+        "strip": _strip(load),
+        "strip_height": HEIGHT,
+        "load": load,
+        "hours": [
+            (x, at.astimezone(window.zone), _hour(load, n))
+            for n, (x, at) in enumerate(lanes.hours_between(window.start, window.end, every=HOUR))
+        ],
+        "now_x": lanes.now_line(start=window.start, end=window.end, now=now),
+        "width": lanes.WIDTH,
+    }
+
+
+def _hour(load: Load, n: int) -> Stretch:
+    """Return an hour's four quarters as one."""
+    quarters = load.stretches[4 * n : 4 * n + 4]
+    return _together(quarters)
+
+
+def _together(parts: tuple[Stretch, ...] | list[Stretch]) -> Stretch:
+    return Stretch(
+        start=parts[0].start,
+        end=parts[-1].end,
+        **{
+            name: sum(getattr(part, name) for part in parts)
+            for name in ("planned", "ran", "failed", "missed", "skipped")
+        },
+    )
+
+
+def _strip(load: Load) -> list[dict[str, float]]:
+    """Return the bars of the load strip: what ran, what failed of it, what is planned."""
+    width = lanes.WIDTH / len(load.stretches)
+    bars = []
+    for n, stretch in enumerate(load.stretches):
+        ran, failed, planned = (
+            round(HEIGHT * value / load.most, 1) for value in (stretch.ran, stretch.failed, stretch.planned)
+        )
+        bars.append(
+            {
+                "x": round(n * width, 1), "width": round(width - 1, 1), "ran": ran, "ran_y": HEIGHT - ran,
+                "failed": failed, "failed_y": HEIGHT - failed, "planned": planned, "planned_y": HEIGHT - ran - planned,
+            }
+        )  # fmt: skip
+    return bars
+
+
+def _cells(window: Window, now: datetime) -> dict[str, Any]:
+    edges = [window.start]
+    for day in window.days():
+        midnight = datetime.combine(day, time(), tzinfo=window.zone)
+        parts = PER_DAY if window.span == "7d" else 1
+        for part in range(1, parts + 1):
+            wall = midnight + part * DAY / parts  # wall time: a day of 23 or 25 hours still ends at midnight
+            edges.append(wall.astimezone(UTC))
+    load = load_of(edges, now=now)
+    cells = [_cell(stretch, window, now) for stretch in load.stretches]
+    per_day = PER_DAY if window.span == "7d" else 1
+    days = [
+        {
+            "day": day,
+            "is_today": day == now.astimezone(window.zone).date(),
+            "cells": cells[n * per_day : (n + 1) * per_day],
+        }
+        for n, day in enumerate(window.days())
+    ]
+    return {
+        "load": load,
+        "days": days,
+        "lead_in": range(window.days()[0].weekday() if window.span == "month" else 0),
+    }
+
+
+def _cell(stretch: Stretch, window: Window, now: datetime) -> dict[str, Any]:
+    address = ""
+    if stretch.start <= now:
+        last = min(stretch.end, now)
+        moments = {"due_from": f"{stretch.start:%Y-%m-%dT%H:%M}", "due_to": f"{last:%Y-%m-%dT%H:%M}"}
+        address = f"{reverse('schedulerui:runs')}?{urlencode(moments)}"
+    return {
+        "stretch": stretch,
+        "start": stretch.start.astimezone(window.zone),
+        "end": stretch.end.astimezone(window.zone),
+        "address": address,
+        "is_now": stretch.start <= now < stretch.end,
+    }

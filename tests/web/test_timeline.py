@@ -1,0 +1,183 @@
+"""The timeline: what ran and what is planned, in lanes and in cells."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from schedulerui.models import Schedule
+from schedulerui.presenters.load import edges_between, load_of
+from tests.web.people import (
+    HOSTILE,
+    NOON,
+    OF_THE_PERSON,
+    a_run,
+    a_schedule,
+    check_gate,
+    check_methods,
+    logged_in,
+    text_of,
+)
+
+pytestmark = pytest.mark.django_db
+URL = "/timeline/"
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TODAY = edges_between(NOON - 12 * HOUR, NOON + 12 * HOUR, step=HOUR)
+
+
+@pytest.fixture(autouse=True)
+def at_noon():
+    with time_machine.travel(NOON, tick=False):
+        yield
+
+
+def show(client=None, **query):
+    return text_of((client or logged_in("view")).get(URL, query))
+
+
+def test_it_is_for_those_who_may_view():
+    check_gate(URL, verb="view")
+    check_methods(URL, "POST", "PUT", "DELETE")
+
+
+@pytest.mark.parametrize("span", ["24h", "7d", "month"])
+def test_without_anything_it_says_so(span):
+    assert "nothing" in show(span=span).lower()
+
+
+def test_the_load_counts_the_past_by_rows_and_the_future_by_rules():
+    schedule = a_schedule(expression="30 14,15 * * *")
+    a_run(schedule, due_at=NOON - 2 * HOUR)
+    a_run(schedule, due_at=NOON - 2 * HOUR, state="failed")
+    a_run(schedule, due_at=NOON - HOUR, state="missed")
+    a_run(schedule, due_at=NOON - HOUR, state="skipped")
+    load = load_of(TODAY, now=NOON)
+    by_hour = {each.start.hour: each for each in load.stretches}
+    assert (by_hour[10].ran, by_hour[10].failed) == (2, 1)
+    assert (by_hour[11].ran, by_hour[11].missed, by_hour[11].skipped) == (0, 1, 1)
+    assert [hour for hour, each in by_hour.items() if each.planned] == [14, 15]
+    assert load.most == 2
+
+
+def test_rules_are_counted_once_and_multiplied(django_assert_num_queries):
+    for n in range(40):
+        a_schedule(f"s{n}", expression="30 14 * * *")
+    with django_assert_num_queries(8):
+        load = load_of(TODAY, now=NOON)
+    assert load.n_rules == 1
+    assert sum(each.planned for each in load.stretches) == 40
+
+
+def test_intervals_are_spread_evenly_over_what_is_left_of_the_day():
+    a_schedule(kind="interval", expression="", every=10, period="minutes")
+    planned = [each.planned for each in load_of(TODAY, now=NOON).stretches]
+    assert planned == [0] * 12 + [6] * 12
+
+
+def test_schedules_that_are_off_are_not_planned():
+    a_schedule(expression="30 14 * * *", enabled=False)
+    assert sum(each.planned for each in load_of(TODAY, now=NOON).stretches) == 0
+
+
+def test_once_and_spread_rules_are_planned():
+    a_schedule("once", kind="clocked", expression="", clocked_at_utc=NOON + 3 * HOUR)
+    a_schedule("spread 1", expression="H 14 * * *")
+    a_schedule("spread 2", expression="H 14 * * *")
+    planned = sum(each.planned for each in load_of([NOON, NOON + 12 * HOUR], now=NOON).stretches)
+    assert planned == 3
+
+
+def test_a_row_whose_rule_is_broken_does_not_break_the_page():
+    schedule = a_schedule()
+    Schedule.objects.filter(pk=schedule.pk).update(expression="99 99 * * *")
+    a_run(schedule, due_at=NOON - HOUR)
+    for span in ("24h", "7d", "month"):
+        assert "Timeline" in show(span=span)
+    page = show(span="24h")
+    assert ">Nightly<" in page, page[page.index("lanes-title") :]
+
+
+def test_the_lanes_are_those_of_the_busiest():
+    busy, quiet = a_schedule("Busy"), a_schedule("Quiet")
+    for n in range(3):
+        a_run(busy, due_at=NOON - n * HOUR - HOUR, state="failed" if n else "succeeded")
+    a_run(quiet, due_at=NOON - HOUR)
+    page = show()
+    assert page.index(">Busy<") < page.index(">Quiet<")
+    assert "2 failed" in page
+
+
+def test_a_filter_chooses_the_lanes_and_shows_what_is_to_come():
+    a_schedule("Nightly", expression="30 14,15,16 * * *")
+    a_schedule("Other")
+    page = show(q="Nightly")
+    assert ">Nightly<" in page
+    assert "3 to come" in page
+    assert ">Other<" not in page
+
+
+def test_a_filter_that_makes_no_sense_is_said():
+    assert 'role="alert"' in show(q="nonsense:x")
+
+
+@pytest.mark.parametrize(("span", "n_days"), [("7d", 7), ("month", 31)])
+def test_cells_lead_to_their_runs(span, n_days):
+    schedule = a_schedule()
+    a_run(schedule, due_at=NOON - DAY, state="failed")
+    a_run(schedule, due_at=NOON - DAY, state="missed")
+    client = logged_in("view")
+    response = client.get(URL, {"span": span})
+    assert len(response.context["days"]) == n_days
+    page = text_of(response)
+    link = page.partition('class="text-fail" href="')[2].partition('"')[0].replace("&amp;", "&")
+    assert "1 failed" in page
+    assert "Nightly" in text_of(client.get(link))
+
+
+def test_one_can_go_back_and_forth_and_the_address_keeps_the_filter():
+    page = show(span="24h", day="2026-03-04", q="x")
+    assert "?q=x&amp;span=24h&amp;day=2026-03-03" in page
+    assert "?q=x&amp;span=24h&amp;day=2026-03-05" in page
+    assert "day=2026-02-28" in show(span="month", day="2026-03-31")
+    assert "day=2026-04-01" in show(span="month", day="2026-03-31")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"span": "x"},
+        {"day": "x"},
+        {"day": "0001-01-01"},
+        {"day": "9999-12-31"},
+        {"span": "month", "day": "2026-13-01"},
+    ],
+)
+def test_an_odd_address_shows_today(query):
+    assert logged_in("view").get(URL, query).status_code == 200
+
+
+def test_a_day_on_which_the_clocks_change_is_as_long_as_it_is():
+    with timezone.override("Europe/Berlin"):
+        response = logged_in("view").get(URL, {"span": "24h", "day": "2026-03-29"})
+        window = response.context["window"]
+    assert window.end - window.start == 23 * HOUR
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_stay_text(text):
+    a_run(a_schedule(text[:190]), due_at=NOON - HOUR)
+    page = show()
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+
+
+@pytest.mark.parametrize("span", ["24h", "7d", "month"])
+def test_it_asks_a_fixed_number_of_queries(span, django_assert_max_num_queries):
+    client = logged_in("view")
+    for n in range(40):
+        a_run(a_schedule(f"s{n}", expression=f"{n} 14 * * *"), due_at=NOON - HOUR)
+    with django_assert_max_num_queries(11 + OF_THE_PERSON):
+        client.get(URL, {"span": span})
