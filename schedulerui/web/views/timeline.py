@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui import clock
@@ -84,6 +85,10 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "before": _link(request, span=window.span, day=window.before),
         "after": _link(request, span=window.span, day=window.after),
         "today": _link(request, span=window.span, day=None),
+        "day_words": date_format(
+            window.day, "YEAR_MONTH_FORMAT" if window.span == "month" else "DATE_FORMAT"
+        ),
+        "day_value": window.day.isoformat(),
         "now": now,
     }
     context |= _day(request, window, now) if window.span == "24h" else _cells(window, now)
@@ -126,7 +131,7 @@ def _day(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
         "strip_height": HEIGHT,
         "load": load,
         "hours": [
-            (x, at.astimezone(window.zone), _hour(load, n))
+            (x, f"{at.astimezone(window.zone):%H:%M}", _hour(load, n))
             for n, (x, at) in enumerate(lanes.hours_between(window.start, window.end, every=HOUR))
         ],
         "now_x": lanes.now_line(start=window.start, end=window.end, now=now),
@@ -194,6 +199,10 @@ def _cells(window: Window, now: datetime) -> dict[str, Any]:
     }
 
 
+def _words(day: date, span: str) -> str:
+    return str(day.day) if span == "month" else date_format(day, "D j")
+
+
 def _cell(stretch: Stretch, window: Window, now: datetime) -> dict[str, Any]:
     address = ""
     if stretch.start <= now:
@@ -202,8 +211,7 @@ def _cell(stretch: Stretch, window: Window, now: datetime) -> dict[str, Any]:
         address = f"{reverse('schedulerui:runs')}?{urlencode(moments)}"
     return {
         "stretch": stretch,
-        "start": stretch.start.astimezone(window.zone),
-        "end": stretch.end.astimezone(window.zone),
+        "hours": f"{stretch.start.astimezone(window.zone):%H:%M}–{stretch.end.astimezone(window.zone):%H:%M}",
         "address": address,
         "is_now": stretch.start <= now < stretch.end,
     }
