@@ -10,11 +10,13 @@ from django.db import transaction
 
 from schedulerui.facts import RANK, RunState, progress
 from schedulerui.models import Attempt, Run
-from schedulerui.operations import columns
+from schedulerui.operations import columns, statements
 from schedulerui.operations.outcomes import follow
 from schedulerui.operations.reports import Report, clean
 
 READ = ("schedule_id", "state", "progress", "received_at", "started_at", "worker_instance", "log")
+EMPTY: dict[str, object] = {"pid": None, "received_at": None, "started_at": None}
+"""Columns of an attempt that a report may leave out."""
 UNTOLD = frozenset({progress(RunState.PENDING), progress(RunState.SENT)})
 """Nobody has told of the run: it has no attempts."""
 ON_ITS_WAY = frozenset(progress(state) for state in (RunState.RECEIVED, RunState.STARTED))
@@ -53,7 +55,7 @@ def _write(run: Run, report: Report, *, is_first: bool) -> bool:
         "delivery": 1,
     }
     with transaction.atomic():
-        if not Run.objects.filter(pk=run.pk, progress=run.progress).update(**of_run):
+        if not statements.update(Run, of_run, where={"id": run.pk, "progress": run.progress}):
             return False
         _write_attempt(attempt, report, told, is_first=is_first)
         runtime = told["runtime"]
@@ -68,17 +70,13 @@ def _write_attempt(attempt: Attempt, report: Report, told: dict[str, object], *,
     values |= dict(columns.missing_times(attempt, report))
     if report.pid is not None:
         values["pid"] = report.pid
+    mine = {"run": attempt.run_id, "attempt": 0, "delivery": 1}
     if is_first:
         worker = clean(report.worker, limit=columns.WORKER_MAX)
-        Attempt.objects.create(
-            run_id=attempt.run_id,
-            attempt=0,
-            delivery=1,
-            worker=worker,
-            worker_instance=report.instance,
-            **values,
+        statements.insert(
+            Attempt, {**EMPTY, **mine, "worker": worker, "worker_instance": report.instance, **values}
         )
         return
     # The received moment is there already; the start may be, and is the same.
     values.pop("received_at", None)
-    Attempt.objects.filter(run_id=attempt.run_id, attempt=0, delivery=1).update(**values)
+    statements.update(Attempt, values, where=mine)

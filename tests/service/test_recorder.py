@@ -50,6 +50,13 @@ def test_pools_that_do_not_fork_are_recorded_too(start_worker, send, pool):
     assert reached(send("rec.ignore"), S.IGNORED)
 
 
+def test_a_process_that_ends_with_its_task_tells_of_it(start_worker, send):
+    start_worker("--max-tasks-per-child", "1")
+    runs = [send("rec.add", number, 1) for number in range(12)]
+    for run in runs:
+        assert attempts_of(reached(run, S.SUCCEEDED)) == [(0, 1, "succeeded")]
+
+
 def test_a_worker_that_stops_says_goodbye(start_worker, environment):
     process = start_worker()
     eventually(Worker.objects.exists, within=10)
