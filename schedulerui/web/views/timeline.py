@@ -211,7 +211,7 @@ def _cell(stretch: Stretch, window: Window, now: datetime) -> dict[str, Any]:
         address = f"{reverse('schedulerui:runs')}?{urlencode(moments)}"
     return {
         "stretch": stretch,
-        "hours": f"{stretch.start.astimezone(window.zone):%H:%M}–{stretch.end.astimezone(window.zone):%H:%M}",
+        "hours": f"{stretch.start.astimezone(window.zone):%H:%M} to {stretch.end.astimezone(window.zone):%H:%M}",
         "address": address,
         "is_now": stretch.start <= now < stretch.end,
     }
