@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import DataError
+from django.db.models import QuerySet
 
 from schedulerui.models.schedule import Schedule
 
@@ -21,6 +22,14 @@ def read_schedule(pk: int) -> Schedule:
         return Schedule.objects.select_related("state").get(pk=pk)
     except UNREADABLE:
         return _by_columns(pk)
+
+
+def readable(rows: QuerySet[Schedule]) -> list[Schedule]:
+    """Return what a list asks for; where one row cannot be read, that one by its columns, so that it costs nobody else."""
+    try:
+        return list(rows)
+    except UNREADABLE:
+        return [read_schedule(pk) for pk in list(rows.values_list("pk", flat=True))]
 
 
 def _by_columns(pk: int) -> Schedule:

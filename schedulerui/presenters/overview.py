@@ -13,6 +13,7 @@ from django.db.models.fields import CharField
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Alert, Finding, Run, Schedule, ScheduleState, Worker
+from schedulerui.models.damaged import readable
 from schedulerui.presenters.findings import OLD_AFTER, FindingRow, finding_rows
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
 from schedulerui.presenters.runs import RunRow, run_row, version_of
@@ -108,14 +109,14 @@ def _of_findings(tally: Numbers, *, now: datetime) -> Section:
 def _attention() -> list[Schedule]:
     """Schedules that want a person: those that cannot run first, then those whose last run went wrong; two queries."""
     rows = Schedule.objects.select_related("state").only(*LIST_COLUMNS).filter(enabled=True)
-    broken = list(rows.filter(next_run_at=None).exclude(error="").order_by("name")[:N_SHOWN])
+    broken = readable(rows.filter(next_run_at=None).exclude(error="").order_by("name")[:N_SHOWN])
     unhappy = rows.filter(error="", state__last_state__in=UNHAPPY).order_by("-state__failure_streak", "name")
-    return [*broken, *unhappy[: N_SHOWN - len(broken)]]
+    return [*broken, *readable(unhappy[: N_SHOWN - len(broken)])]
 
 
 def _upcoming() -> Iterable[Schedule]:
     rows = Schedule.objects.select_related("state").only(*LIST_COLUMNS)
-    return rows.filter(next_run_at__isnull=False).order_by("next_run_at", "id")[:N_SHOWN]
+    return readable(rows.filter(next_run_at__isnull=False).order_by("next_run_at", "id")[:N_SHOWN])
 
 
 def _of_schedules(name: str, found: Iterable[Schedule], *, now: datetime) -> Section:
