@@ -15,7 +15,7 @@ import django
 from schedulerui import __version__
 from schedulerui.clock import Clock, SystemClock
 from schedulerui.models import Beat
-from schedulerui.operations import beats
+from schedulerui.operations.store import DJANGO, Store
 from schedulerui.operations.zone_data import zone_data_version
 
 LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -36,8 +36,8 @@ def software() -> dict[str, str]:
 class Heart:
     """Writes the Beat row at most every ``every`` seconds, and at once when the state changes."""
 
-    def __init__(self, *, clock: Clock, every: float) -> None:
-        self._clock, self._every = clock, every
+    def __init__(self, *, clock: Clock, every: float, store: Store = DJANGO) -> None:
+        self._clock, self._every, self._store = clock, every, store
         self._row: Beat | None = None
         self._written_at = 0.0
         self._degraded, self._is_dirty = "", False
@@ -67,9 +67,9 @@ class Heart:
         row.clock_offset = (moment - SystemClock().now()).total_seconds()
         row.latency = dict(self._latency)
         row.lag, row.dispatched, row.degraded = self._lag, self._dispatched, self._degraded[:500]
-        if self._row is None or not beats.tick(row):
+        if self._row is None or not self._store.tick_beat(row):
             row.pk = None
-            beats.register(row)
+            self._store.register_beat(row)
         self._row = row
         self._written_at, self._is_dirty = self._clock.monotonic(), False
 
@@ -100,7 +100,7 @@ class Heart:
         """Delete the row: an orderly end leaves no stale beat behind. Safe to call twice."""
         row, self._row = self._row, None
         if row is not None:
-            beats.sign_off(row)
+            self._store.sign_off_beat(row)
 
     def _new_row(self, moment: datetime) -> Beat:
         return Beat(

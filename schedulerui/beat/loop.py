@@ -6,32 +6,25 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from celery import Celery
 from django.db import Error as DatabaseFault
-from django.db import connections
-from kombu import Producer
 
 from schedulerui import dispatch
+from schedulerui.beat.backoff import Backoff
 from schedulerui.beat.heart import Heart
-from schedulerui.beat.sessions import Sessions
+from schedulerui.beat.ports import Ports, real_ports
 from schedulerui.beat.signals import held
 from schedulerui.clock import Clock
 from schedulerui.conf import Settings
 from schedulerui.crash import crash_point
 from schedulerui.models import Run
-from schedulerui.operations import claims, recovery, runs
+from schedulerui.operations import claims, recovery
 
 logger = logging.getLogger(__name__)
 
-BACKOFF_FIRST = 0.1
-"""Seconds to wait after the first failure of the broker or the database; doubled up to BACKOFF_MAX."""
-BACKOFF_MAX = 0.5
-"""Short, so that the first message goes within a second of their return: a refused connection costs next to nothing."""
-TELL_EVERY = 60.0
-"""Seconds between two lines of the log about the same outage."""
 ROUND_FOR = 2.0
 """Seconds after which a tick that is still busy goes back to its host, so that a signal or a heartbeat is never late."""
 FIRST_BATCH_PART = 10
@@ -40,35 +33,23 @@ IDLE_MIN = 0.005
 """Shortest sleep in seconds: two looks at the same moment bring nothing."""
 
 
-@dataclass(slots=True)
-class Backoff:
-    """Growing waits while something does not answer; ``reset`` when it does."""
-
-    wait: float = 0.0
-    told_at: float | None = None
-
-    def is_news(self, monotonic: float) -> bool:
-        """Whether to write it to the log: the first failure, and then once a TELL_EVERY."""
-        if self.told_at is not None and monotonic - self.told_at < TELL_EVERY:
-            return False
-        self.told_at = monotonic
-        return True
-
-    def grow(self) -> float:
-        self.wait = min(max(self.wait * 2, BACKOFF_FIRST), BACKOFF_MAX)
-        return self.wait
-
-    def reset(self) -> None:
-        self.wait, self.told_at = 0.0, None
-
-
 class Loop:
     """The work of one beat process, hosted by Celery's service loop; ``tick`` never raises."""
 
-    def __init__(self, *, app: Celery, clock: Clock, options: Settings, max_sleep: float) -> None:
-        self._app, self._clock, self._options = app, clock, options
+    def __init__(
+        self,
+        *,
+        app: Celery,
+        clock: Clock,
+        options: Settings,
+        max_sleep: float,
+        ports: Ports | None = None,
+    ) -> None:
+        self._clock, self._options = clock, options
+        opened = ports or real_ports(app, lease=options.DISPATCH_LEASE)
+        self._store, self._out, self._session = opened.store, opened.broker, opened.session
         self._max_sleep = max_sleep
-        self._producer: Producer | None = None
+        self._producer: Any = None
         self._closed = threading.Event()
         self._is_ticking = False
         self._batch = options.CLAIM_BATCH
@@ -76,8 +57,7 @@ class Loop:
         self._untried: deque[Run] = deque()
         self._sent_at: datetime | None = None
         self._broker, self._database = Backoff(), Backoff()
-        self._sessions = Sessions(idle=options.DISPATCH_LEASE / 2)
-        self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY)
+        self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY, store=self._store)
 
     def tick(self) -> float:
         """Do what is due and return the seconds to sleep, from 0 to ``max_sleep``.
@@ -123,7 +103,7 @@ class Loop:
             if self._database.is_news(self._clock.monotonic()):
                 logger.warning("the database does not answer: %s", error, extra={"action": "database_away"})
             self.heart.degrade(f"database: {error}")
-            connections.close_all()
+            self._session.drop()
             return self._database.grow()
         except Exception as error:
             if self._database.is_news(self._clock.monotonic()):
@@ -137,14 +117,14 @@ class Loop:
 
     def _round(self) -> float:
         # The connection is kept: CONN_MAX_AGE is about requests, and a broken one is closed when it raises.
-        self._sessions.tell()
+        self._session.tell()
         self._flush()
         started = self._clock.monotonic()
         self._batch = max(self._options.CLAIM_BATCH // FIRST_BATCH_PART, 1)
         while True:
             now = self._clock.now()
             self.heart.beat(now)
-            due_at, lease_until = claims.next_wake(now)
+            due_at, lease_until = claims.next_wake(now, store=self._store)
             is_due = due_at is not None and due_at <= now
             is_abandoned = lease_until is not None and lease_until < now
             if not (is_due or is_abandoned):
@@ -170,13 +150,18 @@ class Loop:
                     now=now,
                     limit=self._batch,
                     manual_within=timedelta(seconds=self._options.MANUAL_SEND_WITHIN),
+                    store=self._store,
                 ),
             )
         if is_due and self._producer is not None:
             worked += self._claim_and_publish(
                 now,
                 lambda lease: claims.claim_due(
-                    lease=lease, now=now, limit=self._batch, touch=lambda: self.heart.touch(now)
+                    lease=lease,
+                    now=now,
+                    limit=self._batch,
+                    touch=lambda: self.heart.touch(now),
+                    store=self._store,
                 ),
             )
         return worked
@@ -236,14 +221,14 @@ class Loop:
             crash_point("publish.before")
             # A signal's exit between the message and the note of it would send the message again.
             with held():
-                dispatch.publish(run, producer=self._producer, celery_app=self._app)
+                self._out.publish(run, producer=self._producer)
                 crash_point("publish.after")
                 self._unmarked.append(self._untried.popleft())
         except dispatch.Unsendable as error:
             if self._is_closed():
                 return False  # the connection was closed under it: this says nothing about the run
             logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
-            runs.mark_unsent(self._untried.popleft(), reason=str(error), now=self._clock.now())
+            self._store.mark_unsent(self._untried.popleft(), reason=str(error), now=self._clock.now())
             return True
         self.heart.count()
         return True
@@ -251,7 +236,9 @@ class Loop:
     def _give_back(self, left: list[Run], *, reason: str, is_tried: bool) -> None:
         now = self._clock.now()
         crash_point("give_back.before")
-        recovery.release(left, owner=self.heart.name, now=now, reason=reason, is_tried=is_tried)
+        recovery.release(
+            left, owner=self.heart.name, now=now, reason=reason, is_tried=is_tried, store=self._store
+        )
         crash_point("give_back.after")
 
     def _flush(self) -> None:
@@ -259,14 +246,14 @@ class Loop:
         if not self._unmarked or self._sent_at is None:
             return
         crash_point("mark.before")
-        runs.mark_sent(self._unmarked, sent_at=self._sent_at)
+        self._store.mark_sent(self._unmarked, sent_at=self._sent_at)
         crash_point("mark.after")
         self._unmarked.clear()
 
     def _connect(self) -> bool:
         if self._producer is None:
             try:
-                self._producer = dispatch.open_producer(self._app)
+                self._producer = self._out.connect()
             except dispatch.BrokerUnavailable as error:
                 if self._broker.is_news(self._clock.monotonic()):
                     logger.warning("the broker does not answer: %s", error, extra={"action": "broker_away"})
@@ -282,7 +269,7 @@ class Loop:
 
     def _drop_producer(self) -> None:
         if self._producer is not None:
-            dispatch.close_producer(self._producer)
+            self._out.disconnect(self._producer)
             self._producer = None
 
     def _until(self, now: datetime, *moments: datetime | None) -> float:

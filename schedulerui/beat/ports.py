@@ -1,0 +1,80 @@
+"""What a beat reaches the world through: its store, its broker, its database session. The simulation puts in its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from celery import Celery
+from django.db import connections
+
+from schedulerui import dispatch
+from schedulerui.beat.sessions import Sessions
+from schedulerui.models import Run
+from schedulerui.operations.store import DJANGO, Store
+
+
+class Broker(Protocol):
+    """The way out."""
+
+    def connect(self) -> Any:
+        """Return a connected producer; raises dispatch.BrokerUnavailable."""
+
+    def publish(self, run: Run, *, producer: Any) -> None:
+        """Hand one run's message over; raises dispatch.BrokerUnavailable or dispatch.Unsendable."""
+
+    def disconnect(self, producer: Any) -> None:
+        """Let go of a producer, broken or not."""
+
+
+class Session(Protocol):
+    """The connection to the database."""
+
+    def tell(self) -> None:
+        """Prepare a new connection; raises django.db.Error."""
+
+    def drop(self) -> None:
+        """Close what is broken; the next statement connects anew."""
+
+
+class CeleryBroker:
+    """The broker of a Celery application."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def connect(self) -> Any:
+        return dispatch.open_producer(self._app)
+
+    def publish(self, run: Run, *, producer: Any) -> None:
+        dispatch.publish(run, producer=producer, celery_app=self._app)
+
+    def disconnect(self, producer: Any) -> None:
+        dispatch.close_producer(producer)
+
+
+class DjangoSession:
+    """Django's connections of this thread."""
+
+    def __init__(self, *, idle: float) -> None:
+        self._sessions = Sessions(idle=idle)
+
+    def tell(self) -> None:
+        self._sessions.tell()
+
+    def drop(self) -> None:
+        connections.close_all()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """All three."""
+
+    store: Store
+    broker: Broker
+    session: Session
+
+
+def real_ports(app: Celery, *, lease: float) -> Ports:
+    """Return the ports of a real beat; ``lease`` is in seconds, half of which a transaction may stand still."""
+    return Ports(store=DJANGO, broker=CeleryBroker(app), session=DjangoSession(idle=lease / 2))
