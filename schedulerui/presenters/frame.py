@@ -71,7 +71,7 @@ def _nav(path: str, rights: Allowed) -> tuple[NavItem, ...]:
         ("overview", _("Overview"), "gauge"),
         ("schedules", _("Schedules"), "clock"),
         ("runs", _("Runs"), "list"),
-        ("timeline", _("Timeline"), "gauge"),
+        ("timeline", _("Timeline"), "lanes"),
         ("workers", _("Workers"), "server"),
         ("alerts", _("Alerts"), "triangle"),
     ]

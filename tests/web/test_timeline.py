@@ -137,6 +137,11 @@ def test_cells_lead_to_their_runs(span, n_days):
     assert "Nightly" in text_of(client.get(link))
 
 
+def test_each_cell_says_its_day():
+    assert "<strong>Wed 4</strong>" in show(span="7d")
+    assert '<span class="sr">Wednesday </span>4' in show(span="month")
+
+
 def test_one_can_go_back_and_forth_and_the_address_keeps_the_filter():
     page = show(span="24h", day="2026-03-04", q="x")
     assert "?q=x&amp;span=24h&amp;day=2026-03-03" in page

@@ -186,7 +186,8 @@ def _cells(window: Window, now: datetime) -> dict[str, Any]:
     per_day = PER_DAY if window.span == "7d" else 1
     days = [
         {
-            "day": day,
+            "words": _words(day, window.span),
+            "weekday": date_format(day, "l"),
             "is_today": day == now.astimezone(window.zone).date(),
             "cells": cells[n * per_day : (n + 1) * per_day],
         }

@@ -82,7 +82,11 @@
     if (!detail.elt.matches("[data-live-have]")) return;
     detail.parameters.have = $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(",");
   });
+  /* On narrow screens rows are blocks, and some browsers then forget that their parts are cells. */
+  const cells = (node) => $$(":is(td, th):not([role])", node).forEach((cell) => cell.setAttribute("role", cell.scope ? "rowheader" : "cell"));
+  cells(document);
   document.addEventListener("htmx:load", ({ detail }) => {
+    cells(detail.elt);
     if (detail.elt.matches?.("[data-v]")) detail.elt.classList.add("is-fresh");
     tick();
   });
@@ -194,6 +198,90 @@
     form.addEventListener("submit", () => { dirty = false; });
     addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
   }
+
+  /* A list's filter: suggestions under the text, chosen by keys or pointer (the combobox pattern). */
+  const box = $("[data-complete]");
+  if (box) {
+    const input = $("input", box);
+    const list = $("#complete");
+    let asked = 0;
+    const mark = (option) => {
+      for (const node of list.children) node.setAttribute("aria-selected", String(node === option));
+      input.setAttribute("aria-activedescendant", option ? option.id : "");
+      option?.scrollIntoView({ block: "nearest" });
+    };
+    const show = (open) => {
+      list.hidden = !open;
+      input.setAttribute("aria-expanded", String(open));
+      mark(null);
+    };
+    const ask = async () => {
+      const mine = ++asked;
+      const url = `${box.dataset.complete}&q=${encodeURIComponent(input.value)}&at=${input.selectionStart}`;
+      const answer = await fetch(url, { headers: { "HX-Request": "true" } }).catch(() => null);
+      if (!answer?.ok || mine !== asked || document.activeElement !== input) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      list.replaceChildren(...page.body.children);
+      show(list.children.length > 0);
+    };
+    const choose = (option) => {
+      input.value = option.dataset.text;
+      show(false);
+      input.focus();
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    input.addEventListener("input", ask);
+    input.addEventListener("blur", () => show(false));
+    list.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      const option = event.target.closest("[role=option]");
+      if (option) choose(option);
+    });
+    input.addEventListener("keydown", (event) => {
+      const at = $("[aria-selected=true]", list);
+      const step = { ArrowDown: at ? at.nextElementSibling || list.firstElementChild : list.firstElementChild, ArrowUp: at ? at.previousElementSibling || list.lastElementChild : list.lastElementChild }[event.key];
+      if (event.key === "ArrowDown" && list.hidden) ask();
+      else if (step && !list.hidden) mark(step);
+      else if (event.key === "Enter" && at && !list.hidden) choose(at);
+      else if (event.key === "Escape" && !list.hidden) show(false);
+      else return;
+      event.preventDefault();
+    });
+  }
+
+  /* Rows that are ticked stay ticked when they are drawn anew; the bar says how many there are. */
+  root.classList.add("js");
+  const ticked = new Set();
+  const count = () => {
+    const boxes = $$("#rowform input[name=id]");
+    for (const node of boxes) node.checked = ticked.has(node.id);
+    const bar = $("#bulk");
+    if (!bar) return;
+    bar.classList.toggle("is-on", ticked.size > 0);
+    $("[data-n]", bar).textContent = bar.dataset.selected.replace("%n", ticked.size);
+    const all = $("[data-pick-all]");
+    if (!all) return;
+    all.hidden = false;
+    all.checked = boxes.length > 0 && ticked.size === boxes.length;
+  };
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-pick-all]")) for (const node of $$("#rowform input[name=id]")) ticked[target.checked ? "add" : "delete"](node.id);
+    else if (target.matches("#rowform input[name=id]")) ticked[target.checked ? "add" : "delete"](target.id);
+    else return;
+    count();
+  });
+  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+    if (detail.target.id === "results") {
+      ticked.clear();
+      const query = $("[data-query]");
+      for (const field of $$("[data-save-view] [name=query]")) field.value = query ? query.dataset.query : "";
+      $("#id_q")?.setAttribute("aria-invalid", String(Boolean($("#filter-problems .problem"))));
+    }
+    count();
+  });
+  document.addEventListener("htmx:oobAfterSwap", count);
+  for (const node of $$("#rowform input[name=id]:checked")) ticked.add(node.id);
+  count();
 
   /* The form's preview: what it finds wrong is said at the field too. */
   const tell = (field, preview) => {
