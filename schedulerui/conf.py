@@ -93,6 +93,8 @@ class Settings:
     """Parts of key names whose values are never shown."""
     ACCESS: str = ""
     """Dotted path of ``may(user, verb, obj) -> bool``; empty: Django's permissions."""
+    ACCESS_FILTER: str = ""
+    """Dotted path of ``narrow(user, schedules) -> schedules``, a queryset of those that a person may know of; empty: all."""
     FLOWER_URL: str = ""
     """Where Flower listens on loopback, with its prefix, for example ``http://127.0.0.1:5555/flower/``; empty: no Flower."""
     FLOWER_AUTH_FILE: str = ""

@@ -23,7 +23,11 @@ class ScheduleState(models.Model):
     """The last 30 outcomes, newest last, two characters each: a state's letter and a digit for the duration's logarithm."""
 
     class Meta:
-        indexes = [models.Index(fields=["last_state", "schedule"], name="su_state_last")]
+        indexes = [
+            models.Index(fields=["last_state", "schedule"], name="su_state_last"),
+            models.Index(fields=["last_run_at", "schedule"], name="su_state_ran"),
+            models.Index(fields=["failure_streak", "schedule"], name="su_state_streak"),
+        ]
 
     def __str__(self) -> str:
         return f"state of schedule {self.schedule_id}"

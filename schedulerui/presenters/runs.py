@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Attempt, Run
 from schedulerui.presenters.states import StateWord, state_of, trigger_word
+from schedulerui.presenters.values import digest
 
 LIST_COLUMNS = (
     "uuid", "schedule_id", "schedule_name", "task", "trigger", "actor", "due_at", "state", "attempt", "count", "runtime",
@@ -58,6 +59,13 @@ class RunRow:
     worker_instance: UUID | None
     attempt: int
     count: int
+    pk: int = 0
+    progress: int = 0
+
+    @property
+    def digest(self) -> str:
+        """What changes exactly when the row looks different; the passing of time alone does not count."""
+        return digest(self.pk, self.progress, self.state.key, self.runtime, self.worker)
 
 
 def run_row(run: Run) -> RunRow:
@@ -76,6 +84,8 @@ def run_row(run: Run) -> RunRow:
         worker_instance=run.worker_instance,
         attempt=run.attempt + 1,
         count=run.count,
+        pk=run.pk,
+        progress=run.progress,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ SLOT = 5
 HEIGHT = 20
 LEAST = 4
 """Height of the shortest bar."""
+
+BAR = re.compile(rf"M(\d+) {HEIGHT}V(\d+)")
 
 LETTERS: Mapping[str, RunState] = {
     "s": RunState.SUCCEEDED,
@@ -57,7 +60,7 @@ def spark_of(recent: str) -> Spark:
         draw = SHAPES.get(family, _bar)
         paths.setdefault(family, []).append(draw(place * SLOT, _height(pair[1])))
     return Spark(
-        paths=tuple((family, "".join(parts)) for family, parts in paths.items()),
+        paths=tuple((family, _joined(parts)) for family, parts in paths.items()),
         empty=f"M0 {HEIGHT - 1}H{free * SLOT - 1}" if free else "",
         sentence=_sentence(states),
     )
@@ -70,6 +73,19 @@ def _height(digit: str) -> int:
 
 def _bar(x: int, height: int) -> str:
     return f"M{x + 2} {HEIGHT}V{HEIGHT - height}"
+
+
+def _joined(parts: list[str]) -> str:
+    """Return one path; a bar begins relative to the end of the one before, which is shorter: a page has 1,500 of them."""
+    path, before = "", None
+    for part in parts:
+        bar = BAR.fullmatch(part)
+        if bar and before:
+            path += f"m{int(bar[1]) - int(before[1])} {HEIGHT - int(before[2])}V{bar[2]}"
+        else:
+            path += part
+        before = bar
+    return path
 
 
 def _split(x: int, _height: int) -> str:

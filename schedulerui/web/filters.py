@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.facts import RunState
@@ -14,19 +15,33 @@ from schedulerui.models import Schedule
 from schedulerui.models.choices import KINDS
 from schedulerui.presenters import state_word
 from schedulerui.presenters.overview import FAILING
-from schedulerui.web.history_filters import ListFilter
+from schedulerui.web.keyset import Order
+from schedulerui.web.list_filter import DurationFilter, ListFilter, like
 
-TEXT = {"autocomplete": "off", "spellcheck": "false"}
 SHOWN_STATES = (
     RunState.SUCCEEDED, RunState.FAILED, RunState.LOST, RunState.MISSED, RunState.SKIPPED, RunState.STARTED,
     RunState.RETRYING, RunState.UNSENT,
 )  # fmt: skip
+LANGUAGE = {
+    "type": "search",
+    "role": "combobox",
+    "aria-expanded": "false",
+    "aria-autocomplete": "list",
+    "aria-controls": "complete",
+    "aria-describedby": "filter-problems",
+}
+"""Attributes of a text field that understands qualifiers."""
 
-ORDERS: dict[str, tuple[Any, ...]] = {
-    "next": (F("next_run_at").asc(nulls_last=True), "id"),
-    "name": ("name",),
-    "last": (F("state__last_run_at").desc(nulls_last=True), "id"),
-    "failing": ("-state__failure_streak", "name"),
+OF_STATE = "state__schedule_id"
+ORDERS: dict[str, Order] = {
+    "next": Order(column="next_run_at", kind=datetime, is_nullable=True),
+    "name": Order(column="name", kind=str),
+    "last": Order(
+        column="state__last_run_at", kind=datetime, tie=OF_STATE, is_descending=True, is_nullable=True
+    ),
+    "failing": Order(
+        column="state__failure_streak", kind=int, tie=OF_STATE, is_descending=True, is_nullable=True
+    ),
 }
 """Sort key in the address to the columns; the first is the default."""
 
@@ -37,54 +52,80 @@ def state_choices() -> list[tuple[str, Any]]:
     return [*groups, *((str(state), state_word(state)) for state in SHOWN_STATES)]
 
 
-class ScheduleFilter(ListFilter):
-    """Schedules by words, switch, state, kind, queue, task and zone."""
+def in_state(value: str, _now: datetime) -> Q:
+    """Ask for a last run in that state or group."""
+    groups = {
+        "failing": Q(state__last_state__in=FAILING),
+        "error": ~Q(error=""),
+        "never": Q(state__last_state="") | Q(state=None),
+    }
+    return groups.get(value) or Q(state__last_state=value)
 
-    ignored_keys = frozenset({"page", "have", "sort"})
+
+def _text(label: Any, max_length: int) -> django_filters.CharFilter:
+    return django_filters.CharFilter(label=label, method="narrow", max_length=max_length)
+
+
+class ScheduleFilter(ListFilter):
+    """Schedules by words, switch, state, kind, queue, task, zone, tag, owner, and how near their runs are."""
+
+    main = ("q", "on", "state", "kind")
+    qualifiers = {
+        "state:": "state", "on:": "on", "task:": "task", "queue:": "queue", "zone:": "tz", "tag:": "tag", "kind:": "kind",
+        "owner:": "owner", "next<": "next_within", "next>": "next_after", "last<": "last_within", "last>": "last_before",
+    }  # fmt: skip
+    conditions = {
+        "state": in_state,
+        "on": lambda value, _now: Q(enabled=value == "on"),
+        "kind": lambda value, _now: Q(kind=value),
+        "queue": like("queue"),
+        "task": like("task"),
+        "tz": like("tz"),
+        "owner": like("owner"),
+        "tag": lambda value, _now: Q(tags__contains=f" {value.strip()} "),
+        "next_within": lambda value, now: Q(next_run_at__lte=now + value),
+        "next_after": lambda value, now: Q(next_run_at__gt=now + value),
+        "last_within": lambda value, now: Q(state__last_run_at__gte=now - value),
+        "last_before": lambda value, now: Q(state__last_run_at__lt=now - value),
+    }
 
     q = django_filters.CharFilter(
         label=_("Search"),
         method="search",
-        max_length=200,
-        widget=forms.TextInput(attrs={**TEXT, "type": "search", "placeholder": _("Name or task")}),
+        max_length=400,
+        widget=forms.TextInput(
+            attrs={**LANGUAGE, "placeholder": _("Name or task, state:failing, next<1h …")}
+        ),
     )
     on = django_filters.ChoiceFilter(
         label=_("Switch"),
-        method="is_on",
+        method="narrow",
         choices=[("on", _("On")), ("paused", _("Paused"))],
         empty_label=_("On and paused"),
     )
     state = django_filters.ChoiceFilter(
-        label=_("State"), method="in_state", choices=state_choices, empty_label=_("Any state")
+        label=_("State"), method="narrow", choices=state_choices, empty_label=_("Any state")
     )
-    kind = django_filters.ChoiceFilter(label=_("Kind"), choices=KINDS, empty_label=_("Any kind"))
-    queue = django_filters.CharFilter(label=_("Queue"), max_length=200, widget=forms.TextInput(attrs=TEXT))
-    task = django_filters.CharFilter(label=_("Task"), max_length=200, widget=forms.TextInput(attrs=TEXT))
-    tz = django_filters.CharFilter(label=_("Time zone"), max_length=63, widget=forms.TextInput(attrs=TEXT))
+    kind = django_filters.ChoiceFilter(
+        label=_("Kind"), method="narrow", choices=KINDS, empty_label=_("Any kind")
+    )
+    queue = _text(_("Queue"), 200)
+    task = _text(_("Task"), 200)
+    tz = _text(_("Time zone"), 63)
+    tag = _text(_("Tag"), 50)
+    owner = _text(_("Owner"), 150)
+    next_within = DurationFilter(label=_("Next run within"), method="narrow")
+    next_after = DurationFilter(label=_("Next run later than"), method="narrow")
+    last_within = DurationFilter(label=_("Last run within"), method="narrow")
+    last_before = DurationFilter(label=_("Last run longer ago than"), method="narrow")
 
     class Meta:
         model = Schedule
         fields: list[str] = []
 
-    def search(self, queryset: QuerySet[Schedule], _name: str, value: str) -> QuerySet[Schedule]:
+    def search(self, queryset: QuerySet[Schedule], _name: str, _value: str) -> QuerySet[Schedule]:
         """Keep those that have every word in their name or task."""
-        for word in value.split()[:8]:
-            queryset = queryset.filter(Q(name__icontains=word) | Q(task__icontains=word))
-        return queryset
-
-    def is_on(self, queryset: QuerySet[Schedule], _name: str, value: str) -> QuerySet[Schedule]:
-        """Keep those that are switched on, or those that are not."""
-        return queryset.filter(enabled=value == "on")
-
-    def in_state(self, queryset: QuerySet[Schedule], _name: str, value: str) -> QuerySet[Schedule]:
-        """Keep those whose last run is in that state or group."""
-        if value == "failing":
-            return queryset.filter(state__last_state__in=FAILING)
-        if value == "error":
-            return queryset.exclude(error="")
-        if value == "never":
-            return queryset.filter(Q(state__last_state="") | Q(state=None))
-        return queryset.filter(state__last_state=value)
+        return self.by_words(queryset, lambda word: Q(name__icontains=word) | Q(task__icontains=word))
 
 
 def order_of(text: str) -> str:

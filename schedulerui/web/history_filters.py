@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
-from django.forms import BoundField
-from django.http import QueryDict
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from schedulerui.facts import ACTIVE, RunState, Trigger
 from schedulerui.models import Change, Run
 from schedulerui.presenters import state_word, trigger_word
 from schedulerui.presenters.changes import VERBS
+from schedulerui.web.filters import LANGUAGE
 from schedulerui.web.forms.fields import UtcTime
+from schedulerui.web.list_filter import DurationFilter, ListFilter, like
 
 UNHAPPY = frozenset({RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT, RunState.EXPIRED})
 GROUPS = {"active": ACTIVE, "unhappy": UNHAPPY}
@@ -25,7 +24,6 @@ GROUP_WORDS = {
     "active": gettext_lazy("Active: on the way or running"),
     "unhappy": gettext_lazy("Went wrong: failed, lost, not sent …"),
 }
-TEXT = forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
 VIAS = [(via, via) for via in ("browser", "admin", "command", "code")]
 
 
@@ -40,88 +38,73 @@ def state_choices() -> list[tuple[str, Any]]:
     return [*GROUP_WORDS.items(), *((str(state), state_word(state)) for state in RunState)]
 
 
-class ListFilter(django_filters.FilterSet):
-    """A FilterSet that knows its removable pills and what it did not understand."""
+def _text(label: Any, max_length: int) -> django_filters.CharFilter:
+    return django_filters.CharFilter(label=label, method="narrow", max_length=max_length)
 
-    main: tuple[str, ...] = ("q", "state")
-    ignored_keys = frozenset({"older", "newer", "since"})
-    """Keys of the address that page and poll, and do not narrow."""
 
-    @property
-    def problems(self) -> list[str]:
-        """Sentences about values that could not be used; empty when every part of the address was understood."""
-        found = []
-        for name, messages in self.form.errors.items():
-            label = self.form.fields[name].label or name
-            found.append(f"{label}: {' '.join(str(message) for message in messages)}")
-        unknown = [key for key in self.data or () if key not in self.filters and key not in self.ignored_keys]
-        return found + [_("There is no filter named “%(name)s”.") % {"name": key[:60]} for key in unknown]
-
-    @property
-    def main_fields(self) -> list[BoundField]:
-        """The controls that are always in sight."""
-        return [field for field in self.form.visible_fields() if field.name in self.main]
-
-    @property
-    def more_fields(self) -> list[BoundField]:
-        """The controls that are folded away."""
-        return [field for field in self.form.visible_fields() if field.name not in self.main]
-
-    @property
-    def is_more_open(self) -> bool:
-        """Whether a folded control is set or wrong."""
-        return any(field.data or field.errors for field in self.more_fields)
-
-    @property
-    def narrowed(self) -> QuerySet[Any]:
-        """The rows that match, none at all while a part of the filter makes no sense."""
-        rows: QuerySet[Any] = self.qs
-        return rows.none() if self.problems else rows
-
-    @property
-    def active(self) -> list[tuple[str, str, str]]:
-        """(label, value, address without it) of each filter that is set."""
-        return [
-            (str(field.label), self.value_words(name), "?" + self.query(without=[name]))
-            for name, field in self.form.fields.items()
-            if self.data and self.data.get(name, "").strip()
-        ]
-
-    def value_words(self, name: str) -> str:
-        """Return what a filter is set to, choices by their words."""
-        raw = str((self.data or {}).get(name, ""))
-        choices = dict(getattr(self.form.fields[name], "choices", ()))
-        return str(choices.get(raw, raw.replace("T", " ")))
-
-    def query(self, *, without: Iterable[str] = ()) -> str:
-        """Return the filter as a query string, cursors and empty values left out."""
-        dropped = set(without) | self.ignored_keys
-        kept = QueryDict(mutable=True)
-        for key, value in (self.data or {}).items():
-            if key not in dropped and str(value).strip():
-                kept[key] = str(value)
-        return kept.urlencode()
+def in_state(value: str, _now: datetime) -> Q:
+    """Ask for a state, or for one of a group."""
+    states = GROUPS.get(value)
+    return Q(state__in=[str(state) for state in states]) if states else Q(state=value)
 
 
 class RunFilter(ListFilter):
-    """Runs by state, schedule, task, worker, trigger, due time, and words."""
+    """Runs by state, schedule, task, worker, queue, trigger, moments, run time, and words."""
 
-    q = django_filters.CharFilter(label=gettext_lazy("Search"), method="search", max_length=200, widget=TEXT)
+    main = ("q", "state", "trigger")
+    qualifiers = {
+        "state:": "state", "schedule:": "of", "task:": "task", "worker:": "worker", "queue:": "queue", "trigger:": "trigger",
+        "origin:": "trigger", "due<": "due_within", "due>": "due_before", "started<": "started_within",
+        "duration>": "longer", "duration<": "shorter",
+    }  # fmt: skip
+    conditions = {
+        "state": in_state,
+        "of": like("schedule__name"),
+        "task": like("task"),
+        "worker": like("worker"),
+        "queue": like("queue"),
+        "trigger": lambda value, _now: Q(trigger=value),
+        "due_within": lambda value, now: Q(due_at__gte=now - value),
+        "due_before": lambda value, now: Q(due_at__lt=now - value),
+        "started_within": lambda value, now: Q(started_at__gte=now - value),
+        "longer": lambda value, _now: Q(runtime__gt=value.total_seconds()),
+        "shorter": lambda value, _now: Q(runtime__lt=value.total_seconds()),
+    }
+    unindexed = ("q", "task", "worker", "queue", "trigger", "started_within", "longer", "shorter", "instance")
+    """Filters that no index answers: with one of them alone, only the newest runs are looked at."""
+    bounding = ("schedule", "of", "due_from", "due_within")
+
+    q = django_filters.CharFilter(
+        label=gettext_lazy("Search"),
+        method="search",
+        max_length=400,
+        widget=forms.TextInput(
+            attrs={**LANGUAGE, "placeholder": gettext_lazy("Name, task or id, state:failed, duration>10s …")}
+        ),
+    )
     state = django_filters.ChoiceFilter(
         label=gettext_lazy("State"),
         choices=state_choices,
-        method="in_state",
+        method="narrow",
         empty_label=gettext_lazy("Any state"),
     )
     trigger = django_filters.ChoiceFilter(
         label=gettext_lazy("Started by"),
         choices=lambda: [(name, trigger_word(name)) for name in map(str, Trigger)],
+        method="narrow",
         empty_label=gettext_lazy("Anything"),
     )
-    task = django_filters.CharFilter(label=gettext_lazy("Task"), max_length=200, widget=TEXT)
-    worker = django_filters.CharFilter(label=gettext_lazy("Worker"), max_length=255, widget=TEXT)
+    of = _text(gettext_lazy("Schedule's name"), 190)
+    task = _text(gettext_lazy("Task"), 200)
+    worker = _text(gettext_lazy("Worker"), 255)
+    queue = _text(gettext_lazy("Queue"), 200)
     due_from = MomentFilter(label=gettext_lazy("Due from (UTC)"), field_name="due_at", lookup_expr="gte")
     due_to = MomentFilter(label=gettext_lazy("Due to (UTC)"), field_name="due_at", lookup_expr="lte")
+    due_within = DurationFilter(label=gettext_lazy("Due within the last"), method="narrow")
+    due_before = DurationFilter(label=gettext_lazy("Due longer ago than"), method="narrow")
+    started_within = DurationFilter(label=gettext_lazy("Started within the last"), method="narrow")
+    longer = DurationFilter(label=gettext_lazy("Ran longer than"), method="narrow")
+    shorter = DurationFilter(label=gettext_lazy("Ran shorter than"), method="narrow")
     schedule = django_filters.NumberFilter(
         label=gettext_lazy("Schedule"),
         field_name="schedule_id",
@@ -138,14 +121,23 @@ class RunFilter(ListFilter):
         model = Run
         fields: list[str] = []
 
-    def in_state(self, queryset: QuerySet[Run], _name: str, value: str) -> QuerySet[Run]:
-        states = GROUPS.get(value)
-        return queryset.filter(state__in=[str(state) for state in states] if states else [value])
-
-    def search(self, queryset: QuerySet[Run], _name: str, value: str) -> QuerySet[Run]:
-        return queryset.filter(
-            Q(schedule_name__icontains=value) | Q(task__icontains=value) | Q(task_id=value)
+    def search(self, queryset: QuerySet[Run], _name: str, _value: str) -> QuerySet[Run]:
+        """Keep those that have every word in the schedule's name or the task, or as their task id."""
+        return self.by_words(
+            queryset,
+            lambda word: Q(schedule_name__icontains=word) | Q(task__icontains=word) | Q(task_id=word),
         )
+
+    @property
+    def is_scan(self) -> bool:
+        """Whether no index would find these rows, so that a bound has to."""
+        if not self.form.is_valid():
+            return False
+        given = {name for name, value in self.form.cleaned_data.items() if value not in {None, ""}}
+        if self.qualifiers and not self.words:
+            given.discard("q")
+        typed = {self.qualifiers[term.qualifier] for term in self.extra}
+        return bool((given | typed) & set(self.unindexed)) and not given & set(self.bounding)
 
 
 class ChangeFilter(ListFilter):
@@ -158,11 +150,8 @@ class ChangeFilter(ListFilter):
         field_name="schedule_name",
         lookup_expr="icontains",
         max_length=190,
-        widget=TEXT,
     )
-    actor = django_filters.CharFilter(
-        label=gettext_lazy("Who"), lookup_expr="icontains", max_length=150, widget=TEXT
-    )
+    actor = django_filters.CharFilter(label=gettext_lazy("Who"), lookup_expr="icontains", max_length=150)
     action = django_filters.ChoiceFilter(
         label=gettext_lazy("What"), choices=VERBS, empty_label=gettext_lazy("Anything")
     )

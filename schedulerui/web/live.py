@@ -13,6 +13,9 @@ from schedulerui.web.responses import unchanged
 
 MOST_CARRIED = 500
 """Parts that one poll may name; more are not looked at."""
+MOST_NEW = 100
+"""New rows that a poll counts; more are "99+"."""
+KEY_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +32,20 @@ def carried(request: HttpRequest) -> dict[str, str]:
     """Return what the browser has: id to digest, from ``have=id:digest,id:digest``."""
     pairs = (pair.partition(":") for pair in request.GET.get("have", "").split(",")[:MOST_CARRIED])
     return {name: digest for name, colon, digest in pairs if colon and name}
+
+
+def newest_of(request: HttpRequest) -> int | None:
+    """Return the key of the newest row when the page was made; None where the page shows no new rows."""
+    text = request.GET.get("newest", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= KEY_DIGITS else None
+
+
+def news(request: HttpRequest, n_new: int) -> list[Part]:
+    """Return the part that tells how many rows came since the page was made; nothing where the page has no place for it."""
+    if newest_of(request) is None:
+        return []
+    context = {"n_new": n_new, "most": MOST_NEW - 1}
+    return [Part(id="news", digest=str(n_new), template="schedulerui/components/_news.html", context=context)]
 
 
 def answer(request: HttpRequest, parts: Iterable[Part], *, gone: Iterable[str] = ()) -> HttpResponse:

@@ -14,6 +14,8 @@ from schedulerui.web.forms.fields import MAX_YEAR, MIN_YEAR
 
 Row = TypeVar("Row", bound=Model)
 COUNT_CAP = 10_000
+MOST_DIGITS = 19
+"""Keys and numbers of an address have fewer digits than this: each fits into a column of 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +56,13 @@ def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size:
     )
 
 
-def capped_count(queryset: QuerySet[Any]) -> tuple[int, bool]:
-    """Return how many rows there are, and whether there are more than were counted; one query."""
+def capped_count(queryset: QuerySet[Any], *, is_exact: bool = False) -> tuple[int, bool]:
+    """Return how many rows there are, and whether there are more than were counted; one query.
+
+    ``is_exact``: count them all, however long that takes.
+    """
+    if is_exact:
+        return queryset.order_by().count(), False
     n_found = queryset.order_by()[: COUNT_CAP + 1].count()
     return min(n_found, COUNT_CAP), n_found > COUNT_CAP
 
@@ -75,12 +82,13 @@ def _cursor(row: Model, moment: str) -> str:
 
 def _parse(cursor: str) -> tuple[datetime, int] | None:
     text, _, pk = cursor.rpartition("_")
-    at = _moment(text.replace(" ", "+"))
-    is_key = pk.isascii() and pk.isdigit() and int(pk[:19]) < 2**63 and len(pk) < 20  # noqa: PLR2004 - digits of a 64-bit key
+    at = moment_of(text.replace(" ", "+"))
+    is_key = pk.isascii() and pk.isdigit() and len(pk) < MOST_DIGITS
     return (at, int(pk)) if at is not None and is_key else None
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
+    """Return the moment of a cursor; None for text that is none, or none that a database holds."""
     try:
         given = datetime.fromisoformat(text)
         at = given.astimezone(UTC) if given.tzinfo else None

@@ -60,7 +60,7 @@ EXPECTED = {
     "live/overview/": SHOWN_TO_READERS,
     "live/schedules/": Expected(get="302 403 204 204 204"),  # asked about no row, so nothing is new
     "live/schedules/<int:pk>/": SHOWN_TO_READERS,
-    "live/runs/": SHOWN_TO_READERS,
+    "live/runs/": Expected(get="302 403 204 204 204"),  # asked about no row, so nothing is new
     "live/health/": SHOWN_TO_READERS,
     "runs/": SHOWN_TO_READERS,
     "runs/<uuid:uuid>/": SHOWN_TO_READERS,

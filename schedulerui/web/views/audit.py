@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from schedulerui import clock
-from schedulerui.access import may
+from schedulerui.access import may, visible
 from schedulerui.conf import settings
 from schedulerui.models import Change
 from schedulerui.presenters.changes import change_row
@@ -18,7 +18,8 @@ from schedulerui.web.paging import page_of
 @gate("view_audit", methods=("GET", "HEAD"))
 def audit(request: HttpRequest) -> HttpResponse:
     """Answer the whole page, or its results to htmx."""
-    found = ChangeFilter(request.GET, queryset=Change.objects.defer("snapshot"))
+    changes = visible(request.user, Change.objects.defer("snapshot"))
+    found = ChangeFilter(request.GET, queryset=changes, now=clock.now())
     page = page_of(found.narrowed, moment="at", request=request, size=settings().PAGE_SIZE)
     with_values = may(request.user, "view_values")
     context = {

@@ -1,58 +1,106 @@
-"""The list of runs, and its table alone for pages that ask again."""
+"""The list of runs, and the rows of it that changed."""
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any
 
+from django.db.models import Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from schedulerui import clock
+from schedulerui.access import rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Run, Schedule
-from schedulerui.presenters import digest
-from schedulerui.presenters.runs import LIST_COLUMNS, run_row, version_of
+from schedulerui.presenters.runs import LIST_COLUMNS, run_row
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.history_filters import RunFilter
+from schedulerui.web.live import MOST_NEW, Part, answer, carried, newest_of, news
 from schedulerui.web.paging import capped_count, page_of
-from schedulerui.web.responses import unchanged
+from schedulerui.web.saved import views_of
+
+ROW_ID = re.compile(r"run-([0-9]{1,18})")
+ROW = "schedulerui/runs/_row.html"
+SCANNED = 100_000
+"""Newest runs that a filter without an index looks at."""
 
 
 @gate("view", methods=("GET", "HEAD"))
 def runs(request: HttpRequest) -> HttpResponse:
-    """Answer the whole page, or its results to htmx."""
-    context = _context(request)
-    found = context["filter"]
-    count, is_capped = capped_count(found.narrowed)
-    context |= {"count": count, "is_capped": is_capped, "schedule": _schedule_of(found)}
-    template = "schedulerui/runs/_results.html" if htmx_of(request) else "schedulerui/pages/runs.html"
-    return render(request, template, context)
+    """Answer the whole page, or its results to htmx. At most six queries."""
+    context = _context(request, now=clock.now())
+    if htmx_of(request):
+        return render(request, "schedulerui/runs/_results.html", context)
+    context["saved"] = views_of(request, "runs")
+    return render(request, "schedulerui/pages/runs.html", context)
 
 
 @gate("view", methods=("GET", "HEAD"))
 def live_runs(request: HttpRequest) -> HttpResponse:
-    """Answer the table when it looks different from ``since``, else 204; one query."""
-    context = _context(request)
-    if request.GET.get("since") == context["since"]:
-        return unchanged()
-    return render(request, "schedulerui/runs/_table.html", context)
+    """Answer the rows in view that changed and how many are new, 204 when nothing did; one query."""
+    now = clock.now()
+    have = carried(request)
+    ids = [int(match[1]) for match in map(ROW_ID.fullmatch, have) if match]
+    found = {run.pk: run_row(run) for run in _asked(request, ids, now=now)}
+    parts = [
+        Part(id=f"run-{pk}", digest=found[pk].digest, template=ROW, context={"row": found[pk], "now": now})
+        for pk in ids
+        if pk in found
+    ]
+    gone = [f"run-{pk}" for pk in ids if pk not in found]
+    return answer(request, [*parts, *news(request, len(found.keys() - set(ids)))], gone=gone)
 
 
-def _context(request: HttpRequest) -> dict[str, Any]:
-    found = RunFilter(request.GET, queryset=Run.objects.only(*LIST_COLUMNS))
-    page = page_of(found.narrowed, moment="due_at", request=request, size=settings().PAGE_SIZE)
+def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> Any:
+    """Return the runs in view, and those that came since and match the filter."""
+    allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
+    newest, wanted = newest_of(request), Q(pk__in=ids)
+    if newest is not None:
+        found = RunFilter(request.GET, queryset=visible(request.user, Run.objects.all()), now=now)
+        fresh = found.narrowed.filter(pk__gt=newest)
+        wanted |= Q(pk__in=fresh.values("pk")) if found.active else Q(pk__gt=newest)
+    return allowed.filter(wanted).order_by("pk")[: len(ids) + MOST_NEW]
+
+
+def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
+    allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
+    found = RunFilter(request.GET, queryset=allowed, now=now)
+    narrowed, looked_at = found.narrowed, None
+    if found.is_scan and request.GET.get("count") != "exact":
+        looked_at = _bound()
+        narrowed = narrowed.filter(due_at__gte=looked_at) if looked_at else narrowed
+    count, is_capped = capped_count(narrowed, is_exact=request.GET.get("count") == "exact")
+    page = page_of(narrowed, moment="due_at", request=request, size=settings().PAGE_SIZE)
     return {
         "filter": found,
         "page": page,
         "rows": [run_row(run) for run in page.rows],
-        "since": digest(version_of(page.rows)),
         "query": found.query(),
-        "now": clock.now(),
+        "count": count,
+        "is_capped": is_capped,
+        "looked_at": looked_at,
+        "n_looked_at": SCANNED,
+        "newest": _newest() if page.is_first else None,
+        "schedule": _schedule_of(request, found),
+        "rights": rights_of(request.user),
+        "here": request.get_full_path(),
+        "now": now,
         "poll_every": settings().POLL_EVERY,
     }
 
 
-def _schedule_of(found: RunFilter) -> Schedule | None:
+def _bound() -> datetime | None:
+    """Return since when the newest runs were due that a scan looks at; None when there are fewer. One walk of one index."""
+    return Run.objects.newest_first().values_list("due_at", flat=True)[SCANNED : SCANNED + 1].first()
+
+
+def _newest() -> int:
+    return Run.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def _schedule_of(request: HttpRequest, found: RunFilter) -> Schedule | None:
     """Return the schedule that the list is narrowed to, for its name."""
     pk = found.form.cleaned_data.get("schedule") if not found.problems else None
-    return Schedule.objects.only("name").filter(pk=pk).first() if pk else None
+    return visible(request.user, Schedule.objects.only("name")).filter(pk=pk).first() if pk else None

@@ -1,4 +1,4 @@
-"""The list of schedules, its results alone for htmx, and its changed rows for the poll."""
+"""The list of schedules, and the rows of it that changed."""
 
 from __future__ import annotations
 
@@ -6,57 +6,59 @@ import re
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from schedulerui import clock
-from schedulerui.access import rights_of
+from schedulerui.access import rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Schedule
 from schedulerui.presenters.schedules import LIST_COLUMNS, ScheduleRow, schedule_row
+from schedulerui.web.bulk import offered
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.filters import ORDERS, ScheduleFilter, order_of
-from schedulerui.web.live import Part, answer, carried
+from schedulerui.web.keyset import keyset_page
+from schedulerui.web.live import MOST_NEW, Part, answer, carried, newest_of, news
 from schedulerui.web.paging import capped_count
+from schedulerui.web.saved import views_of
 
 MOST_ROWS_SENT = 20
 """Changed rows sent one by one; more, and the table's body is sent as a whole."""
-LAST_PAGE = 2_000
 ROW_ID = re.compile(r"schedule-([0-9]{1,18})")
 ROW = "schedulerui/schedules/_row.html"
 
 
 @gate("view", methods=("GET", "HEAD"))
 def schedules(request: HttpRequest) -> HttpResponse:
-    """Answer the page; to htmx the results alone. Two queries."""
-    template = (
-        "schedulerui/schedules/_results.html" if htmx_of(request) else "schedulerui/pages/schedules.html"
-    )
-    return render(request, template, _context(request, now=clock.now()))
+    """Answer the page; to htmx the results alone. At most six queries."""
+    now = clock.now()
+    context = _context(request, now=now)
+    if htmx_of(request):
+        return render(request, "schedulerui/schedules/_results.html", context)
+    context["saved"] = views_of(request, "schedules")
+    return render(request, "schedulerui/pages/schedules.html", context)
 
 
 @gate("view", methods=("GET", "HEAD"))
 def live_schedules(request: HttpRequest) -> HttpResponse:
-    """Answer the rows in view that changed, 204 when none did. One query."""
+    """Answer the rows in view that changed and how many are new, 204 when nothing did. One query."""
     now = clock.now()
     have = carried(request)
     ids = [int(match[1]) for match in map(ROW_ID.fullmatch, have) if match]
-    found = {row.pk: row for row in rows_of(Schedule.objects.filter(pk__in=ids), now=now)}
+    found = {row.pk: row for row in rows_of(_asked(request, ids, now=now), now=now)}
     rows = [found[pk] for pk in ids if pk in found]
+    n_new = len(found.keys() - set(ids))
     context = {"rights": rights_of(request.user), "now": now}
     parts = [
         Part(id=f"schedule-{row.pk}", digest=row.digest, template=ROW, context={**context, "row": row})
         for row in rows
     ]
     if sum(have[part.id] != part.digest for part in parts) > MOST_ROWS_SENT:
-        body = Part(
-            id="schedule-rows",
-            digest="all",
-            template="schedulerui/schedules/_rows.html",
-            context={**context, "rows": rows},
-        )
-        return answer(request, [body])
-    return answer(request, parts, gone=[f"schedule-{pk}" for pk in ids if pk not in found])
+        body = "schedulerui/schedules/_rows.html"
+        parts = [Part(id="schedule-rows", digest="all", template=body, context={**context, "rows": rows})]
+    gone = [f"schedule-{pk}" for pk in ids if pk not in found]
+    return answer(request, [*parts, *news(request, n_new)], gone=gone)
 
 
 def rows_of(queryset: Any, *, now: datetime) -> list[ScheduleRow]:
@@ -66,30 +68,46 @@ def rows_of(queryset: Any, *, now: datetime) -> list[ScheduleRow]:
     ]
 
 
+def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> Any:
+    """Return the schedules in view, and those that came since and match the filter."""
+    allowed = visible(request.user, Schedule.objects.all())
+    newest, wanted = newest_of(request), Q(pk__in=ids)
+    if newest is not None:
+        found = ScheduleFilter(request.GET, queryset=allowed, now=now)
+        fresh = found.narrowed.filter(pk__gt=newest)
+        wanted |= Q(pk__in=fresh.values("pk")) if found.active else Q(pk__gt=newest)
+    return allowed.filter(wanted).order_by("pk")[: len(ids) + MOST_NEW]
+
+
 def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
-    found = ScheduleFilter(request.GET, queryset=Schedule.objects.all())
-    sort = order_of(request.GET.get("sort", ""))
-    size, number = settings().PAGE_SIZE, _page_number(request.GET.get("page", ""))
-    start = (number - 1) * size
-    rows = rows_of(found.narrowed.order_by(*ORDERS[sort])[start : start + size + 1], now=now)
-    count, is_capped = capped_count(found.narrowed)
+    allowed = visible(request.user, Schedule.objects.all())
+    found = ScheduleFilter(request.GET, queryset=allowed, now=now)
+    rights = rights_of(request.user)
+    sort, narrowed = order_of(request.GET.get("sort", "")), found.narrowed
+    count, is_capped = capped_count(narrowed, is_exact=request.GET.get("count") == "exact")
+    page = keyset_page(
+        narrowed.select_related("state").only(*LIST_COLUMNS),
+        order=ORDERS[sort],
+        request=request,
+        size=settings().PAGE_SIZE,
+        n_all=count,
+    )
     return {
         "filter": found,
-        "rows": rows[:size],
+        "page": page,
+        "rows": [schedule_row(schedule, now=now) for schedule in page.rows],
         "sort": sort,
         "query": found.query(),
         "count": count,
         "is_capped": is_capped,
-        "number": number,
-        "previous": number - 1,
-        "next": number + 1 if len(rows) > size and number < LAST_PAGE else 0,
-        "rights": rights_of(request.user),
+        "newest": _newest() if page.is_first else None,
+        "rights": rights,
+        "bulk_actions": offered(rights),
         "here": request.get_full_path(),
         "now": now,
+        "poll_every": settings().POLL_EVERY,
     }
 
 
-def _page_number(text: str) -> int:
-    """Return the page of an address, the first for one that does not exist."""
-    is_number = text.isascii() and text.isdecimal() and len(text) < len(str(LAST_PAGE)) + 1
-    return min(max(int(text), 1), LAST_PAGE) if is_number else 1
+def _newest() -> int:
+    return Schedule.objects.aggregate(newest=Max("pk"))["newest"] or 0

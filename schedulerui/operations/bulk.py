@@ -1,0 +1,184 @@
+"""One verb for many schedules: each in its own transaction, so that one that cannot does not keep the others from it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+
+from schedulerui import dispatch
+from schedulerui.facts import Actor
+from schedulerui.models import Run, Schedule
+from schedulerui.operations import runs, schedules
+from schedulerui.operations.errors import OperationError, VersionConflict
+
+CHUNK = 100
+"""Schedules read at once."""
+EDIT_TRIES = 3
+"""How often an edit is tried again when somebody else changes the schedule at the same time."""
+
+Verb = Callable[[Schedule], bool]
+"""Does one thing to one schedule; returns whether that changed anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One schedule to which it could not be done, and why, in a sentence."""
+
+    pk: int
+    name: str
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What became of a bulk action."""
+
+    n_done: int = 0
+    n_unchanged: int = 0
+    """Schedules that were as wanted already."""
+    failures: list[Failure] = field(default_factory=list)
+
+
+def apply(
+    ids: Sequence[int], verb: Verb, *, allowed: Callable[[Schedule], bool], refusal: str = ""
+) -> Outcome:
+    """Do ``verb`` to each schedule that ``allowed`` lets pass; those that are gone count as failures.
+
+    ``refusal``: the sentence for one that is not allowed.
+    """
+    outcome = Outcome()
+    for start in range(0, len(ids), CHUNK):
+        wanted = ids[start : start + CHUNK]
+        found = Schedule.objects.in_bulk(wanted)
+        for pk in wanted:
+            _one(outcome, pk, found.get(pk), verb=verb, allowed=allowed, refusal=refusal)
+    return outcome
+
+
+def _one(
+    outcome: Outcome,
+    pk: int,
+    schedule: Schedule | None,
+    *,
+    verb: Verb,
+    allowed: Callable[[Schedule], bool],
+    refusal: str,
+) -> None:
+    if schedule is None:
+        outcome.failures.append(Failure(pk=pk, name=f"#{pk}", reason=_("It was deleted meanwhile.")))
+        return
+    name, reason, changed = schedule.name, "", False
+    if not allowed(schedule):
+        reason = refusal
+    else:
+        try:
+            changed = verb(schedule)
+        except Schedule.DoesNotExist:
+            reason = _("It was deleted meanwhile.")
+        except (OperationError, dispatch.DispatchError, DatabaseError, TypeError, ValueError) as error:
+            reason = str(error) or type(error).__name__
+    if reason:
+        outcome.failures.append(Failure(pk=pk, name=name, reason=reason))
+    elif changed:
+        outcome.n_done += 1
+    else:
+        outcome.n_unchanged += 1
+
+
+def switching(*, enabled: bool, actor: Actor, now: datetime) -> Verb:
+    """Return the verb that switches a schedule on or off."""
+    switch = schedules.enable if enabled else schedules.disable
+    return lambda schedule: switch(schedule.pk, actor=actor, now=now).changed
+
+
+def deleting(*, actor: Actor, now: datetime) -> Verb:
+    """Return the verb that deletes a schedule."""
+
+    def delete(schedule: Schedule) -> bool:
+        schedules.delete(schedule.pk, actor=actor, now=now)
+        return True
+
+    return delete
+
+
+def routing(queue: str, *, actor: Actor, now: datetime) -> Verb:
+    """Return the verb that sends a schedule's runs to a queue; empty: to the task's own."""
+    return lambda schedule: _edit(schedule, lambda _current: {"queue": queue}, actor=actor, now=now)
+
+
+def tagging(tag: str, *, removes: bool = False, actor: Actor, now: datetime) -> Verb:
+    """Return the verb that gives a schedule a tag, or takes it away."""
+
+    def tagged(current: Schedule) -> Mapping[str, object]:
+        others = [word for word in current.tags.split() if word != tag]
+        return {"tags": written_tags(others if removes else [*others, tag])}
+
+    def verb(schedule: Schedule) -> bool:
+        if (tag in schedule.tags.split()) != removes:
+            return False
+        return _edit(schedule, tagged, actor=actor, now=now)
+
+    return verb
+
+
+def written_tags(words: Iterable[str]) -> str:
+    """Return tags as the column holds them: between single spaces, one before the first and one after the last."""
+    kept = sorted(set(words))
+    return f" {' '.join(kept)} " if kept else ""
+
+
+@contextmanager
+def running(*, token: uuid.UUID, actor: Actor, now: datetime) -> Iterator[Verb]:
+    """Give the verb that runs a schedule once; ``token`` names the click, so that the same form runs nothing twice.
+
+    All messages go over one connection. A broker that is down is no failure: beat sends what is queued.
+    """
+    opened: list[runs.Publish] = []
+    try:
+        with dispatch.producer() as producer:
+            celery_app = dispatch.app()
+
+            def publish(run: Run) -> None:
+                dispatch.publish(run, producer=producer, celery_app=celery_app)
+
+            opened.append(publish)
+            yield _run_verb(publish, token=token, actor=actor, now=now)
+    except dispatch.BrokerUnavailable:
+        if opened:
+            raise
+        yield _run_verb(None, token=token, actor=actor, now=now)
+
+
+def _run_verb(publish: runs.Publish | None, *, token: uuid.UUID, actor: Actor, now: datetime) -> Verb:
+    def run(schedule: Schedule) -> bool:
+        key = str(uuid.uuid5(token, str(schedule.pk)))
+        return runs.run_now(schedule.pk, token=key, actor=actor, now=now, publish=publish).created
+
+    return run
+
+
+def _edit(
+    schedule: Schedule,
+    fields: Callable[[Schedule], Mapping[str, object]],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> bool:
+    """Change one thing on a schedule, whatever else somebody changes at the same time; returns whether it changed."""
+    current = schedule
+    for _again in range(EDIT_TRIES):
+        seen = current.version
+        try:
+            return (
+                schedules.edit(current.pk, fields(current), version=seen, actor=actor, now=now).version
+                != seen
+            )
+        except VersionConflict as conflict:
+            current = conflict.current
+    raise VersionConflict(current)

@@ -1,0 +1,137 @@
+"""What the bulk actions are called, whom they are allowed to, what they ask, and which schedules a form means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from schedulerui.access import Rights, visible
+from schedulerui.models import Schedule
+from schedulerui.web.filters import ScheduleFilter
+
+MOST = 1_000
+"""Schedules that one request changes."""
+MOVED = 0.05
+"""Share by which the number of matching schedules may have moved since the person saw it."""
+ID_DIGITS = 18
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One bulk action."""
+
+    words: Any
+    verb: str
+    """The permission that it asks for each schedule."""
+    asks: bool = True
+    """Whether a page asks before it is done."""
+    field: str = ""
+    """What has to be given with it: queue or tag."""
+    is_danger: bool = False
+
+
+ACTIONS: Mapping[str, Action] = {
+    "enable": Action(words=gettext_lazy("Enable"), verb="operate", asks=False),
+    "disable": Action(words=gettext_lazy("Pause"), verb="operate", asks=False),
+    "run": Action(words=gettext_lazy("Run now …"), verb="operate"),
+    "queue": Action(words=gettext_lazy("Set queue …"), verb="change", field="queue"),
+    "tag": Action(words=gettext_lazy("Add tag …"), verb="change", field="tag"),
+    "untag": Action(words=gettext_lazy("Remove tag …"), verb="change", field="tag"),
+    "delete": Action(words=gettext_lazy("Delete …"), verb="delete", is_danger=True),
+    "csv": Action(words=gettext_lazy("Export as CSV"), verb="view", asks=False),
+    "json": Action(words=gettext_lazy("Export as JSON"), verb="view", asks=False),
+}
+
+
+class QueueForm(forms.Form):
+    """The queue that schedules are to be sent to."""
+
+    queue = forms.CharField(
+        label=gettext_lazy("Queue"),
+        max_length=200,
+        required=False,
+        help_text=gettext_lazy("Empty: the queue of the task."),
+    )
+
+
+class TagForm(forms.Form):
+    """A tag that schedules are to have, or to have no more."""
+
+    tag = forms.RegexField(
+        label=gettext_lazy("Tag"),
+        regex=r"^[^\s,:\"]{1,50}\Z",
+        error_messages={"invalid": gettext_lazy("A tag is one word of at most 50 characters.")},
+    )
+
+
+FORMS: Mapping[str, type[forms.Form]] = {"queue": QueueForm, "tag": TagForm}
+
+
+class Moved(Exception):
+    """The number of matching schedules is another one than the person saw."""
+
+    def __init__(self, *, seen: int, present: int) -> None:
+        self.seen, self.present = seen, present
+        super().__init__(
+            _("You saw %(seen)d schedules; %(present)d match now.") % {"seen": seen, "present": present}
+        )
+
+
+class Unclear(Exception):
+    """The form does not say which schedules are meant, or means too many; the message is a sentence."""
+
+
+def offered(rights: Rights) -> list[tuple[str, Any]]:
+    """Return the actions that a person may do in general: key and words."""
+    return [(key, action.words) for key, action in ACTIONS.items() if getattr(rights, action.verb)]
+
+
+def chosen(request: HttpRequest, *, now: datetime) -> list[int]:
+    """Return the keys of the schedules that a form means, of those that the person may know of.
+
+    Raises Moved and Unclear.
+    """
+    allowed = visible(request.user, Schedule.objects.all())
+    if request.POST.get("all") == "1":
+        return _matching(request, allowed, now=now)
+    given = dict.fromkeys(text for text in request.POST.getlist("id") if _is_key(text))
+    if not given:
+        raise Unclear(_("No schedule is selected."))
+    if len(given) > MOST:
+        raise Unclear(_too_many(len(given)))
+    wanted = [int(text) for text in given]
+    known = set(allowed.filter(pk__in=wanted).values_list("pk", flat=True))
+    return [pk for pk in wanted if pk in known]
+
+
+def _matching(request: HttpRequest, allowed: Any, *, now: datetime) -> list[int]:
+    seen = request.POST.get("seen", "")
+    if not _is_key(seen):
+        raise Unclear(_("That form is damaged. Load the page again."))
+    found = ScheduleFilter(QueryDict(request.POST.get("query", "")), queryset=allowed, now=now)
+    if found.problems:
+        raise Unclear(" ".join(found.problems))
+    keys = list(found.narrowed.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
+    if len(keys) > MOST:
+        raise Unclear(_too_many(len(keys)))
+    if abs(len(keys) - int(seen)) > MOVED * int(seen):
+        raise Moved(seen=int(seen), present=len(keys))
+    return keys
+
+
+def _too_many(n: int) -> str:
+    return _("At most %(most)d schedules at once, and these are %(n)d or more. Narrow the filter.") % {
+        "most": MOST,
+        "n": n,
+    }
+
+
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= ID_DIGITS

@@ -1,0 +1,67 @@
+"""Schedules as files: CSV that no spreadsheet takes for formulas, and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+
+from schedulerui.models import Schedule
+from schedulerui.operations.audit import snapshot
+from schedulerui.presenters import redact
+from schedulerui.presenters.rules import code_of
+
+COLUMNS = (
+    "name",
+    "task",
+    "enabled",
+    "kind",
+    "rule",
+    "tz",
+    "queue",
+    "tags",
+    "owner",
+    "next_run_at",
+    "last_run_at",
+    "last_state",
+)
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What a cell may not begin with: spreadsheets would compute it."""
+VALUES = ("args", "kwargs", "headers", "options", "canvas")
+"""Fields that only those may see who may see values."""
+
+
+def as_csv(schedules: Iterable[Schedule]) -> str:
+    """Return a line for each schedule; moments are ISO in UTC. Schedules come loaded with their states."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(COLUMNS)
+    for schedule in schedules:
+        state = getattr(schedule, "state", None)
+        moments = (schedule.next_run_at, state.last_run_at if state else None)
+        cells = [
+            schedule.name, schedule.task, "on" if schedule.enabled else "paused", schedule.kind, code_of(schedule), schedule.tz,
+            schedule.queue, schedule.tags.strip(), schedule.owner, *(at.isoformat() if at else "" for at in moments),
+            state.last_state if state else "",
+        ]  # fmt: skip
+        writer.writerow([safe(cell) for cell in cells])
+    return file.getvalue()
+
+
+def as_json(schedules: Iterable[Schedule], *, with_values: bool) -> str:
+    """Return a list of objects with all that a person sets; arguments redacted, and left out without the right to see them."""
+    rows = []
+    for schedule in schedules:
+        row = snapshot(schedule)
+        for name in VALUES:
+            value = row.pop(name, None)
+            if with_values:
+                row[name] = redact(value)
+        rows.append(row)
+    return json.dumps(rows, indent=2, default=str)
+
+
+def safe(cell: str) -> str:
+    """Return a cell that no spreadsheet computes: an apostrophe in front of what looks like a formula."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell
