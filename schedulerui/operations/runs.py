@@ -52,12 +52,31 @@ def run_now(
     inside a transaction. Raises Schedule.DoesNotExist.
     """
     schedule = Schedule.objects.get(pk=schedule_id)
-    run = _manual_run(schedule, token=token, actor=actor, now=now)
+    run = manual_run(schedule, token=token, actor=actor, now=now)
+    return start(run, schedule=schedule, action="run_now", actor=actor, now=now, publish=publish)
+
+
+def start(
+    run: Run,
+    *,
+    schedule: Schedule | None,
+    action: str,
+    actor: Actor,
+    now: datetime,
+    publish: Publish | None = None,
+) -> Queued:
+    """Commit a run that a person asked for, with its audit row, and publish it after that; the same key is the same run.
+
+    Must not be called inside a transaction.
+    """
     try:
         with transaction.atomic():
             run.save(force_insert=True)
             note_last_run(run)
-            audit.record(schedule, action="run_now", actor=actor, now=now, note=f"run {run.uuid}")
+            if schedule is not None:
+                audit.record(schedule, action=action, actor=actor, now=now, note=f"run {run.uuid}")
+            else:
+                audit.record_for_run(run, action=action, actor=actor, now=now)
     except IntegrityError:
         earlier = Run.objects.filter(key=run.key).first()
         if earlier is None:
@@ -97,6 +116,7 @@ def snapshot_of(schedule: Schedule, *, now: datetime) -> dict[str, object]:
         "headers": dict(schedule.headers),
         "options": options,
         "queue": schedule.queue,
+        "canvas": schedule.canvas,
         "created_at": now,
     }
 
@@ -123,7 +143,8 @@ def mark_unsent(run: Run, *, reason: str, now: datetime) -> bool:
     return bool(changed)
 
 
-def _manual_run(schedule: Schedule, *, token: str, actor: Actor, now: datetime) -> Run:
+def manual_run(schedule: Schedule, *, token: str, actor: Actor, now: datetime) -> Run:
+    """Return the run of one click on a schedule, not saved yet."""
     return Run(
         key=f"m:{schedule.pk}:{token}"[:120],
         trigger=Trigger.MANUAL,

@@ -1,0 +1,135 @@
+"""Runs that a person asks for with values of their own, and runs that are run again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from schedulerui.conf import settings
+from schedulerui.facts import FINISHED, Actor, RunState, Trigger, progress
+from schedulerui.models import Run, Schedule
+from schedulerui.operations import runs
+from schedulerui.operations.errors import OperationError
+from schedulerui.operations.runs import Publish, Queued
+
+NEVER_RAN = frozenset({RunState.SKIPPED, RunState.MISSED})
+"""Decisions: they can be run after all, once, with the values that the schedule has now."""
+
+
+class NotRerunnable(OperationError):
+    """The run has not ended yet, or there is nothing left to run it from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """What a person changed: arguments, and the queue ("" leaves it to the app's routes)."""
+
+    args: list[Any]
+    kwargs: dict[str, Any]
+    queue: str = ""
+
+
+def run_custom(
+    schedule_id: int,
+    values: Values,
+    *,
+    token: str,
+    actor: Actor,
+    now: datetime,
+    publish: Publish | None = None,
+) -> Queued:
+    """Run a schedule once with other values; the schedule keeps its own. Raises Schedule.DoesNotExist.
+
+    The same promises as ``runs.run_now``: one run for one token, committed before it is published.
+    """
+    schedule = Schedule.objects.get(pk=schedule_id)
+    run = runs.manual_run(schedule, token=token, actor=actor, now=now)
+    _apply(run, values)
+    return runs.start(run, schedule=schedule, action="run_custom", actor=actor, now=now, publish=publish)
+
+
+def run_again(
+    run_id: int,
+    *,
+    token: str,
+    actor: Actor,
+    now: datetime,
+    values: Values | None = None,
+    publish: Publish | None = None,
+) -> Queued:
+    """Run what a finished run was, once more, as a run of its own: its values, or ``values`` in their place.
+
+    Raises NotRerunnable for one that has not ended, Run.DoesNotExist.
+    """
+    earlier = Run.objects.select_related("schedule").get(pk=run_id)
+    if RunState(earlier.state) not in FINISHED:
+        raise NotRerunnable(_("This run has not ended yet."))
+    run = _copy(earlier, token=token, actor=actor, now=now)
+    if values is not None:
+        _apply(run, values)
+    return runs.start(
+        run, schedule=earlier.schedule, action="run_again", actor=actor, now=now, publish=publish
+    )
+
+
+def original_values(earlier: Run) -> Values:
+    """Return the values that ``run_again`` uses by itself."""
+    return Values(args=list(earlier.args), kwargs=dict(earlier.kwargs), queue=earlier.queue)
+
+
+def _copy(earlier: Run, *, token: str, actor: Actor, now: datetime) -> Run:
+    if (
+        RunState(earlier.state) in NEVER_RAN
+        and earlier.schedule is not None
+        and not earlier.args
+        and not earlier.kwargs
+    ):
+        run = runs.manual_run(earlier.schedule, token=token, actor=actor, now=now)
+    else:
+        options: Mapping[str, Any] = {
+            name: value for name, value in earlier.options.items() if name != "expires"
+        }
+        run = Run(
+            schedule_id=earlier.schedule_id,
+            schedule_name=earlier.schedule_name,
+            schedule_version=earlier.schedule_version,
+            delivery_mode=earlier.delivery_mode,
+            task=earlier.task,
+            args=earlier.args,
+            kwargs=earlier.kwargs,
+            headers=earlier.headers,
+            options={**options, **_expiry(earlier, now)},
+            queue=earlier.queue,
+            canvas=earlier.canvas,
+            created_at=now,
+            trigger=Trigger.MANUAL,
+            actor=actor.name[:150],
+            due_at=now,
+            task_id=str(uuid.uuid4()),
+            state=RunState.PENDING,
+            progress=progress(RunState.PENDING),
+            publishes=1,
+            owner=f"{actor.via}:{actor.name}"[:120],
+            lease_until=now + timedelta(seconds=settings().DISPATCH_LEASE),
+        )
+    run.key = f"m:again:{earlier.pk}:{token}"[:120]
+    run.retry_of = earlier
+    run.nominal_at, run.previous_nominal_at = earlier.nominal_at, earlier.previous_nominal_at
+    return run
+
+
+def _expiry(earlier: Run, now: datetime) -> dict[str, str]:
+    """Return the expiry as long after now as it was after the earlier run was made."""
+    expires = earlier.options.get("expires")
+    if not isinstance(expires, str):
+        return {}
+    return {"expires": (now + (datetime.fromisoformat(expires) - earlier.created_at)).isoformat()}
+
+
+def _apply(run: Run, values: Values) -> None:
+    run.args, run.kwargs, run.queue = values.args, values.kwargs, values.queue
