@@ -95,7 +95,7 @@ def _ask(
     context = {
         "key": key,
         "action": action,
-        "ids": ids,
+        "ids": ",".join(map(str, ids)),
         "count": len(ids),
         "names": list(named),
         "n_more": max(0, len(ids) - NAMED),
