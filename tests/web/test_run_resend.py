@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from schedulerui import clock
+from schedulerui import clock, conf
 from schedulerui.models import Change, Queue, Run
 from schedulerui.testing import recording
 from tests.web.people import HOSTILE, a_run, a_schedule, a_worker, logged_in, text_of
@@ -102,3 +102,21 @@ def test_a_hostile_queue_name_is_text(reader, queue):
     page = page_of(reader, a_lost_run(queue=queue))
     assert "<script>alert" not in page
     assert "<img src=x" not in page
+
+
+def none_of_them(_user, schedules):
+    return schedules.none()
+
+
+@pytest.mark.parametrize(("name", "verb"), [("run", "get"), ("run-result", "get"), ("run-resend", "post")])
+def test_a_run_of_a_schedule_that_one_may_not_know_of_is_not_there(settings, name, verb):
+    run = a_lost_run()
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS_FILTER": f"{__name__}.none_of_them"}
+    conf.reset()
+    try:
+        client = logged_in("view", "operate", "view_values")
+        address = reverse(f"schedulerui:{name}", args=[run.uuid])
+        assert getattr(client, verb)(address, {"publishes": 1}).status_code == 404
+    finally:
+        conf.reset()
+    assert Run.objects.get().publishes == 1

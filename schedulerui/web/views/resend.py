@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
-from schedulerui.access import may
+from schedulerui.access import may, visible
 from schedulerui.models import Run
 from schedulerui.operations import resend
 from schedulerui.web.decorators import SENTENCES, error_page, gate
@@ -22,7 +22,7 @@ from schedulerui.web.responses import actor_of, see_other, with_message
 @gate("operate", methods=("POST",))
 def run_resend(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Send the run again and lead back to its page, with a sentence about what came of it."""
-    found = get_object_or_404(Run.objects.select_related("schedule"), uuid=uuid)
+    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
     if not may(request.user, "operate", found.schedule):
         return error_page(request, 403, sentence=SENTENCES["operate"])
     kind, text = _resend(request, found)
