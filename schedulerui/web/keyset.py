@@ -6,7 +6,7 @@ them there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -41,11 +41,17 @@ class Cursor:
 
 
 def keyset_page(
-    queryset: QuerySet[Row], *, order: Order, request: HttpRequest, size: int, n_all: int | None = None
+    queryset: QuerySet[Row],
+    *,
+    order: Order,
+    request: HttpRequest,
+    size: int,
+    n_all: int | None = None,
+    fetch: Callable[[QuerySet[Row]], list[Row]] = list,
 ) -> Page[Row]:
     """Return one page in this order; one query, and one more where rows without a value may belong to it.
 
-    ``n_all``: how many rows there are, where that is known.
+    ``n_all``: how many rows there are, where that is known. ``fetch`` reads rows of which some may be damaged.
     """
     older, newer = request.GET.get("older", ""), request.GET.get("newer", "")
     text, is_back = older or newer, bool(newer and not older)
@@ -55,7 +61,7 @@ def keyset_page(
     enough = size + 1 if n_all is None or cursor else min(size + 1, n_all)
     rows: list[Row] = []
     for part in _parts(queryset, order, cursor, is_back=is_back):
-        rows += part[: enough - len(rows)]
+        rows += fetch(part[: enough - len(rows)])
         if len(rows) >= enough:
             break
     shown = rows[:size][::-1] if is_back else rows[:size]

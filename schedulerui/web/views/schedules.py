@@ -14,6 +14,7 @@ from schedulerui import clock
 from schedulerui.access import rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Schedule
+from schedulerui.models.damaged import readable
 from schedulerui.presenters.schedules import LIST_COLUMNS, ScheduleRow, schedule_row
 from schedulerui.web.bulk import offered
 from schedulerui.web.decorators import gate, htmx_of
@@ -91,6 +92,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         request=request,
         size=settings().PAGE_SIZE,
         n_all=count,
+        fetch=readable,
     )
     return {
         "filter": found,
