@@ -19,6 +19,8 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("disable", gettext_lazy("paused")),
     ("delete", gettext_lazy("deleted")),
     ("run_now", gettext_lazy("run by hand")),
+    ("run_custom", gettext_lazy("run with other values")),
+    ("run_again", gettext_lazy("run again")),
     ("resend", gettext_lazy("sent a run again")),
     ("adopt", gettext_lazy("adopted from code")),
     ("skip", gettext_lazy("left out one time")),
@@ -37,7 +39,7 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("recompute", gettext_lazy("moved by new zone data")),
 )
 """What can be done to a schedule, in the words of the log."""
-GUARDED = frozenset({"args", "kwargs", "headers", "options"})
+GUARDED = frozenset({"args", "kwargs", "headers", "options", "canvas"})
 SHOWN_LIMIT = 500
 
 

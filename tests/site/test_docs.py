@@ -105,8 +105,7 @@ def test_the_access_pages_name_every_verb_with_its_permission():
     rows = table(page("how-to/limit-access.md"), "Verb")
     assert dict(zip(names(rows), names(rows, column=1), strict=True)) == PERMISSIONS
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    # No page asks for run_custom.
-    assert set(names(table(readme, "To"), column=1)) == set(PERMISSIONS.values()) - {"schedulerui.run_custom"}
+    assert set(names(table(readme, "To"), column=1)) == set(PERMISSIONS.values())
 
 
 def test_the_state_page_names_every_state_with_its_word_and_whether_it_is_finished():

@@ -67,6 +67,8 @@ EXPECTED = {
     "runs/<uuid:uuid>/result/": Expected(get="302 403 403 403 200"),
     # no count is posted here, so the operator is sent back with a sentence
     "runs/<uuid:uuid>/resend/": Expected(post="302 403 403 303 303"),
+    "runs/<uuid:uuid>/again/": Expected(get="302 403 403 200 200", post="302 403 403 303 303"),
+    "schedules/<int:pk>/run/custom/": Expected(get="302 403 403 403 200", post="302 403 403 403 303"),
     "workers/": SHOWN_TO_READERS,
     "workers/<uuid:instance>/": SHOWN_TO_READERS,
     "workers/<uuid:instance>/details/": SHOWN_TO_READERS,

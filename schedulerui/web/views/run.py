@@ -10,14 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from schedulerui import clock, dispatch, results
-from schedulerui.access import may
+from schedulerui.access import may, visible
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
-from schedulerui.models import Attempt, Run
+from schedulerui.models import Attempt, Part, Run
 from schedulerui.monitor import routes
 from schedulerui.operations.pickup import is_ours, locate
 from schedulerui.presenters import digest
 from schedulerui.presenters.blocks import blocks_of
+from schedulerui.presenters.canvas import part_rows, words_of
 from schedulerui.presenters.pickup import PickupRow, pickup_row
 from schedulerui.presenters.runs import attempt_rows, is_decision, is_over, run_row, sentence
 from schedulerui.presenters.timeline import timeline_of
@@ -30,22 +31,48 @@ N_ATTEMPTS = 100
 @gate("view", methods=("GET", "HEAD"))
 def run(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Answer the page; to htmx its body alone, or 204 while it looks as ``since`` says."""
-    found = get_object_or_404(Run, uuid=uuid)
+    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
     attempts = list(found.attempts.all()[:N_ATTEMPTS])
+    parts = list(found.parts.all()) if found.canvas else []
     now = clock.now()
     pickup = _pickup(found, now)
-    since = digest([*_version(found, attempts), pickup and (pickup.key, pickup.sentence)])
+    since = digest(
+        [
+            *_version(found, attempts),
+            *((part.pk, part.progress) for part in parts),
+            pickup and (pickup.key, pickup.sentence),
+        ]
+    )
     is_htmx = bool(htmx_of(request))
     if is_htmx and request.GET.get("since") == since:
         return unchanged()
-    context = _context(request, found, attempts, now=now) | {
-        "since": since,
-        "pickup": pickup,
-        "reason": "" if pickup and is_ours(found.reason) else found.reason,
-        "may_operate": bool(pickup and pickup.offers_resend and may(request.user, "operate", found.schedule)),
-    }
+    context = (
+        _context(request, found, attempts, now=now)
+        | _of_canvas(request, found, parts)
+        | {
+            "since": since,
+            "pickup": pickup,
+            "reason": "" if pickup and is_ours(found.reason) else found.reason,
+            "may_operate": bool(
+                pickup and pickup.offers_resend and may(request.user, "operate", found.schedule)
+            ),
+        }
+    )
     template = "schedulerui/runs/_run.html" if is_htmx else "schedulerui/pages/run.html"
     return render(request, template, context)
+
+
+def _of_canvas(request: HttpRequest, found: Run, parts: list[Part]) -> dict[str, Any]:
+    if not found.canvas:
+        return {}
+    with_values = may(request.user, "view_values", found)
+    rows = part_rows(found, parts, with_values=with_values)
+    return {
+        "parts": rows,
+        "canvas_words": words_of(found.canvas),
+        "has_stored_result": False,
+        "has_flower": False,
+    }
 
 
 def _version(found: Run, attempts: list[Attempt]) -> list[tuple[object, ...]]:
@@ -56,7 +83,7 @@ def _version(found: Run, attempts: list[Attempt]) -> list[tuple[object, ...]]:
 
 def _pickup(found: Run, now: datetime) -> PickupRow | None:
     """Return where the message of a sent run is; None for any other, and where the app cannot tell its queues."""
-    if found.state != RunState.SENT:
+    if found.state != RunState.SENT or found.canvas:
         return None
     try:
         celery_app = dispatch.app()
@@ -76,6 +103,7 @@ def _context(request: HttpRequest, found: Run, attempts: list[Attempt], *, now: 
         "sentence": sentence(found),
         "is_over": is_over(found),
         "is_decision": is_decision(found),
+        "may_run_again": may(request.user, "operate", found.schedule),
         "timeline": timeline_of(found),
         "attempts": attempt_rows(attempts),
         "blocks": blocks_of(found) if with_values else [],

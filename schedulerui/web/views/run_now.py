@@ -43,6 +43,7 @@ def _ask(request: HttpRequest, schedule: Schedule) -> HttpResponse:
         "token": uuid.uuid4(),
         "warnings": warnings_of(schedule, now=now),
         "with_values": with_values,
+        "may_change": may(request.user, "run_custom", schedule),
         "arguments": [redact(schedule.args), redact(schedule.kwargs)] if with_values else [],
         "place": "page" if request.GET.get("place") == "page" else "row",
         "now": now,
@@ -62,7 +63,7 @@ def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
         queued = runs.run_now(schedule.pk, token=token, actor=actor_of(request), now=clock.now())
     except Schedule.DoesNotExist as missing:
         raise Http404 from missing
-    kind, text = _sentence(queued, schedule.name)
+    kind, text = sentence_of(queued, schedule.name)
     address = reverse("schedulerui:run", args=[queued.run.uuid])
     if not htmx_of(request):
         with_message(request, text, kind=kind)
@@ -72,7 +73,8 @@ def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
     return with_notice(response, text, kind=kind, href=address, link=_("Open the run"))
 
 
-def _sentence(queued: Queued, name: str) -> tuple[str, str]:
+def sentence_of(queued: Queued, name: str) -> tuple[str, str]:
+    """Return (kind of notice, what became of the click)."""
     if queued.sent:
         return "ok", _("Queued one run of %(name)s.") % {"name": name}
     if queued.run.state == "unsent":

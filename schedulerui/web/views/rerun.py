@@ -1,0 +1,120 @@
+"""Run again, and run once with other values: pages with a form, which need no script."""
+
+from __future__ import annotations
+
+import uuid as uuids
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from schedulerui import clock
+from schedulerui.access import may
+from schedulerui.models import Run, Schedule
+from schedulerui.operations import reruns
+from schedulerui.operations.reruns import Values
+from schedulerui.operations.runs import Queued
+from schedulerui.presenters.warnings import warnings_of
+from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.web.forms.values import ValuesForm
+from schedulerui.web.responses import actor_of, see_other, with_message
+from schedulerui.web.views.run_now import sentence_of
+
+Launch = Callable[[str, Values | None], Queued]
+
+
+@transaction.non_atomic_requests  # the run is committed before it is published: a broker that is down loses nothing
+@gate("run_custom", methods=("GET", "HEAD", "POST"))
+def run_custom(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask for the values, filled with the schedule's own for those who may see them; POST runs it once."""
+    schedule = get_object_or_404(Schedule, pk=pk)
+    refusal = _refuse(request, schedule, "run_custom")
+    if refusal is not None:
+        return refusal
+    start = Values(args=list(schedule.args), kwargs=dict(schedule.kwargs), queue=schedule.queue)
+
+    def launch(token: str, values: Values | None) -> Queued:
+        return reruns.run_custom(
+            schedule.pk, values or start, token=token, actor=actor_of(request), now=clock.now()
+        )
+
+    context: dict[str, object] = {
+        "name": schedule.name,
+        "task": schedule.task,
+        "warnings": warnings_of(schedule, now=clock.now()),
+        "back": reverse("schedulerui:schedule", args=[pk]),
+    }
+    return _answer(request, schedule, start, launch, context)
+
+
+@transaction.non_atomic_requests  # as above
+@gate("operate", methods=("GET", "HEAD", "POST"))
+def run_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Ask once more, with a form for those who may change the values; POST runs it as a run of its own."""
+    earlier = get_object_or_404(Run.objects.select_related("schedule"), uuid=uuid)
+    refusal = _refuse(request, earlier.schedule, "operate")
+    if refusal is not None:
+        return refusal
+
+    def launch(token: str, values: Values | None) -> Queued:
+        return reruns.run_again(
+            earlier.pk, values=values, token=token, actor=actor_of(request), now=clock.now()
+        )
+
+    context: dict[str, object] = {
+        "name": earlier.schedule_name or earlier.task,
+        "task": earlier.task,
+        "earlier": earlier,
+        "warnings": warnings_of(earlier.schedule, now=clock.now()) if earlier.schedule else [],
+        "back": reverse("schedulerui:run", args=[uuid]),
+    }
+    return _answer(request, earlier.schedule, reruns.original_values(earlier), launch, context)
+
+
+def _refuse(request: HttpRequest, schedule: Schedule | None, verb: str) -> HttpResponse | None:
+    if may(request.user, verb, schedule):
+        return None
+    return error_page(request, 403, sentence=SENTENCES[verb])
+
+
+def _answer(
+    request: HttpRequest,
+    schedule: Schedule | None,
+    start: Values,
+    launch: Launch,
+    context: dict[str, object],
+) -> HttpResponse:
+    """Show the form or do what it says. Who may not see values may not change them: a form would show or blank them."""
+    may_change = may(request.user, "run_custom", schedule) and may(request.user, "view_values", schedule)
+    initial = {"args": start.args, "kwargs": start.kwargs, "queue": start.queue}
+    if request.method != "POST":
+        form = ValuesForm(initial=initial) if may_change else None
+        return _page(request, form, context)
+    form = ValuesForm(request.POST) if may_change else None
+    if form is not None and not form.is_valid():
+        return _page(request, form, context, status=422)
+    try:
+        token = str(uuids.UUID(request.POST.get("token", "")))
+    except ValueError:
+        return error_page(request, 400, sentence=_("That form is damaged. Open the page once more."))
+    try:
+        queued = launch(token, form.values if form is not None else None)
+    except reruns.NotRerunnable as error:
+        with_message(request, str(error), kind="warn")
+        return see_other(request, str(context["back"]))
+    except (Schedule.DoesNotExist, Run.DoesNotExist) as missing:
+        raise Http404 from missing
+    kind, text = sentence_of(queued, str(context["name"]))
+    with_message(request, text, kind=kind)
+    return see_other(request, reverse("schedulerui:run", args=[queued.run.uuid]))
+
+
+def _page(
+    request: HttpRequest, form: ValuesForm | None, context: dict[str, object], *, status: int = 200
+) -> HttpResponse:
+    shown = {**context, "form": form, "token": request.POST.get("token") or uuids.uuid4()}
+    return render(request, "schedulerui/pages/run_again.html", shown, status=status)
