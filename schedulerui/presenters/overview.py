@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum, Value
+from django.db.models import Aggregate, Count, Max, QuerySet, Sum, Value
 from django.db.models.fields import CharField
 
 from schedulerui.conf import settings
-from schedulerui.facts import RunState
-from schedulerui.models import Alert, Finding, Run, Schedule, ScheduleState, Worker
+from schedulerui.facts import ACTIVE, RunState
+from schedulerui.models import Alert, Change, Finding, Run, Schedule, ScheduleState, Worker
 from schedulerui.models.damaged import readable
 from schedulerui.presenters.findings import OLD_AFTER, FindingRow, finding_rows
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
@@ -52,47 +52,82 @@ class Section:
     findings: tuple[FindingRow, ...] = ()
 
 
-def sections(*, now: datetime) -> list[Section]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The rows that a person may know of; what belongs to no schedule is everybody's."""
+
+    schedules: QuerySet[Schedule] = field(default_factory=Schedule.objects.all)
+    states: QuerySet[ScheduleState] = field(default_factory=ScheduleState.objects.all)
+    runs: QuerySet[Run] = field(default_factory=Run.objects.all)
+    alerts: QuerySet[Alert] = field(default_factory=Alert.objects.all)
+
+
+def version(shown: Shown, *, now: datetime) -> str:
+    """Return what stays the same while nothing on the overview looks different; one query.
+
+    Runs that are made, runs that are alive and get on, and changes by people each move it; a run that is over and is told
+    anew does so within the minute.
+    """
+    alive = Run.objects.filter(state__in=[str(state) for state in ACTIVE])
+    arms = (
+        *_arms(shown, now=now),
+        _tagged(alive, "alive"),
+        _tagged(alive, "progress", Sum("progress")),
+        _tagged(Run.objects.all(), "newest", Max("pk")),
+        _tagged(Change.objects.all(), "changed", Max("pk")),
+    )
+    told = arms[0].union(*arms[1:], all=True)
+    facts = sorted((str(row["tag"]), int(row["n"] or 0)) for row in told)
+    return digest(facts, now.replace(second=0, microsecond=0))
+
+
+def sections(*, now: datetime, shown: Shown | None = None) -> list[Section]:
     """Return the parts of the overview as of ``now``; six queries, however much there is, and one more when an invariant is broken."""
-    tally = numbers(now=now)
+    shown = shown or Shown()
+    tally = numbers(shown, now=now)
     return [
         Section(name="tiles", digest=digest(tally), numbers=tally),
         _of_findings(tally, now=now),
-        _of_schedules("attention", _attention(), now=now),
-        _of_runs("running", Run.objects.filter(state__in=RUNNING)),
-        _of_runs("latest", Run.objects.exclude(state__in=[*RUNNING, RunState.WAITING, RunState.PENDING])),
-        _of_schedules("upcoming", _upcoming(), now=now),
+        _of_schedules("attention", _attention(shown), now=now),
+        _of_runs("running", shown.runs.filter(state__in=RUNNING)),
+        _of_runs("latest", shown.runs.exclude(state__in=[*RUNNING, RunState.WAITING, RunState.PENDING])),
+        _of_schedules("upcoming", _upcoming(shown), now=now),
     ]
 
 
-def numbers(*, now: datetime) -> Numbers:
+def numbers(shown: Shown, *, now: datetime) -> Numbers:
     """Return the numbers of the tiles; one query."""
-    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    due = _tagged(Schedule.objects.filter(next_run_at__lte=now + timedelta(hours=1)), "n_due")
-    failing = _tagged(
-        ScheduleState.objects.filter(last_state__in=FAILING, schedule__enabled=True), "n_failing"
-    )
-    missed = (
-        Run.objects.filter(state=RunState.MISSED, due_at__gte=now - timedelta(hours=24))
-        .annotate(tag=Value("n_missed", output_field=CharField()))
-        .values("tag")
-        .annotate(n=Sum("count"))
-    )
-    standing = _tagged(Alert.objects.exclude(state="ok"), "n_alerts")
-    living = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
-    scanned = Finding.objects.filter(checked_at__gte=now - OLD_AFTER)
-    broken = (
-        scanned.annotate(tag=Value("n_broken", output_field=CharField())).values("tag").annotate(n=Sum("n"))
-    )
-    arms = (failing, missed, standing, _tagged(living, "n_workers"), broken, _tagged(scanned, "n_scanned"))
-    counted = due.union(*arms, all=True)
+    arms = _arms(shown, now=now)
+    counted = arms[0].union(*arms[1:], all=True)
     return Numbers(**{str(row["tag"]): int(row["n"] or 0) for row in counted})
 
 
-def _tagged(queryset: QuerySet[Any], tag: str) -> QuerySet[Any, dict[str, Any]]:
-    """Return a query of one row at most: the tag and how many there are."""
-    tagged = queryset.annotate(tag=Value(tag, output_field=CharField()))
-    counted: QuerySet[Any, dict[str, Any]] = tagged.values("tag").annotate(n=Count("pk"))
+def _arms(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]]:
+    """Return the queries of the tiles, to be asked as one."""
+    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
+    due = _tagged(shown.schedules.filter(next_run_at__lte=now + timedelta(hours=1)), "n_due")
+    failing = _tagged(shown.states.filter(last_state__in=FAILING, schedule__enabled=True), "n_failing")
+    lately = shown.runs.filter(state=RunState.MISSED, due_at__gte=now - timedelta(hours=24))
+    standing = _tagged(shown.alerts.exclude(state="ok"), "n_alerts")
+    living = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
+    scanned = Finding.objects.filter(checked_at__gte=now - OLD_AFTER)
+    return [
+        due,
+        failing,
+        _tagged(lately, "n_missed", Sum("count")),
+        standing,
+        _tagged(living, "n_workers"),
+        _tagged(scanned, "n_broken", Sum("n")),
+        _tagged(scanned, "n_scanned"),
+    ]
+
+
+def _tagged(
+    queryset: QuerySet[Any], tag: str, number: Aggregate | None = None
+) -> QuerySet[Any, dict[str, Any]]:
+    """Return a query of one row at most: the tag and a number, how many there are where no other is asked for."""
+    tagged = queryset.order_by().annotate(tag=Value(tag, output_field=CharField()))
+    counted: QuerySet[Any, dict[str, Any]] = tagged.values("tag").annotate(n=number or Count("pk"))
     return counted
 
 
@@ -106,16 +141,16 @@ def _of_findings(tally: Numbers, *, now: datetime) -> Section:
     )
 
 
-def _attention() -> list[Schedule]:
+def _attention(shown: Shown) -> list[Schedule]:
     """Schedules that want a person: those that cannot run first, then those whose last run went wrong; two queries."""
-    rows = Schedule.objects.select_related("state").only(*LIST_COLUMNS).filter(enabled=True)
+    rows = shown.schedules.select_related("state").only(*LIST_COLUMNS).filter(enabled=True)
     broken = readable(rows.filter(next_run_at=None).exclude(error="").order_by("name")[:N_SHOWN])
     unhappy = rows.filter(error="", state__last_state__in=UNHAPPY).order_by("-state__failure_streak", "name")
     return [*broken, *readable(unhappy[: N_SHOWN - len(broken)])]
 
 
-def _upcoming() -> Iterable[Schedule]:
-    rows = Schedule.objects.select_related("state").only(*LIST_COLUMNS)
+def _upcoming(shown: Shown) -> Iterable[Schedule]:
+    rows = shown.schedules.select_related("state").only(*LIST_COLUMNS)
     return readable(rows.filter(next_run_at__isnull=False).order_by("next_run_at", "id")[:N_SHOWN])
 
 

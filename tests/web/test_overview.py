@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from schedulerui import clock
-from schedulerui.models import Beat, Finding, Schedule, ScheduleState
+from schedulerui.models import Beat, Finding, Run, Schedule, ScheduleState
 from schedulerui.operations import scanner
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
 
@@ -20,7 +20,8 @@ def reader():
 
 def have(response):
     parts = response.context["parts"].values()
-    return ",".join(f"{part.id}:{part.digest}" for part in parts)
+    known = [f"{part.id}:{part.digest}" for part in parts]
+    return ",".join([*known, f"overview-version:{response.context['version']}"])
 
 
 def rows(response, name):
@@ -99,10 +100,17 @@ def test_hostile_names_stay_text(reader):
     assert "<img src=x" not in text
 
 
-def test_the_poll_answers_nothing_while_nothing_changed(reader):
+@pytest.fixture
+def still(monkeypatch):
+    now = clock.now().replace(second=30)
+    monkeypatch.setattr(clock, "now", lambda: now)
+
+
+def test_the_poll_answers_nothing_while_nothing_changed(reader, still, django_assert_num_queries):
     a_run(a_schedule())
     known = have(reader.get("/"))
-    response = reader.get("/live/overview/", {"have": known}, headers=HTMX)
+    with django_assert_num_queries(1 + OF_THE_PERSON):
+        response = reader.get("/live/overview/", {"have": known}, headers=HTMX)
     assert response.status_code == 204
     assert response.content == b""
 
@@ -113,7 +121,16 @@ def test_the_poll_answers_only_the_sections_that_changed(reader):
     a_run(schedule)
     text = text_of(reader.get("/live/overview/", {"have": known}, headers=HTMX))
     assert 'id="overview-latest"' in text
-    assert text.count("hx-swap-oob") == 1
+    assert 'id="overview-version"' in text
+    assert text.count("hx-swap-oob") == 2
+
+
+@pytest.mark.parametrize("state", ["sent", "started", "retrying", "succeeded", "lost", "failed"])
+def test_every_step_of_a_run_moves_the_version(reader, still, state):
+    run = a_run(a_schedule(), state="received")
+    before = reader.get("/").context["version"]
+    Run.objects.filter(pk=run.pk).update(state=state, progress=run.progress + 7)
+    assert reader.get("/").context["version"] != before
 
 
 def test_the_poll_survives_nonsense(reader):
@@ -127,7 +144,7 @@ def test_it_asks_the_same_number_of_queries_however_much_there_is(reader, n_rows
         a_run(a_schedule(f"Schedule {number}"), state="started" if number % 2 else "failed")
     ScheduleState.objects.exclude(schedule=schedule).update(last_state="failed")
     reader.get("/")
-    with django_assert_num_queries(7 + OF_THE_PERSON):
+    with django_assert_num_queries(8 + OF_THE_PERSON):
         reader.get("/")
 
 
