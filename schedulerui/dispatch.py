@@ -14,7 +14,7 @@ from celery.app.task import extract_exec_options  # type: ignore[attr-defined]  
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 
-from schedulerui import clock
+from schedulerui import clock, dispatch_canvas
 from schedulerui.conf import settings
 from schedulerui.models import Run
 
@@ -111,10 +111,14 @@ def publish(run: Run, *, producer: Producer, celery_app: Celery | None = None) -
     Raises BrokerUnavailable when the broker does not take it, Unsendable when this run can never be sent.
     """
     target = celery_app or app()
+    if run.canvas:
+        dispatch_canvas.write_parts(run)
     task = target.tasks.get(run.task)
     try:
         options = message_options(run)
-        if _is_plain(target, task, options):
+        if run.canvas:
+            dispatch_canvas.publish(run, options, producer=producer, celery_app=target)
+        elif _is_plain(target, task, options):
             _send_prepared(run, target, task, options, producer)
         elif task is not None:
             task.apply_async(run.args, run.kwargs, task_id=run.task_id, producer=producer, **options)
@@ -222,11 +226,22 @@ def message_options(run: Run) -> dict[str, Any]:
             "schedule": run.schedule_name,
             "nominal": run.nominal_at.isoformat() if run.nominal_at else None,
             "version": run.schedule_version,
+            **_also(run),
         },
     }
     options.setdefault("retry", True)
     options.setdefault("retry_policy", {"max_retries": 1, "interval_start": 0, "interval_step": 0})
     return options
+
+
+def _also(run: Run) -> dict[str, str]:
+    """Return what only some headers say, so that the others stay short."""
+    also: dict[str, str] = {}
+    if run.previous_nominal_at is not None:
+        also["previous_nominal"] = run.previous_nominal_at.isoformat()
+    if run.delivery_mode != "at_least_once":
+        also["delivery"] = run.delivery_mode
+    return also
 
 
 def _timeouts(celery_app: Celery) -> dict[str, Any]:

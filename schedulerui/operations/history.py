@@ -12,7 +12,7 @@ from django.db.models import F
 
 from schedulerui.facts import FINISHED, RANK, RunState, progress
 from schedulerui.models import Attempt, Run
-from schedulerui.operations import columns, usual
+from schedulerui.operations import columns, parts, usual
 from schedulerui.operations.outcomes import append_outcome, follow
 from schedulerui.operations.reports import Report, clean
 from schedulerui.operations.unscheduled import adopt
@@ -45,6 +45,8 @@ def record(report: Report) -> bool:
         message = f"{report.state} is not told by workers"
         raise ValueError(message)
     known = usual.look(report.task_id)
+    if known is None and report.unscheduled is None:
+        return bool(parts.record(report))
     if known is None:
         known = usual.look(report.task_id) if adopt(report) else None
     if known is None:

@@ -12,7 +12,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, FieldDoesNotExist, Validati
 from django.utils.translation import gettext as _
 
 from schedulerui.models import Schedule
-from schedulerui.operations import send_options
+from schedulerui.operations import canvas, send_options
 from schedulerui.operations.audit import EDITABLE
 from schedulerui.recurrence import RuleError
 
@@ -34,7 +34,7 @@ FIELD_OF_RULE: dict[str, str] = {
 }
 """A rule's field to the model's field that holds it, where the two names differ."""
 
-_SHAPES: dict[str, type] = {"args": list, "kwargs": dict, "headers": dict, "options": dict}
+_SHAPES: dict[str, type] = {"args": list, "kwargs": dict, "headers": dict, "options": dict, "canvas": dict}
 _OF_KIND: dict[str, tuple[str, ...]] = {
     "crontab": ("expression",),
     "interval": ("every", "period", "anchor_at"),
@@ -57,6 +57,7 @@ def apply(schedule: Schedule, fields: Mapping[str, object], *, now: datetime) ->
             message = f"{name!r} is not a field that can be set"
             raise TypeError(message)
         setattr(schedule, name, _storable(value))
+    _settle_canvas(schedule)
     for kind, names in _OF_KIND.items():
         if kind != schedule.kind:
             for name in names:
@@ -71,6 +72,7 @@ def errors_of(schedule: Schedule) -> Errors:
     for name, shape in _SHAPES.items():
         _check_json(name, getattr(schedule, name), shape, errors)
     _check_options(schedule, errors)
+    _check_canvas(schedule, errors)
     _collect_field_errors(schedule, errors)
     _check_name(schedule, errors)
     if not errors.keys() & {"kind", "tz", *_OF_KIND.get(schedule.kind, ())}:
@@ -82,6 +84,26 @@ def errors_of(schedule: Schedule) -> Errors:
             _("The soft limit must be shorter than the hard one.")
         )
     return errors
+
+
+def _settle_canvas(schedule: Schedule) -> None:
+    """Keep a canvas in our own form, and its first task's name as the schedule's; one that is wrong stays for the check."""
+    try:
+        schedule.canvas = canvas.read(schedule.canvas)
+    except canvas.CanvasError:
+        return
+    schedule.task = next(iter(canvas.task_names(schedule.canvas)), schedule.task)
+
+
+def _check_canvas(schedule: Schedule, errors: Errors) -> None:
+    if "canvas" in errors:
+        return
+    try:
+        problem = canvas.backend_problem(canvas.read(schedule.canvas))
+    except canvas.CanvasError as error:
+        problem = str(error)
+    if problem:
+        errors["canvas"] = [problem]
 
 
 def _storable(value: object) -> object:

@@ -37,6 +37,7 @@ FIELD_OF_RULE_FIELD: Mapping[str, str] = {
     "day_of_week": "expression",
     "month_of_year": "expression",
     "anchor": "anchor_at",
+    "canvas": "canvas_shape",
     "at_local": "clocked_at_local",
     "at_utc": "clocked_at_local",
     "clocked_at_utc": "clocked_at_local",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from schedulerui.models import Schedule
 from schedulerui.models.choices import DELIVERIES, MISFIRES, OVERLAPS
 from schedulerui.operations import schedules
+from schedulerui.web.forms.canvas import CanvasFields, canvas_initial, is_canvas_field
 from schedulerui.web.forms.fields import JSONText
 from schedulerui.web.forms.rule import RuleForm, rule_initial, without
 
@@ -49,7 +50,7 @@ class YesNo(forms.NullBooleanSelect):
         self.choices = [("unknown", _("As the task says")), ("true", _("Yes")), ("false", _("No"))]
 
 
-class ScheduleForm(RuleForm):
+class ScheduleForm(CanvasFields, RuleForm):
     """Everything a person may set; ``current`` is the stored schedule when it edits one."""
 
     name = forms.CharField(
@@ -100,11 +101,16 @@ class ScheduleForm(RuleForm):
         if not with_values:
             for name in VALUES:
                 del self.fields[name]
+        self.prepare_canvas(with_values=with_values)
 
     @property
     def schedule_fields(self) -> dict[str, object]:
         """The cleaned values under the model's names, as the operations take them."""
-        return {name: value for name, value in self.cleaned_data.items() if name not in CARRIED}
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name not in CARRIED and not is_canvas_field(name)
+        }
 
     def clean(self) -> dict[str, Any]:
         """Check the whole as the operation will that writes it, so that both refuse the same."""
@@ -113,6 +119,7 @@ class ScheduleForm(RuleForm):
             cleaned["grace"] = 30
         if cleaned.get("kind") == "interval" and cleaned["anchor_at"] is None:
             del cleaned["anchor_at"]  # the operation counts from the moment of saving
+        self.clean_whole_canvas(cleaned)
         self.show(schedules.check(self.schedule_fields, now=self.now, current=self.current))
         return cleaned
 
@@ -145,6 +152,7 @@ class ScheduleForm(RuleForm):
 def initial_of(schedule: Schedule) -> dict[str, object]:
     """Return what the form shows of a stored schedule."""
     initial = rule_initial(schedule) | {name: getattr(schedule, name) for name in PLAIN}
+    initial |= canvas_initial(schedule.canvas)
     return initial | {"version": schedule.version}
 
 

@@ -16,10 +16,12 @@ from schedulerui import clock
 from schedulerui.access import may
 from schedulerui.models import Change, Schedule
 from schedulerui.operations import schedules
+from schedulerui.operations.canvas import task_names
 from schedulerui.operations.errors import InvalidSchedule, VersionConflict
 from schedulerui.recurrence.zones import known_zones
 from schedulerui.web.decorators import gate
 from schedulerui.web.forms import RuleForm, ScheduleForm, differences, initial_of
+from schedulerui.web.forms.canvas import is_canvas_field
 from schedulerui.web.forms.schedule import VALUES
 from schedulerui.web.responses import actor_of, see_other
 from schedulerui.web.tasks_known import known_tasks, offered_tasks
@@ -37,7 +39,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return page(request, ScheduleForm(initial={"uuid": uuid4(), **_copied(request)}, now=now))
     form = ScheduleForm(request.POST, now=now)
-    if "preview" in request.POST or not form.is_valid():
+    if is_redrawn(request) or not form.is_valid():
         return page(request, form)
     try:
         fields = {**form.schedule_fields, "uuid": form.cleaned_data.get("uuid")}
@@ -63,7 +65,7 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return page(request, ScheduleForm(initial=initial_of(current), **options))
     form = ScheduleForm(request.POST, **options)
-    if "preview" in request.POST or not form.is_valid():
+    if is_redrawn(request) or not form.is_valid():
         return page(request, form)
     return _store(request, form, current, now=now)
 
@@ -98,13 +100,16 @@ def _conflict(request: HttpRequest, form: ScheduleForm, current: Schedule) -> Ht
 def _saved(request: HttpRequest, schedule: Schedule, words: str) -> HttpResponse:
     messages.success(request, words % {"name": schedule.name})
     known = known_tasks()
-    if known and schedule.task not in known:
-        messages.warning(
-            request,
-            _("No worker and no code here knows the task “%(task)s”. It will be sent all the same.")
-            % {"task": schedule.task},
-        )
+    for task in task_names(schedule.canvas) or [schedule.task]:
+        if known and task not in known:
+            words = _("No worker and no code here knows the task “%(task)s”. It will be sent all the same.")
+            messages.warning(request, words % {"task": task})
     return see_other(request, reverse("schedulerui:schedule", args=[schedule.pk]))
+
+
+def is_redrawn(request: HttpRequest) -> bool:
+    """Return whether the form is only to be shown again, with its preview or with more rows."""
+    return "preview" in request.POST or "add_step" in request.POST
 
 
 def _copied(request: HttpRequest) -> dict[str, object]:
@@ -114,6 +119,8 @@ def _copied(request: HttpRequest) -> dict[str, object]:
     source = get_object_or_404(Schedule, pk=int(wanted))
     left_out = NOT_COPIED if may(request.user, "view_values", source) else (*NOT_COPIED, *VALUES)
     initial = {name: value for name, value in initial_of(source).items() if name not in left_out}
+    if VALUES[0] in left_out:
+        initial = {name: value for name, value in initial.items() if not is_canvas_field(name)}
     return initial | {"name": _("Copy of %(name)s") % {"name": source.name}, "enabled": False}
 
 
@@ -121,7 +128,7 @@ def page(
     request: HttpRequest, form: ScheduleForm, *, status: int | None = None, **extra: object
 ) -> HttpResponse:
     """Answer the whole form: 200 as asked for or previewed, 422 with what is wrong."""
-    is_preview = "preview" in request.POST
+    is_preview = is_redrawn(request)
     rule = RuleForm({name: form[name].value() for name in RuleForm.base_fields}, current=form.current)
     context = {
         "form": form,

@@ -12,6 +12,7 @@ from schedulerui import clock
 from schedulerui.access import Rights, rights_of
 from schedulerui.models import Change, Run, Schedule
 from schedulerui.presenters import digest
+from schedulerui.presenters.canvas import tree_of
 from schedulerui.presenters.changes import change_row
 from schedulerui.presenters.coming import coming_of
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
@@ -21,6 +22,7 @@ from schedulerui.web.decorators import gate
 from schedulerui.web.found import schedule_or_404
 from schedulerui.web.live import Part, answer
 from schedulerui.web.paging import page_of
+from schedulerui.web.tasks_known import known_tasks
 
 N_RUNS = 25
 N_CHANGES = 5
@@ -33,6 +35,7 @@ def schedule(request: HttpRequest, pk: int) -> HttpResponse:
     found = schedule_or_404(pk)
     context = _context(request, found, rights)
     context["changes"] = _changes(found, rights)
+    context["canvas_tree"] = tree_of(found.canvas, known=known_tasks() if found.canvas else ())
     return render(request, "schedulerui/pages/schedule.html", context)
 
 
