@@ -48,7 +48,7 @@ def publish(run: Run, options: Mapping[str, Any], *, producer: Producer, celery_
         raise NoResultBackend(message)
     made = signature(run, run.canvas, "", options, celery_app)
     # The connection is the beat's: a group would ask for one of its own.
-    made.apply_async(producer=producer, retry=options.get("retry"), retry_policy=options.get("retry_policy"))
+    made.apply_async(producer=producer, retry=options["retry"], retry_policy=options["retry_policy"])
 
 
 def can_join(celery_app: Celery) -> bool:

@@ -140,6 +140,10 @@ def _moments(now: datetime) -> list[Mapping[str, object]]:
     ]
 
 
+def _step(task: str, **kwargs: object) -> dict[str, object]:
+    return {"type": "task", "task": f"{_TASKS}.{task}", "kwargs": kwargs, "immutable": True}
+
+
 def _others() -> list[Mapping[str, object]]:
     return [
         _row(
@@ -158,5 +162,20 @@ def _others() -> list[Mapping[str, object]]:
             "manual",
             "Only when somebody asks: 12 seconds, one page each.",
             kwargs={"pages": 12},
+        ),
+        _row(
+            "Close the day",
+            "rebuild_index",
+            "interval",
+            "Several tasks in one run: one after the other, then two at once; one time in three a part fails.",
+            canvas={
+                "type": "chain",
+                "steps": [
+                    _step("rebuild_index"),
+                    _step("fetch_rates", base="EUR"),
+                    {"type": "group", "steps": [_step("tidy_files"), _step("flaky_import", source="till")]},
+                ],
+            },
+            **_every(1, "minutes"),
         ),
     ]
