@@ -34,6 +34,8 @@ TOLD: frozenset[RunState] = frozenset(
     }
 )
 """States that a report may bring."""
+DUPLICATE = "a duplicate of the message was dropped: the run had begun already"
+"""The reason of an attempt that the guard task class dropped."""
 
 
 def record(report: Report) -> bool:
@@ -65,6 +67,8 @@ def _merge(report: Report) -> bool:
         attempt = _find([row for row in told if row.attempt == number], report) or _begin(
             run, number, told, report
         )
+        if attempt.reason == DUPLICATE:
+            return False  # its arrival, told late: the guard has dropped it, and it must not move the run
         also = columns.log(run, attempt, report) if _merge_attempt(attempt, report) else {}
         is_again = any(row.pk != attempt.pk and RunState(row.state) in FINISHED for row in told)
         return _merge_run(run, attempt, report, is_again=is_again, also=also)

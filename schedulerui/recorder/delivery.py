@@ -20,6 +20,9 @@ BEGUN = "schedulerui_begun"
 TAIL = "schedulerui_tail"
 """Where the executing process keeps the last lines that the body logs."""
 
+REFUSED = "schedulerui_refused"
+"""Where the guard notes on the context why the body did not begin."""
+
 TASK_ID_MAX = 64
 TEXT_MAX = 1_000
 

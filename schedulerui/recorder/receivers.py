@@ -23,7 +23,7 @@ from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.operations.reports import Report, clean
 from schedulerui.recorder import identity, tail
-from schedulerui.recorder.delivery import BEGUN, HEADER, RECEIVED, TAIL, is_recorded, told
+from schedulerui.recorder.delivery import BEGUN, HEADER, RECEIVED, REFUSED, TAIL, is_ours, is_recorded, told
 from schedulerui.recorder.wording import RAISED, again, exception_text, quoted, raised, traceback_text
 from schedulerui.recorder.writer import writer
 
@@ -81,9 +81,18 @@ def on_prerun(*, task: Any, **_: Any) -> None:
         # Celery took our note for a custom header, which a retry would carry along.
         context.headers.pop(RECEIVED, None)
     _settle()
-    # A body that acknowledges late and kills its process is told of by nobody else.
-    _send(context, RunState.STARTED, moment=moment, waits=bool(task.acks_late))
+    if not (getattr(task, "schedulerui_guards", False) and is_ours(context)):
+        tell_start(task)
     setattr(context, TAIL, tail.begin())
+
+
+@guarded
+def tell_start(task: Any) -> None:
+    """Tell that the body begins; the guard calls it once it has let the body begin."""
+    begun = getattr(task.request, BEGUN, None)
+    if begun is not None:
+        # A body that acknowledges late and kills its process is told of by nobody else.
+        _send(task.request, RunState.STARTED, moment=begun[0], waits=bool(task.acks_late))
 
 
 @guarded
@@ -138,6 +147,11 @@ def on_postrun(*, task: Any, state: str | None = None, retval: Any = None, **_: 
     """Only here are Ignore and Reject told; a body that was killed comes with no state, and the main process knows better."""
     known = {"IGNORED": RunState.IGNORED, "REJECTED": RunState.REJECTED}.get(state or "")
     tail.end(getattr(task.request, TAIL, None))
+    refused = getattr(task.request, REFUSED, None)
+    if refused is not None:
+        if refused.state is not None:
+            _send(task.request, refused.state, reason=refused.reason)
+        return
     if known is not None and is_recorded(task.request):
         _send(task.request, known, reason=RAISED[known], exception=raised(retval))
 
