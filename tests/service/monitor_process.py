@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -11,6 +12,7 @@ from tests.service.recorder_tasks import app
 if __name__ == "__main__":
     from schedulerui.monitor import loop
 
+    logging.basicConfig(level=logging.INFO)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     # A name that nobody has declared would leave its error in the table of queues.
