@@ -122,6 +122,8 @@ class Loop:
         started = self._clock.monotonic()
         self._batch = max(self._options.CLAIM_BATCH // FIRST_BATCH_PART, 1)
         while True:
+            # The deadline of what is claimed as of ``now`` counts from here: a process may be frozen after any instruction.
+            began = self._clock.monotonic()
             now = self._clock.now()
             self.heart.beat(now)
             due_at, lease_until = claims.next_wake(now, store=self._store)
@@ -131,7 +133,7 @@ class Loop:
                 return self._until(now, due_at, lease_until)
             if not self._connect():
                 return self._broker.grow()
-            worked = self._work(now, is_due=is_due, is_abandoned=is_abandoned)
+            worked = self._work(now, began=began, is_due=is_due, is_abandoned=is_abandoned)
             if self._producer is None:
                 return self._broker.grow()
             if not worked:
@@ -140,7 +142,7 @@ class Loop:
             if self._is_closed() or self._clock.monotonic() - started > ROUND_FOR:
                 return 0.0
 
-    def _work(self, now: datetime, *, is_due: bool, is_abandoned: bool) -> int:
+    def _work(self, now: datetime, *, began: float, is_due: bool, is_abandoned: bool) -> int:
         worked = 0
         if is_abandoned:
             worked += self._claim_and_publish(
@@ -152,8 +154,10 @@ class Loop:
                     manual_within=timedelta(seconds=self._options.MANUAL_SEND_WITHIN),
                     store=self._store,
                 ),
+                began=began,
             )
-        if is_due and self._producer is not None:
+        # After a recovery the time has gone on: what is due is claimed in the next turn, as of a time read anew.
+        if is_due and not worked and self._producer is not None:
             worked += self._claim_and_publish(
                 now,
                 lambda lease: claims.claim_due(
@@ -163,20 +167,22 @@ class Loop:
                     touch=lambda: self.heart.touch(now),
                     store=self._store,
                 ),
+                began=began,
             )
         return worked
 
-    def _claim_and_publish(self, now: datetime, take: Callable[[claims.Lease], claims.Claim]) -> int:
+    def _claim_and_publish(
+        self, now: datetime, take: Callable[[claims.Lease], claims.Claim], *, began: float
+    ) -> int:
         # The deadline runs from before the claim and on a clock that cannot be set: a process that was frozen must not
         # publish what another one has taken over meanwhile.
-        started = self._clock.monotonic()
         lease = claims.Lease(
             owner=self.heart.name, until=now + timedelta(seconds=self._options.DISPATCH_LEASE)
         )
         claim = take(lease)
         if claim.oldest_due_at is not None:
             self.heart.lag((now - claim.oldest_due_at).total_seconds())
-        self._publish(list(claim.runs), now=now, started=started)
+        self._publish(list(claim.runs), now=now, started=began)
         return len(claim.runs) + claim.n_schedules + claim.n_quarantined
 
     def _publish(self, claimed: list[Run], *, now: datetime, started: float) -> None:

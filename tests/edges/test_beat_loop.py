@@ -112,6 +112,7 @@ def test_it_does_not_publish_after_its_half_of_the_lease(loop, clock, sent, make
         loop._claim_and_publish(
             clock.now(),
             lambda lease: claims.claim_due(lease=lease, now=clock.now(), limit=10, touch=loop.heart.touch),
+            began=clock.monotonic(),
         )
     assert len(sent.sent) == 1
     assert Run.objects.filter(state="pending").count() == 2
