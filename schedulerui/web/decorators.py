@@ -17,6 +17,7 @@ from django_htmx.middleware import HtmxDetails
 
 from schedulerui.access import PERMISSIONS, may
 from schedulerui.web.csp import dress
+from schedulerui.web.found import Refused
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
@@ -59,6 +60,8 @@ def gate(verb: str, *, methods: Sequence[str] = ()) -> Callable[[View[P]], View[
                 return dress(guarded(request, *args, **kwargs))
             except Http404 as missing:
                 return dress(not_found(request, missing))
+            except Refused as refused:
+                return dress(error_page(request, 403, sentence=SENTENCES[refused.verb]))
 
         # A host with LoginRequiredMiddleware: the gate asks for the login itself, and htmx gets an answer it understands.
         wrapper.login_required = False  # type: ignore[attr-defined] # how Django marks views that look after it themselves

@@ -1,16 +1,45 @@
-"""What an address names, or 404."""
+"""What an address names, for the person who asks: or 404, or 403."""
 
 from __future__ import annotations
 
-from django.http import Http404
+from django.http import Http404, HttpRequest
 
+from schedulerui.access import is_limited, may, visible
 from schedulerui.models import Schedule
 from schedulerui.models.damaged import read_schedule
 
 
-def schedule_or_404(pk: int) -> Schedule:
-    """Return a schedule, also a damaged one, to be looked at or deleted; raises Http404."""
+class Refused(Exception):
+    """The person may not do ``verb`` to the row that the address names; the gate answers with a sentence."""
+
+    def __init__(self, verb: str) -> None:
+        self.verb = verb
+        super().__init__(verb)
+
+
+def schedule_or_404(request: HttpRequest, pk: int, *, verb: str = "view") -> Schedule:
+    """Return a schedule, also a damaged one, that the person may know of and may ``verb``.
+
+    Raises Http404 for one that is not there or that ACCESS_FILTER leaves out, and Refused.
+    """
+    if is_limited() and not visible(request.user, Schedule.objects.filter(pk=pk)).exists():
+        raise Http404
     try:
-        return read_schedule(pk)
+        found = read_schedule(pk)
     except Schedule.DoesNotExist:
         raise Http404 from None
+    if not may(request.user, verb, found):
+        raise Refused(verb)
+    return found
+
+
+def sound_schedule_or_404(request: HttpRequest, pk: int, *, verb: str) -> Schedule:
+    """Return a schedule that is there as it was stored, never with a default for what cannot be read; else as above."""
+    if is_limited() and not visible(request.user, Schedule.objects.filter(pk=pk)).exists():
+        raise Http404
+    found = Schedule.objects.select_related("state").filter(pk=pk).first()
+    if found is None:
+        raise Http404
+    if not may(request.user, verb, found):
+        raise Refused(verb)
+    return found

@@ -5,8 +5,8 @@ SQLite by default; TEST_DATABASE_URL names another database.
 
 from __future__ import annotations
 
+import gc
 import os
-import statistics
 import time
 
 import pytest
@@ -20,7 +20,7 @@ from tests.web.people import logged_in
 pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), pytest.mark.timeout(1200)]
 N_SCHEDULES = int(os.environ.get("BENCH_SCHEDULES", "100000"))
 N_RUNS = int(os.environ.get("BENCH_RUNS", "1000000"))
-TIMES = 20
+TIMES = 40
 LIST, TEXT = 0.100, 0.400
 """Budgets in seconds at the 95th percentile: a list, and words looked for without an index."""
 TRIGRAMS = (
@@ -57,12 +57,13 @@ PAGES = {
 def seconds_of(client, address):
     """Return the 95th percentile: of processor time where the database is this process, which other jobs do not change."""
     clock_of = time.process_time if connection.vendor == "sqlite" else time.perf_counter
-    took = []
+    took: list[float] = []
+    client.get(address)
     for _again in range(TIMES):
         began = clock_of()
         assert client.get(address).status_code in {200, 204}
         took.append(clock_of() - began)
-    return statistics.quantiles(took, n=20)[-1]
+    return sorted(took)[TIMES * 95 // 100]
 
 
 def far_pages(client):
@@ -85,6 +86,9 @@ def test_every_list_stays_within_its_budget():
             for statement in TRIGRAMS:
                 cursor.execute(statement)
     print(f"\n{connection.vendor}: filled in {time.perf_counter() - began:.0f} s")
+    # What filled the tables left objects behind that a server would not have: no collection looks through them again.
+    gc.collect()
+    gc.freeze()
     client, slow = logged_in("view", "operate"), []
     for address, budget in {**PAGES, **far_pages(client)}.items():
         p95 = seconds_of(client, address)

@@ -9,10 +9,11 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from schedulerui import urls
+from schedulerui import conf, urls
 from schedulerui.access import PERMISSIONS
 from schedulerui.models import Change, Run, Schedule
 from schedulerui.testing import recording
+from schedulerui.web.bulk import ACTIONS
 from tests.web.people import a_run, a_schedule, a_worker, logged_in
 
 ROLES = {
@@ -190,3 +191,76 @@ def test_every_answer_says_what_a_browser_may_do_with_it(rows, route):
     assert "default-src 'none'" in response["Content-Security-Policy"]
     assert "no-store" in response["Cache-Control"]
     assert response["X-Frame-Options"] == "SAMEORIGIN"
+
+
+SECRET = "Nobody may know of this"
+HTMX = {"HX-Request": "true"}
+OF_NO_SCHEDULE = {"views/<int:pk>/delete/", "alerts/silence/<int:pk>/end/"}
+"""Addresses whose key is not a schedule's."""
+
+
+def show_none(user, schedules):
+    """The ACCESS_FILTER of a host that shows this person nothing."""
+    return schedules.none()
+
+
+def only_this(user, schedules):
+    return schedules.filter(name="Shown")
+
+
+@pytest.fixture
+def limited(settings):
+    def limit(function):
+        dotted = f"tests.site.test_urls_by_role.{function.__name__}"
+        settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS_FILTER": dotted}
+        conf.reset()
+
+    yield limit
+    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
+    conf.reset()
+
+
+@pytest.mark.parametrize("channel", ["page", "fragment"])
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_who_may_not_know_of_a_schedule_finds_it_nowhere(db, limited, route, channel):
+    hidden = a_schedule(SECRET)
+    run = a_run(hidden, worker_instance=(worker := a_worker()).instance, state="started")
+    rows = {"pk": hidden.pk, "uuid": run.uuid, "instance": worker.instance, "path": "workers"}
+    limited(show_none)
+    headers = HTMX if channel == "fragment" else {}
+    verb = "post" if EXPECTED[route].get == NOT_ALLOWED else "get"
+    given = (
+        {"have": f"schedule-{hidden.pk}:x,run-{run.pk}:x", "newest": "0", "q": ""} if "live" in route else {}
+    )
+    before = counts()
+
+    response = getattr(browser_of("owner"), verb)(address_of(route, rows), given, headers=headers)
+
+    if {"pk", "uuid"} & set(ROUTES[route].pattern.converters) and route not in OF_NO_SCHEDULE:
+        assert response.status_code == 404
+    assert SECRET not in response.content.decode()
+    assert counts() == before
+
+
+@pytest.mark.parametrize("action", list(ACTIONS))
+def test_a_bulk_action_reaches_only_what_a_person_may_know_of(db, limited, action):
+    shown, hidden = a_schedule("Shown"), a_schedule(SECRET)
+    limited(only_this)
+    client = browser_of("owner")
+    for which in ({"id": [shown.pk, hidden.pk]}, {"all": "1", "seen": "1", "query": ""}):
+        given = {"action": action, "sure": "1", "queue": "q", "tag": "t", "token": uuid.uuid4(), **which}
+        with recording():
+            response = client.post("/schedules/bulk/", given)
+        assert SECRET not in response.content.decode()
+    kept = Schedule.objects.get(pk=hidden.pk)
+    assert (kept.version, kept.runs.count()) == (1, 0)
+
+
+def test_who_may_know_of_some_schedules_sees_those_in_every_list(db, limited):
+    for schedule in (a_schedule("Shown"), a_schedule(SECRET)):
+        a_run(schedule)
+    limited(only_this)
+    for address in ("/", "/schedules/", "/runs/", "/audit/"):
+        page = browser_of("owner").get(address).content.decode()
+        assert "Shown" in page
+        assert SECRET not in page

@@ -8,13 +8,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
-from schedulerui.access import may, rights_of
+from schedulerui.access import may, rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Alert, Notification, Schedule, Silence
 from schedulerui.operations import silences
 from schedulerui.presenters.alerts import alert_row, message_rows, silence_row
 from schedulerui.web.decorators import SENTENCES, error_page, gate
 from schedulerui.web.forms.silence import SilenceForm
+from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.responses import actor_of, see_other, with_message
 
 SHOWN = 100
@@ -36,7 +37,7 @@ def silence(request: HttpRequest) -> HttpResponse:
     form, now = SilenceForm(request.POST), clock.now()
     if not form.is_valid():
         return _page(request, form, status=422)
-    schedule = _schedule(request.POST.get("schedule", ""))
+    schedule = _schedule(request, request.POST.get("schedule", ""))
     if schedule is not None and not may(request.user, "operate", schedule):
         return error_page(request, 403, sentence=SENTENCES["operate"])
     try:
@@ -57,7 +58,7 @@ def silence(request: HttpRequest) -> HttpResponse:
 @gate("operate", methods=("POST",))
 def unsilence(request: HttpRequest, pk: int) -> HttpResponse:
     """End a silence now; one that has ended is left as it is."""
-    found = get_object_or_404(Silence.objects.select_related("schedule"), pk=pk)
+    found = get_object_or_404(visible(request.user, Silence.objects.select_related("schedule")), pk=pk)
     if not may(request.user, "operate", found.schedule):
         return error_page(request, 403, sentence=SENTENCES["operate"])
     try:
@@ -69,31 +70,42 @@ def unsilence(request: HttpRequest, pk: int) -> HttpResponse:
     return see_other(request, reverse("schedulerui:alerts") + "#silences")
 
 
-def _schedule(named: str) -> Schedule | None:
+def _schedule(request: HttpRequest, named: str) -> Schedule | None:
     """Return the schedule of that id; None for no id at all."""
     if not named:
         return None
     if not (named.isascii() and named.isdecimal() and len(named) <= ID_DIGITS):
         raise Http404
-    return get_object_or_404(Schedule, pk=int(named))
+    return sound_schedule_or_404(request, int(named), verb="view")
 
 
 def _page(request: HttpRequest, form: SilenceForm, *, status: int = 200) -> HttpResponse:
     now = clock.now()
-    found = Alert.objects.select_related("schedule", "run").only(
-        "key", "kind", "state", "message", "since", "told_at", "schedule__name", "run__uuid"
+    found = (
+        visible(request.user, Alert.objects.all())
+        .select_related("schedule", "run")
+        .only("key", "kind", "state", "message", "since", "told_at", "schedule__name", "run__uuid")
     )
     standing = [alert_row(alert) for alert in found.exclude(state="ok").order_by("-since", "pk")[:SHOWN]]
     recovered = [alert_row(alert) for alert in found.filter(state="ok").order_by("-since", "pk")[:10]]
-    windows = Silence.objects.select_related("schedule").filter(ends_at__gt=now).order_by("ends_at")[:SHOWN]
+    windows = (
+        visible(request.user, Silence.objects.all())
+        .select_related("schedule")
+        .filter(ends_at__gt=now)
+        .order_by("ends_at")[:SHOWN]
+    )
     context = {
         "standing": standing,
         "recovered": recovered,
-        "messages_shown": message_rows(Notification.objects.order_by("-created_at", "-id")[:MESSAGES_SHOWN]),
+        "messages_shown": message_rows(
+            visible(request.user, Notification.objects.all(), through="alert__schedule").order_by(
+                "-created_at", "-id"
+            )[:MESSAGES_SHOWN]
+        ),
         "silences": [silence_row(window, now=now) for window in windows],
         "has_channels": bool(settings().ALERTS),
         "form": form,
-        "about": _schedule((request.POST or request.GET).get("schedule", "")),
+        "about": _schedule(request, (request.POST or request.GET).get("schedule", "")),
         "rights": rights_of(request.user),
         "now": now,
     }

@@ -20,7 +20,7 @@ from schedulerui.web.responses import actor_of, see_other
 @gate("delete", methods=("GET", "HEAD", "POST"))
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask; delete what is posted. Runs and audit rows stay."""
-    schedule = schedule_or_404(pk)
+    schedule = schedule_or_404(request, pk, verb="delete")
     if schedule.source == "code":
         return code_managed(request, schedule)
     if request.method != "POST":

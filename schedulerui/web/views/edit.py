@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -23,6 +23,7 @@ from schedulerui.web.decorators import gate
 from schedulerui.web.forms import RuleForm, ScheduleForm, differences, initial_of
 from schedulerui.web.forms.canvas import is_canvas_field
 from schedulerui.web.forms.schedule import VALUES
+from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.responses import actor_of, see_other
 from schedulerui.web.tasks_known import known_tasks, offered_tasks
 from schedulerui.web.upcoming import preview_of
@@ -54,7 +55,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def edit(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the form of a schedule; store what is posted if nobody else was faster."""
     now = clock.now()
-    current = get_object_or_404(Schedule, pk=pk)
+    current = sound_schedule_or_404(request, pk, verb="change")
     if current.source == "code":
         return code_managed(request, current)
     options: dict[str, Any] = {
@@ -116,7 +117,7 @@ def _copied(request: HttpRequest) -> dict[str, object]:
     wanted = request.GET.get("copy", "")
     if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):  # noqa: PLR2004 - digits of a 64-bit key
         return {}
-    source = get_object_or_404(Schedule, pk=int(wanted))
+    source = sound_schedule_or_404(request, int(wanted), verb="view")
     left_out = NOT_COPIED if may(request.user, "view_values", source) else (*NOT_COPIED, *VALUES)
     initial = {name: value for name, value in initial_of(source).items() if name not in left_out}
     if VALUES[0] in left_out:

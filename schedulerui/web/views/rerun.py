@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
-from schedulerui.access import may
+from schedulerui.access import may, visible
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import reruns
 from schedulerui.operations.reruns import Values
@@ -21,6 +21,7 @@ from schedulerui.operations.runs import Queued
 from schedulerui.presenters.warnings import warnings_of
 from schedulerui.web.decorators import SENTENCES, error_page, gate
 from schedulerui.web.forms.values import ValuesForm
+from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.responses import actor_of, see_other, with_message
 from schedulerui.web.views.run_now import sentence_of
 
@@ -31,7 +32,7 @@ Launch = Callable[[str, Values | None], Queued]
 @gate("run_custom", methods=("GET", "HEAD", "POST"))
 def run_custom(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the values, filled with the schedule's own for those who may see them; POST runs it once."""
-    schedule = get_object_or_404(Schedule, pk=pk)
+    schedule = sound_schedule_or_404(request, pk, verb="run_custom")
     refusal = _refuse(request, schedule, "run_custom")
     if refusal is not None:
         return refusal
@@ -55,7 +56,7 @@ def run_custom(request: HttpRequest, pk: int) -> HttpResponse:
 @gate("operate", methods=("GET", "HEAD", "POST"))
 def run_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Ask once more, with a form for those who may change the values; POST runs it as a run of its own."""
-    earlier = get_object_or_404(Run.objects.select_related("schedule"), uuid=uuid)
+    earlier = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
     refusal = _refuse(request, earlier.schedule, "operate")
     if refusal is not None:
         return refusal

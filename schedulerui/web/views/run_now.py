@@ -6,7 +6,7 @@ import uuid
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_htmx.http import trigger_client_event
@@ -19,7 +19,8 @@ from schedulerui.operations.runs import Queued
 from schedulerui.presenters import redact
 from schedulerui.presenters.schedules import schedule_row
 from schedulerui.presenters.warnings import warnings_of
-from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
+from schedulerui.web.decorators import error_page, gate, htmx_of
+from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.responses import actor_of, see_other, with_message, with_notice
 
 
@@ -27,9 +28,7 @@ from schedulerui.web.responses import actor_of, see_other, with_message, with_no
 @gate("operate", methods=("GET", "HEAD", "POST"))
 def run_now(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask with a dialog, or with a page where there is no script; POST runs it."""
-    schedule = get_object_or_404(Schedule.objects.select_related("state"), pk=pk)
-    if not may(request.user, "operate", schedule):
-        return error_page(request, 403, sentence=SENTENCES["operate"])
+    schedule = sound_schedule_or_404(request, pk, verb="operate")
     if request.method == "POST":
         return _run(request, schedule)
     return _ask(request, schedule)

@@ -32,7 +32,7 @@ N_CHANGES = 5
 def schedule(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer the page; three queries and one more for who may see changes."""
     rights = rights_of(request.user)
-    found = schedule_or_404(pk)
+    found = schedule_or_404(request, pk)
     context = _context(request, found, rights)
     context["changes"] = _changes(found, rights)
     context["canvas_tree"] = tree_of(found.canvas, known=known_tasks() if found.canvas else ())
@@ -42,7 +42,7 @@ def schedule(request: HttpRequest, pk: int) -> HttpResponse:
 @gate("view", methods=("GET", "HEAD"))
 def live_schedule(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer the sections that changed, 204 when none did. Two queries."""
-    found = schedule_or_404(pk)
+    found = schedule_or_404(request, pk)
     context = _context(request, found, rights_of(request.user))
     return answer(request, context["parts"].values())
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
-from schedulerui.access import may
 from schedulerui.models import Schedule
 from schedulerui.operations import skips
 from schedulerui.operations.errors import InvalidSchedule, NotComing
-from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.web.decorators import gate
+from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.responses import actor_of, see_other, with_message
 
 
@@ -31,9 +30,7 @@ def unskip(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _change(request: HttpRequest, pk: int, *, reason: str | None) -> HttpResponse:
-    found = get_object_or_404(Schedule, pk=pk)
-    if not may(request.user, "operate", found):
-        return error_page(request, 403, sentence=SENTENCES["operate"])
+    sound_schedule_or_404(request, pk, verb="operate")
     try:
         kind, text = "ok", _write(request, pk, reason=reason)
     except InvalidSchedule as error:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
-from schedulerui.access import may, rights_of
+from schedulerui.access import rights_of
 from schedulerui.models import Schedule
 from schedulerui.operations import schedules
 from schedulerui.presenters import digest
 from schedulerui.presenters.schedules import schedule_row
-from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
+from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.responses import actor_of, back_from, see_other, with_message, with_notice
 
 
@@ -31,11 +32,7 @@ def disable(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _toggle(request: HttpRequest, pk: int, *, enabled: bool) -> HttpResponse:
-    found = Schedule.objects.filter(pk=pk).first()
-    if found is None:
-        raise Http404
-    if not may(request.user, "operate", found):
-        return error_page(request, 403, sentence=SENTENCES["operate"])
+    sound_schedule_or_404(request, pk, verb="operate")
     now = clock.now()
     verb = schedules.enable if enabled else schedules.disable
     done = verb(pk, actor=actor_of(request), now=now)

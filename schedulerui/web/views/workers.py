@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from schedulerui import clock
-from schedulerui.access import may
+from schedulerui.access import may, visible
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Beat, Queue, Run, Schedule, Worker
@@ -82,7 +82,8 @@ def _worker_context(request: HttpRequest, found: Worker) -> dict[str, Any]:
     later = Worker.objects.filter(hostname=found.hostname, started_at__gt=found.started_at)
     row = processes.worker_row(found, now=now, successor=later.order_by("started_at").first())
     active = [str(state) for state in (RunState.RECEIVED, RunState.STARTED)]
-    here = Run.objects.filter(worker_instance=found.instance, state__in=active).only(*LIST_COLUMNS)
+    known = visible(request.user, Run.objects.filter(worker_instance=found.instance, state__in=active))
+    here = known.only(*LIST_COLUMNS)
     runs = list(here.newest_first()[:N_RUNNING])
     return {
         "worker": row,
