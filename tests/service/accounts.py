@@ -37,8 +37,16 @@ def stop_creating(world: World) -> None:
 
 def everything_is_sent(world: World, *, within: float = 30) -> None:
     eventually(
-        lambda: n_runs(world, "state = 'pending'") == 0, within=within, describe="no run to be pending"
+        lambda: n_runs(world, "state = 'pending'") == 0,
+        within=within,
+        describe=lambda: f"no run to be pending: {_pending(world)}",
     )
+
+
+def _pending(world: World) -> str:
+    columns = "id, owner, publishes, due_at, lease_until, reason"
+    first = world.rows(f"SELECT {columns} FROM schedulerui_run WHERE state = 'pending' ORDER BY id LIMIT 5")
+    return f"{first}, beats {world.rows('SELECT host, pid, seen_at, degraded FROM schedulerui_beat')}"
 
 
 def beats_are_up(world: World, n: int) -> None:

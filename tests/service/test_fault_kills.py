@@ -21,7 +21,7 @@ from tests.waiting import eventually
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(3600 if os.environ.get("SCHEDULERUI_SOAK") else 300)]
 
-N_SCHEDULES = 300
+N_SCHEDULES = 150
 N_KILLS = 300 if os.environ.get("SCHEDULERUI_SOAK") else 30
 BATCH = 60
 """Most messages that one beat sends between two marks here: MARK_EVERY (0.05 s) of publishing."""
@@ -47,7 +47,7 @@ def kill_in_a_batch(world, victim):
 
 def test_thirty_kills_lose_nothing_and_send_again_only_what_was_not_marked(make_world):
     world = make_world("postgres")
-    world.populate(N_SCHEDULES)
+    world.populate(N_SCHEDULES, grace=600)  # a slow machine must not make it miss a time
     survivor, *victims = [world.beat() for _ in range(3)]
     beats_are_up(world, 3)
     waits = []
@@ -57,7 +57,7 @@ def test_thirty_kills_lose_nothing_and_send_again_only_what_was_not_marked(make_
         waits.append(kill_in_a_batch(world, victim))
         victims.append(world.beat())
     stop_creating(world)
-    everything_is_sent(world)
+    everything_is_sent(world, within=60)
     sums = assert_each_message_has_its_row(world)
     assert_every_occurrence_has_one_row(world, states={"sent"})
     print(f"{N_KILLS} kills: {sums}, the others went on within {max(waits):.2f} s")
@@ -75,7 +75,7 @@ def test_three_beats_send_a_burst_and_a_stream_once(make_world, database):
     beats_are_up(world, 3)
     eventually(lambda: n_runs(world) >= 2000, within=90, every=0.2, describe=beats[0].tail)
     stop_creating(world)
-    everything_is_sent(world)
+    everything_is_sent(world, within=60)
     for beat in beats:
         assert beat.terminate() == 0, beat.tail()
     sums = assert_each_message_has_its_row(world)
