@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from schedulerui.models import SavedView
 from schedulerui.web.decorators import error_page, gate
 from schedulerui.web.responses import see_other, with_message
-from schedulerui.web.saved import MOST_VIEWS, PAGES, kept
+from schedulerui.web.saved import MOST_VIEWS, PAGES, kept, owner_of
 
 LONGEST_NAME = 60
 LONGEST_QUERY = 1000
@@ -36,7 +36,7 @@ def save_view(request: HttpRequest) -> HttpResponse:
 @gate("view", methods=("POST",))
 def delete_view(request: HttpRequest, pk: int) -> HttpResponse:
     """Forget one of the person's own views."""
-    found = get_object_or_404(SavedView, pk=pk, user=request.user)
+    found = get_object_or_404(SavedView, pk=pk, user_id=owner_of(request))
     found.delete()
     with_message(request, _("Removed the view “%(name)s”.") % {"name": found.name})
     return see_other(request, reverse(f"schedulerui:{found.page}"))
@@ -49,16 +49,16 @@ def _problem(request: HttpRequest, page: str, name: str, query: str) -> str:
         return _("There is no filter and no order to keep.")
     if len(query) > LONGEST_QUERY:
         return _("That filter is too long to be kept.")
-    others = SavedView.objects.filter(user=request.user, page=page).exclude(name=name)
+    others = SavedView.objects.filter(user_id=owner_of(request), page=page).exclude(name=name)
     return _("You keep 50 views of this list already.") if others.count() >= MOST_VIEWS else ""
 
 
 def _store(request: HttpRequest, page: str, name: str, query: str) -> None:
-    mine = SavedView.objects.filter(user=request.user, page=page, name=name)
+    mine = SavedView.objects.filter(user_id=owner_of(request), page=page, name=name)
     if mine.update(query=query):
         return
     try:
         with transaction.atomic():
-            SavedView.objects.create(user=request.user, page=page, name=name, query=query)
+            SavedView.objects.create(user_id=owner_of(request), page=page, name=name, query=query)
     except IntegrityError:  # the same form, sent twice at once
         mine.update(query=query)

@@ -84,7 +84,7 @@ def _worker_context(request: HttpRequest, found: Worker) -> dict[str, Any]:
     active = [str(state) for state in (RunState.RECEIVED, RunState.STARTED)]
     known = visible(request.user, Run.objects.filter(worker_instance=found.instance, state__in=active))
     here = known.only(*LIST_COLUMNS)
-    runs = list(here.newest_first()[:N_RUNNING])
+    runs = list(here.order_by("-due_at", "-id")[:N_RUNNING])
     return {
         "worker": row,
         "tasks": sorted(str(task) for task in found.tasks),
