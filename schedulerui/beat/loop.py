@@ -48,6 +48,7 @@ class Loop:
         self._clock, self._options = clock, options
         opened = ports or real_ports(app, lease=options.DISPATCH_LEASE)
         self._store, self._out, self._session = opened.store, opened.broker, opened.session
+        self._resume, self._resume_at = opened.resume, 0.0
         self._max_sleep = max_sleep
         self._producer: Any = None
         self._closed = threading.Event()
@@ -126,6 +127,7 @@ class Loop:
             began = self._clock.monotonic()
             now = self._clock.now()
             self.heart.beat(now)
+            self._resume_due(now)
             due_at, lease_until = claims.next_wake(now, store=self._store)
             is_due = due_at is not None and due_at <= now
             is_abandoned = lease_until is not None and lease_until < now
@@ -141,6 +143,15 @@ class Loop:
             self._batch = min(self._batch * 2, self._options.CLAIM_BATCH)
             if self._is_closed() or self._clock.monotonic() - started > ROUND_FOR:
                 return 0.0
+
+    def _resume_due(self, now: datetime) -> None:
+        """Switch on what was paused until now; asked when the next known pause ends, and with each heartbeat for new ones."""
+        moment = self._clock.monotonic()
+        if moment >= self._resume_at:
+            _resumed, ends_at = self._resume(now)
+            every = self._options.HEARTBEAT_EVERY
+            wait = every if ends_at is None else min((ends_at - now).total_seconds(), every)
+            self._resume_at = moment + wait
 
     def _work(self, now: datetime, *, began: float, is_due: bool, is_abandoned: bool) -> int:
         worked = 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from celery import Celery
@@ -11,6 +13,7 @@ from django.db import connections
 from schedulerui import dispatch
 from schedulerui.beat.sessions import Sessions
 from schedulerui.models import Run
+from schedulerui.operations import pauses
 from schedulerui.operations.store import DJANGO, Store
 
 
@@ -66,15 +69,26 @@ class DjangoSession:
         connections.close_all()
 
 
+def resume_none(_now: datetime) -> tuple[int, datetime | None]:
+    """Resume nothing: of a world without pauses."""
+    return 0, None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """All three."""
+    """All three, and what switches on the schedules whose pause has ended."""
 
     store: Store
     broker: Broker
     session: Session
+    resume: Callable[[datetime], tuple[int, datetime | None]] = resume_none
 
 
 def real_ports(app: Celery, *, lease: float) -> Ports:
     """Return the ports of a real beat; ``lease`` is in seconds, half of which a transaction may stand still."""
-    return Ports(store=DJANGO, broker=CeleryBroker(app), session=DjangoSession(idle=lease / 2))
+    return Ports(
+        store=DJANGO,
+        broker=CeleryBroker(app),
+        session=DjangoSession(idle=lease / 2),
+        resume=pauses.resume_due,
+    )

@@ -18,7 +18,7 @@ from schedulerui.conf import settings
 from schedulerui.crash import crash_point
 from schedulerui.facts import Overlap, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule
-from schedulerui.operations import quarantine
+from schedulerui.operations import quarantine, tokens
 from schedulerui.operations import runs as run_verbs
 from schedulerui.operations.store import DJANGO, Lease, Planned, Store
 from schedulerui.planning import plan
@@ -155,7 +155,7 @@ def _apply(batch: _Batch) -> tuple[Run, ...]:
 
 def _run(each: Planned, planned: PlannedRun, batch: _Batch) -> Run:
     is_pending = planned.state is RunState.PENDING
-    return Run(
+    run = Run(
         key=planned.key,
         trigger=Trigger.SCHEDULE,
         nominal_at=planned.nominal_at,
@@ -172,6 +172,9 @@ def _run(each: Planned, planned: PlannedRun, batch: _Batch) -> Run:
         reason=planned.reason,
         **each.snapshot,
     )
+    if is_pending:
+        tokens.fill(run)
+    return run
 
 
 def _claim_singly(

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from django.db import transaction
+
+from schedulerui import clock
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Run, ScheduleState
 
@@ -55,10 +58,27 @@ def follow(run: Run, state: RunState, *, runtime: float | None, is_again: bool) 
         if row is None:
             return
         recent, streak = _recount(row) if is_again else _count(row, state, runtime)
-        newest = {"last_state": str(state)} if row.last_run_id == run.pk else {}
+        newest: dict[str, object] = {"last_state": str(state)} if row.last_run_id == run.pk else {}
+        if state is RunState.SUCCEEDED:
+            of_run = run.nominal_at or run.due_at
+            newest["last_success_at"] = max(of_run, row.last_success_at or of_run)
         states.update(recent=recent, failure_streak=streak, **newest)
+        if state in FAILURES:
+            _pause_after_commit(run.schedule_id, streak=streak)
         return
     states.filter(last_run_id=run.pk).update(last_state=str(state))
+
+
+def _pause_after_commit(schedule_id: int, *, streak: int) -> None:
+    """Pause the schedule if it has failed too often; after the commit, since beat locks schedules before what stands beside them."""
+
+    def pause() -> None:
+        # Here and not above: pausing writes a skipped row, which is an outcome.
+        from schedulerui.operations import pauses  # noqa: PLC0415 - they need each other
+
+        pauses.after_failures(schedule_id, streak=streak, now=clock.now())
+
+    transaction.on_commit(pause, robust=True)
 
 
 def note_decisions(runs: Iterable[Run]) -> None:

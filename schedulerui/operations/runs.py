@@ -18,7 +18,7 @@ from schedulerui.conf import settings
 from schedulerui.crash import crash_point
 from schedulerui.facts import Actor, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
-from schedulerui.operations import audit, outcomes
+from schedulerui.operations import audit, outcomes, tokens
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ def mark_unsent(run: Run, *, reason: str, now: datetime) -> bool:
 
 def manual_run(schedule: Schedule, *, token: str, actor: Actor, now: datetime) -> Run:
     """Return the run of one click on a schedule, not saved yet."""
-    return Run(
+    run = Run(
         key=f"m:{schedule.pk}:{token}"[:120],
         trigger=Trigger.MANUAL,
         actor=actor.name[:150],
@@ -158,6 +158,8 @@ def manual_run(schedule: Schedule, *, token: str, actor: Actor, now: datetime) -
         lease_until=now + timedelta(seconds=settings().DISPATCH_LEASE),
         **snapshot_of(schedule, now=now),
     )
+    tokens.fill(run)
+    return run
 
 
 def _publish(run: Run, publish: Publish, *, now: datetime) -> Queued:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from schedulerui.facts import Actor, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.models.damaged import read_schedule
-from schedulerui.operations import audit, validation
+from schedulerui.operations import audit, pausing, validation
 from schedulerui.operations.errors import CodeManaged, InvalidSchedule, VersionConflict
 from schedulerui.recurrence import RuleError
 
@@ -36,6 +36,18 @@ class Toggled:
 
     schedule: Schedule
     changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """How a switch was turned: what the row was before, under which verb, and the pause that ends by it."""
+
+    seen: int
+    """The version that was read."""
+    before: Mapping[str, object]
+    action: str
+    note: str = ""
+    ended: pausing.Pause | None = None
 
 
 def check(
@@ -98,6 +110,9 @@ def rewrite(
         return schedule
     seen, names = schedule.version, [*changed, "version", "updated_at"]
     schedule.version, schedule.updated_at = seen + 1, now
+    paused = pausing.end(schedule, until=now) if schedule.enabled else None
+    if paused:
+        names += pausing.COLUMNS
     try:
         with transaction.atomic():
             if changed.keys() & (TIMING | {"enabled"}) or schedule.error:
@@ -107,6 +122,8 @@ def rewrite(
             values = {name: getattr(schedule, name) for name in names}
             if not Schedule.objects.filter(pk=schedule.pk, version=seen).update(**values):
                 raise VersionConflict(Schedule.objects.get(pk=schedule.pk))
+            if paused:
+                pausing.account(schedule, paused, accounted_until=_accounted_until(schedule), now=now)
             audit.record(schedule, action=action, actor=actor, now=now, before=before)
     except IntegrityError as error:
         raise _name_taken(schedule, error) from error
@@ -127,12 +144,14 @@ def _hold(schedule: Schedule, *, version: int, now: datetime) -> None:
     ).get()
 
 
-def enable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
+def enable(schedule_id: int, *, actor: Actor, now: datetime, paused_until: datetime | None = None) -> Toggled:
     """Switch a schedule on: the next run is the first one after ``now``, nothing is caught up.
 
-    Already on: nothing changes. Raises Schedule.DoesNotExist.
+    One that was paused is resumed: its times in the pause are accounted for, its streak of failures begins anew. With
+    ``paused_until`` only if its pause ends at that moment, and from then on. Already on: nothing changes. Raises
+    Schedule.DoesNotExist.
     """
-    return _switch(schedule_id, enabled=True, actor=actor, now=now)
+    return _switch(schedule_id, enabled=True, actor=actor, now=now, paused_until=paused_until)
 
 
 def disable(schedule_id: int, *, actor: Actor, now: datetime) -> Toggled:
@@ -196,30 +215,38 @@ def _accounted_until(schedule: Schedule) -> datetime | None:
     return newest.first()
 
 
-def _switch(schedule_id: int, *, enabled: bool, actor: Actor, now: datetime) -> Toggled:
+def _switch(
+    schedule_id: int, *, enabled: bool, actor: Actor, now: datetime, paused_until: datetime | None = None
+) -> Toggled:
     """Bring the switch into one position. A verb about one column cannot be in conflict: who loses a race tries again."""
     for _again in range(SWITCH_TRIES):
         schedule = Schedule.objects.get(pk=schedule_id)
-        if schedule.enabled == enabled:
+        if schedule.enabled == enabled or (paused_until and schedule.resume_at != paused_until):
             return Toggled(schedule=schedule, changed=False)
         before, seen = audit.snapshot(schedule), schedule.version
         schedule.enabled, schedule.version, schedule.updated_at = enabled, seen + 1, now
-        set_next(schedule, now=now)
-        if _store_switch(schedule, seen=seen, before=before, actor=actor, now=now):
+        since = pausing.before(paused_until) if paused_until else now
+        paused = pausing.end(schedule, until=since) if enabled else None
+        set_next(schedule, now=since)
+        action = "resume" if paused else "enable" if enabled else "disable"
+        switch = Switch(seen=seen, before=before, action=action, ended=paused)
+        if store_switch(schedule, switch, actor=actor, now=now):
             return Toggled(schedule=schedule, changed=True)
     raise VersionConflict(Schedule.objects.get(pk=schedule_id))
 
 
-def _store_switch(
-    schedule: Schedule, *, seen: int, before: Mapping[str, object], actor: Actor, now: datetime
-) -> bool:
-    names = ("enabled", "version", "updated_at", "next_nominal_at", "next_run_at", "error")
+def store_switch(schedule: Schedule, switch: Switch, *, actor: Actor, now: datetime) -> bool:
+    """Store a switch that was turned on the object if its row is still at the version seen; returns whether it was."""
+    names = ("enabled", "version", "updated_at", "next_nominal_at", "next_run_at", "error", *pausing.COLUMNS)
     values = {name: getattr(schedule, name) for name in names}
     with transaction.atomic():
-        if not Schedule.objects.filter(pk=schedule.pk, version=seen).update(**values):
+        if not Schedule.objects.filter(pk=schedule.pk, version=switch.seen).update(**values):
             return False
-        verb = "enable" if schedule.enabled else "disable"
-        audit.record(schedule, action=verb, actor=actor, now=now, before=before)
+        before, note = switch.before, switch.note
+        audit.record(schedule, action=switch.action, actor=actor, now=now, before=before, note=note)
+        if switch.ended is not None:
+            pausing.account(schedule, switch.ended, accounted_until=_accounted_until(schedule), now=now)
+            ScheduleState.objects.filter(pk=schedule.pk).update(failure_streak=0)
         if not schedule.enabled:
             _cancel_unsent(schedule, now=now, reason=_("The schedule was switched off."))
     return True

@@ -14,7 +14,17 @@ from schedulerui.operations import columns, statements
 from schedulerui.operations.outcomes import follow
 from schedulerui.operations.reports import Report, clean
 
-READ = ("schedule_id", "state", "progress", "received_at", "started_at", "worker_instance", "log")
+READ = (
+    "schedule_id",
+    "state",
+    "progress",
+    "received_at",
+    "started_at",
+    "worker_instance",
+    "log",
+    "nominal_at",
+    "due_at",
+)
 EMPTY: dict[str, object] = {"pid": None, "received_at": None, "started_at": None}
 """Columns of an attempt that a report may leave out."""
 UNTOLD = frozenset({progress(RunState.PENDING), progress(RunState.SENT)})

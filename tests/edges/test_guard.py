@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime
 
 import pytest
+from celery import _state
 from celery.exceptions import Ignore
 from django.db import OperationalError
 
@@ -166,14 +167,12 @@ def test_it_tells_nothing_outside_of_a_task():
 
 
 def told_with(header, **request):
-    from celery._state import _task_stack
-
     guarded.push_request(id="x", schedulerui=header, **request)
-    _task_stack.push(guarded)
+    _state._task_stack.push(guarded)  # type: ignore[attr-defined]  # missing in the stubs
     try:
         return schedulerui.current_run()
     finally:
-        _task_stack.pop()
+        _state._task_stack.pop()  # type: ignore[attr-defined]  # missing in the stubs
         guarded.pop_request()
 
 

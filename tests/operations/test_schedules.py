@@ -287,7 +287,7 @@ def test_a_switch_between_an_edits_read_and_write_is_never_undone(make_schedule,
 
 def test_a_switch_that_loses_a_race_tries_again(make_schedule, actor, monkeypatch):
     schedule = make_schedule()
-    take = schedules._store_switch
+    take = schedules.store_switch
     tries = []
 
     def loses_once(*args, **kwargs):
@@ -296,6 +296,6 @@ def test_a_switch_that_loses_a_race_tries_again(make_schedule, actor, monkeypatc
             Schedule.objects.update(version=5)
         return take(*args, **kwargs)
 
-    monkeypatch.setattr(schedules, "_store_switch", loses_once)
+    monkeypatch.setattr(schedules, "store_switch", loses_once)
     assert schedules.disable(schedule.pk, actor=actor, now=NOON).changed
     assert (len(tries), Schedule.objects.get().enabled, Schedule.objects.get().version) == (2, False, 6)
