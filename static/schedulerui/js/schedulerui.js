@@ -79,6 +79,7 @@
   }
   document.addEventListener("schedulerui:wake", wake);
   document.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (detail.elt.matches("[data-filter]")) for (const [name, value] of [...detail.formData]) if (value === "") detail.formData.delete(name);
     if (!detail.elt.matches("[data-live-have]")) return;
     detail.parameters.have = $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(",");
   });
