@@ -14,7 +14,7 @@ from celery.app.task import extract_exec_options  # type: ignore[attr-defined]  
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 
-from schedulerui import clock, dispatch_canvas
+from schedulerui import clock, dispatch_canvas, redis_client
 from schedulerui.conf import settings
 from schedulerui.models import Run
 
@@ -88,10 +88,12 @@ def open_producer(celery_app: Celery) -> Producer:
         connection.ensure_connection(
             max_retries=1, interval_start=0, interval_step=0, timeout=CONNECT_TIMEOUT
         )
-        return celery_app.amqp.Producer(connection, auto_declare=False)
+        opened = celery_app.amqp.Producer(connection, auto_declare=False)
+        redis_client.keep_one(opened.channel)
     except _broker_errors(connection) as error:
         connection.release()
         raise BrokerUnavailable(_sentence(error)) from error
+    return opened
 
 
 def close_producer(opened: Producer) -> None:

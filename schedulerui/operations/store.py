@@ -20,7 +20,7 @@ from django.db.models.functions import Greatest
 from schedulerui.crash import crash_point
 from schedulerui.facts import Plan, RunState
 from schedulerui.models import Beat, Run, Schedule, ScheduleState
-from schedulerui.operations import beats, outcomes, quarantine
+from schedulerui.operations import beats, bulk_sql, outcomes, quarantine
 from schedulerui.operations import runs as run_verbs
 
 
@@ -159,26 +159,19 @@ class DjangoStore:
 
     def advance(self, planned: Sequence[Planned]) -> int:
         """Update conditionally: one statement, many rows."""
-        table = connection.ops.quote_name(Schedule._meta.db_table)  # noqa: SLF001 - Django's documented introspection
-        moment = connection.ops.adapt_datetimefield_value
-        statement = (
-            f"UPDATE {table} SET next_nominal_at = %s, next_run_at = %s, runs_created = %s "  # noqa: S608 - our own table's name
-            "WHERE id = %s AND next_run_at = %s AND version = %s"
-        )
         rows = [
             (
-                moment(each.plan.next_nominal_at),
-                moment(each.plan.next_run_at),
+                each.plan.next_nominal_at,
+                each.plan.next_run_at,
                 each.plan.runs_created,
                 each.schedule.pk,
-                moment(each.schedule.next_run_at),
+                each.schedule.next_run_at,
                 each.schedule.version,
             )
             for each in planned
         ]
-        with connection.cursor() as cursor:
-            cursor.executemany(statement, rows)
-            return int(cursor.rowcount)
+        changes = ("next_nominal_at", "next_run_at", "runs_created")
+        return bulk_sql.update(Schedule, rows, changes=changes, where=("id", "next_run_at", "version"))
 
     def known_keys(self, keys: Sequence[str]) -> set[str]:
         """Probe the unique key."""
@@ -186,11 +179,7 @@ class DjangoStore:
 
     def insert(self, rows: list[Run]) -> None:
         """Insert them in one statement; MySQL does not return the ids, so they are read back by the unique key."""
-        Run.objects.bulk_create(rows)
-        if any(run.pk is None for run in rows):
-            ids = dict(Run.objects.filter(key__in=[run.key for run in rows]).values_list("key", "pk"))
-            for run in rows:
-                run.pk = ids[run.key]
+        bulk_sql.insert(rows, unique="key")
 
     def note_runs(self, rows: Sequence[Run]) -> None:
         """Write all state rows in one statement, and the outcomes of decided runs in two."""
@@ -265,15 +254,6 @@ def _note_last_runs(rows: Sequence[Run]) -> None:
     for run in rows:
         if run.schedule_id is not None and run.state != RunState.MISSED:
             newest[run.schedule_id] = run
-    if not newest:
-        return
-    table = connection.ops.quote_name(ScheduleState._meta.db_table)  # noqa: SLF001 - Django's documented introspection
-    statement = (
-        f"UPDATE {table} SET last_run_id = %s, last_run_at = %s, last_state = %s WHERE schedule_id = %s"  # noqa: S608 - our own table's name
-    )
-    moment = connection.ops.adapt_datetimefield_value
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            statement,
-            [(run.pk, moment(run.due_at), str(run.state), pk) for pk, run in sorted(newest.items())],
-        )
+    notes = [(run.pk, run.due_at, str(run.state), pk) for pk, run in sorted(newest.items())]
+    changes = ("last_run_id", "last_run_at", "last_state")
+    bulk_sql.update(ScheduleState, notes, changes=changes, where=("schedule",))

@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 from kombu import Exchange, Producer, Queue
 
-from schedulerui import dispatch
+from schedulerui import dispatch, redis_client
 from schedulerui.models import Run
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -210,3 +210,31 @@ def test_an_app_that_cannot_be_found_is_told_in_a_sentence(settings):
 def test_a_message_that_cannot_be_written_is_that_runs_own_affair(celery_app):
     with dispatch.producer(celery_app) as producer, pytest.raises(dispatch.Unsendable, match="nope"):
         dispatch.publish(a_run(options={"serializer": "nope"}), producer=producer, celery_app=celery_app)
+
+
+class OneClientChannel:
+    """What is needed of kombu's channel of Redis."""
+
+    n_made = 0
+
+    def _create_client(self):
+        self.n_made += 1
+        return object()
+
+    def conn_or_acquire(self, client=None):
+        raise AssertionError("each message would make a client")
+
+
+def test_a_channel_of_redis_makes_one_client_for_all_messages():
+    channel = OneClientChannel()
+    assert redis_client.keep_one(channel)
+    with channel.conn_or_acquire() as first, channel.conn_or_acquire() as second:
+        assert first is second
+    with channel.conn_or_acquire("given") as given:
+        assert given == "given"
+    assert channel.n_made == 1
+
+
+def test_a_channel_of_another_transport_stays_as_it_is(celery_app):
+    with celery_app.connection_for_write() as connection:
+        assert not redis_client.keep_one(connection.default_channel)

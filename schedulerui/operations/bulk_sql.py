@@ -1,0 +1,210 @@
+"""Many rows in one statement, where Django's own way takes one per row or splits by a limit that SQLite no longer has.
+
+Names come from the models, values are always parameters. A database that is none of the three goes Django's way.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from enum import Enum
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+from django.db import connection, models
+
+KNOWN = frozenset({"sqlite", "postgresql", "mysql"})
+"""Vendors whose statements are written here; MariaDB calls itself mysql."""
+SQLITE_UPDATE_FROM = (3, 33, 0)
+"""The first SQLite that updates from other rows."""
+
+Value = Any
+Encode = Callable[[Value], Value]
+
+
+def insert(rows: Sequence[models.Model], *, unique: str) -> None:
+    """Insert all rows of one model in as few statements as parameters allow, and give each its primary key.
+
+    ``unique`` names a unique text column by which the keys are told apart. Raises django.db.Error as ``bulk_create`` does.
+    """
+    if not rows:
+        return
+    model = type(rows[0])
+    if connection.vendor not in KNOWN:
+        model._default_manager.bulk_create(rows)  # noqa: SLF001 - Django's documented introspection
+        return
+    columns = [_column(rows, field) for field in _fields(model)]
+    n_given = sum(1 for literal, _values in columns if not literal) or 1
+    step = max(_max_parameters() // n_given, 1)
+    for start in range(0, len(rows), step):
+        _insert(rows[start : start + step], columns, start=start, unique=unique)
+
+
+def update(
+    model: type[models.Model],
+    rows: Sequence[Sequence[Value]],
+    *,
+    changes: Sequence[str],
+    where: Sequence[str],
+) -> int:
+    """Set the ``changes`` of each row whose ``where`` fields, a unique one first, are as given; returns how many were.
+
+    A row of ``rows`` holds the values of ``changes``, then those of ``where``.
+    """
+    if not rows:
+        return 0
+    fields: list[Any] = [model._meta.get_field(name) for name in (*changes, *where)]  # noqa: SLF001 - Django's documented introspection
+    names = [connection.ops.quote_name(str(field.column)) for field in fields]
+    encoders = [_encoder(field) for field in fields]
+    values = [tuple(encode(value) for encode, value in zip(encoders, row, strict=True)) for row in rows]
+    if not _can_update_from():
+        return _update_singly(model, values, names, n_changes=len(changes))
+    statement = _statement_of_update(model, fields, names, n_changes=len(changes))
+    done, step = 0, max(_max_parameters() // len(fields), 1)
+    with connection.cursor() as cursor:
+        for start in range(0, len(values), step):
+            part = values[start : start + step]
+            cursor.execute(statement(len(part)), [value for row in part for value in row])
+            done += int(cursor.rowcount)
+    return done
+
+
+def _insert(
+    rows: Sequence[models.Model],
+    columns: Sequence[tuple[str, list[Value]]],
+    *,
+    start: int,
+    unique: str,
+) -> None:
+    meta = rows[0]._meta  # noqa: SLF001 - Django's documented introspection
+    quote = connection.ops.quote_name
+    names = ", ".join(quote(str(field.column)) for field in _fields(type(rows[0])))
+    row = "(" + ", ".join(literal or "%s" for literal, _values in columns) + ")"
+    given = [values[start : start + len(rows)] for literal, values in columns if not literal]
+    parameters = [value for each in zip(*given, strict=True) for value in each]
+    statement = f"INSERT INTO {quote(meta.db_table)} ({names}) VALUES {', '.join([row] * len(rows))}"  # noqa: S608 - names of our own models
+    returns = bool(connection.features.can_return_rows_from_bulk_insert)
+    told_by: Any = meta.get_field(unique)
+    key, column = quote(str(meta.pk.column)), quote(str(told_by.column))
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} RETURNING {column}, {key}" if returns else statement, parameters)
+        found = dict(cursor.fetchall()) if returns else {}
+    if not returns:
+        known = {f"{unique}__in": [getattr(each, unique) for each in rows]}
+        found = dict(type(rows[0])._default_manager.filter(**known).values_list(unique, "pk"))  # noqa: SLF001 - as above
+    for each in rows:
+        each.pk = found[getattr(each, unique)]
+        each._state.adding, each._state.db = False, connection.alias  # noqa: SLF001 - what bulk_create does
+
+
+def _column(rows: Sequence[models.Model], field: Any) -> tuple[str, list[Value]]:
+    """Return a literal if all rows have the same trivial value, else the values as the driver takes them."""
+    values = list(map(attrgetter(field.attname), rows))
+    first = values[0]
+    if first is None and not any(value is not None for value in values):
+        return "NULL", []
+    if first == "" and not any(values):
+        return "''", []
+    encode = _encoder(field)
+    return "", [encode(value) for value in values]
+
+
+def _fields(model: type[models.Model]) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if not field.primary_key]  # noqa: SLF001 - as above
+
+
+def _encoder(field: Any) -> Encode:
+    """Return how a value of this field goes to the driver: what ``get_db_prep_save`` does, without its ceremony."""
+    if isinstance(field, models.DateTimeField):
+        adapt: Encode = connection.ops.adapt_datetimefield_value
+        return adapt
+    if isinstance(field, models.JSONField) and field.encoder is None:
+        return _json
+    if isinstance(field, models.UUIDField) and not connection.features.has_native_uuid_field:
+        return _hex
+    return _plain
+
+
+def _plain(value: Value) -> Value:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _hex(value: Value) -> str | None:
+    return None if value is None else str(value.hex)
+
+
+def _json(value: Value) -> str:
+    if value == {} and isinstance(value, dict):
+        return "{}"
+    return json.dumps(value)
+
+
+def _max_parameters() -> int:
+    """Return how many parameters one statement may have: SQLite tells its own limit, the others take 65,535."""
+    if connection.vendor != "sqlite":
+        return 65_535
+    connection.ensure_connection()
+    return int(connection.connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER))
+
+
+def _can_update_from() -> bool:
+    if connection.vendor == "sqlite":
+        return sqlite3.sqlite_version_info >= SQLITE_UPDATE_FROM
+    return connection.vendor in KNOWN
+
+
+def _update_singly(
+    model: type[models.Model],
+    values: list[tuple[Value, ...]],
+    names: Sequence[str],
+    *,
+    n_changes: int,
+) -> int:
+    table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
+    changes = ", ".join(f"{name} = %s" for name in names[:n_changes])
+    where = " AND ".join(f"{name} = %s" for name in names[n_changes:])
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {table} SET {changes} WHERE {where}", values)  # noqa: S608 - names of our own models
+        return int(cursor.rowcount)
+
+
+def _statement_of_update(
+    model: type[models.Model], fields: Sequence[Any], names: Sequence[str], *, n_changes: int
+) -> Callable[[int], str]:
+    """Return what writes the statement for a number of rows. Each row says its types, where the database asks for them."""
+    quote = connection.ops.quote_name
+    table = quote(model._meta.db_table)  # noqa: SLF001 - as above
+    # PostgreSQL and SQLite call the columns of VALUES so. A WITH in front would hide from sqlite3 that rows are changed.
+    places = [f"column{number}" for number in range(1, len(names) + 1)]
+    where = " AND ".join(
+        f"{table}.{name} = v.{place}"
+        for name, place in zip(names[n_changes:], places[n_changes:], strict=True)
+    )
+    pairs = list(zip(names[:n_changes], places[:n_changes], strict=True))
+    if connection.vendor == "mysql":
+        changes = ", ".join(f"{table}.{name} = v.{place}" for name, place in pairs)
+        row = ", ".join(f"{_cast(field)} AS {place}" for field, place in zip(fields, places, strict=True))
+        return lambda n: (
+            f"UPDATE {table} JOIN ({' UNION ALL '.join([f'SELECT {row}'] * n)}) v ON {where} SET {changes}"  # noqa: S608 - names of our own models
+        )
+    changes = ", ".join(f"{name} = v.{place}" for name, place in pairs)
+    row = "(" + ", ".join(_cast(field) for field in fields) + ")"
+    return lambda n: (
+        f"UPDATE {table} SET {changes} FROM (VALUES {', '.join([row] * n)}) AS v WHERE {where}"  # noqa: S608 - names of our own models
+    )
+
+
+def _cast(field: Any) -> str:
+    return _cast_of(connection.vendor, str(field.db_type(connection)))
+
+
+@lru_cache(maxsize=64)
+def _cast_of(vendor: str, db_type: str) -> str:
+    """Return a parameter with its type: a bare one is text to PostgreSQL, and a moment is text to MariaDB."""
+    if vendor == "postgresql":
+        return f"%s::{db_type}"
+    if vendor == "mysql" and db_type.startswith("datetime"):
+        return f"CAST(%s AS {db_type})"
+    return "%s"
