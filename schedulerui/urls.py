@@ -8,6 +8,7 @@ from schedulerui.web.views import (
     about,
     alerts,
     audit,
+    cancel,
     control,
     delete,
     edit,
@@ -24,6 +25,7 @@ from schedulerui.web.views.complete import complete
 from schedulerui.web.views.flower import flower
 from schedulerui.web.views.live import live_health
 from schedulerui.web.views.overview import live_overview, overview
+from schedulerui.web.views.pause import pause
 from schedulerui.web.views.resend import run_resend
 from schedulerui.web.views.result import run_result
 from schedulerui.web.views.run_now import run_now
@@ -42,6 +44,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/", schedule, name="schedule"),
     path("schedules/<int:pk>/enable/", enable, name="schedule-enable"),
     path("schedules/<int:pk>/disable/", disable, name="schedule-disable"),
+    path("schedules/<int:pk>/pause/", pause, name="schedule-pause"),
     path("schedules/<int:pk>/run/", run_now, name="schedule-run"),
     path("schedules/<int:pk>/skip/", skip, name="schedule-skip"),
     path("schedules/<int:pk>/unskip/", unskip, name="schedule-unskip"),
@@ -65,6 +68,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/", runs.runs, name="runs"),
     path("runs/<uuid:uuid>/", run.run, name="run"),
     path("runs/<uuid:uuid>/result/", run_result, name="run-result"),
+    path("runs/<uuid:uuid>/cancel/", cancel.cancel, name="run-cancel"),
     path("runs/<uuid:uuid>/again/", rerun.run_again, name="run-again"),
     path("schedules/<int:pk>/run/custom/", rerun.run_custom, name="schedule-run-custom"),
     path("runs/<uuid:uuid>/resend/", run_resend, name="run-resend"),

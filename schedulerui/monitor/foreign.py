@@ -103,7 +103,8 @@ class Ear:
             receiver = EventReceiver(
                 connection, handlers={"*": self.hear}, routing_key=ROUTING_KEY, app=celery_app
             )
-            with receiver.consumer_context() as (used, _channel, _consumers):
+            context: Any = receiver.consumer_context()  # kombu's stubs take what it yields for one consumer
+            with context as (used, _channel, _consumers):
                 while not self._stopping.is_set():
                     try:
                         used.drain_events(timeout=1.0)

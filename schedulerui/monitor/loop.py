@@ -19,13 +19,24 @@ from schedulerui import clock, dispatch
 from schedulerui.conf import settings
 from schedulerui.monitor import depths, foreign, invariants, routes
 from schedulerui.monitor.alarms import Alarms, purge, send
-from schedulerui.operations import history, housekeeping, losses, pickup, queues, spool, workers
+from schedulerui.operations import (
+    cancellations,
+    history,
+    housekeeping,
+    losses,
+    pickup,
+    queues,
+    spool,
+    workers,
+)
 from schedulerui.operations.retention import Surplus
 
 logger = logging.getLogger(__name__)
 
 CLEAN_EVERY = 600.0
 """Seconds between two purges."""
+REPEAT_EVERY = 5.0
+"""Seconds between two orders to end the same body."""
 SURPLUS_EVERY = 60.0
 """Seconds between two looks at some hundred schedules for runs that are too many."""
 GAP_MIN = 3.0
@@ -163,6 +174,7 @@ def default_steps(celery_app: Celery | None = None, *, ear: foreign.Ear | None =
         Step("hearing foreign workers", listen),
         Step("declaring workers dead", workers.declare_dead, calm=limits.WORKER_OFFLINE_AFTER),
         Step("declaring runs lost", losses.mark_lost, calm=limits.LOST_AFTER),
+        Step("repeating cancellations", cancellations.repeat, every=REPEAT_EVERY, is_slow=True),
         Step("measuring the queues", measure, is_slow=True),
         Step("looking at beats and queues", alarms.look_at_processes, calm=limits.BEAT_STALE_AFTER),
         Step("looking at schedules", alarms.look_at_schedules, calm=limits.BEAT_STALE_AFTER),

@@ -7,6 +7,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from importlib import metadata
 from typing import Any
 
@@ -18,7 +19,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 import schedulerui
 from schedulerui import clock
 from schedulerui.conf import settings
-from schedulerui.operations import history, spool, workers
+from schedulerui.operations import cancellations, history, spool, workers
 from schedulerui.recorder.connection import prepare_connection
 from schedulerui.recorder.identity import Identity
 
@@ -56,6 +57,7 @@ class Heart:
         now = clock.DatabaseClock().now()
         offset = (clock.now() - now).total_seconds()
         workers.heartbeat(observe(self._identity, self._consumer, clock_offset=offset), now=now)
+        forget_unwanted(now)
         waiting = spool.default()
         if not waiting.is_empty():
             waiting.replay(history.record)
@@ -73,6 +75,11 @@ class Heart:
                 logger.exception("the heartbeat cannot be written", extra={"action": "heartbeat_error"})
             self._is_failing = True
             connections[DEFAULT_DB_ALIAS].close()
+
+
+def forget_unwanted(now: datetime) -> None:
+    """Have this worker give up what was cancelled, as if it had heard the order itself: one killed since then has forgotten."""
+    worker_state.revoked.update(cancellations.unwanted(now))
 
 
 def observe(identity: Identity, consumer: Any, *, clock_offset: float | None = None) -> workers.Heartbeat:

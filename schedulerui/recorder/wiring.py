@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from celery import signals
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from schedulerui import clock
 from schedulerui.conf import settings
 from schedulerui.recorder import identity, receivers, writer
+from schedulerui.recorder.connection import prepare_connection
 
 if TYPE_CHECKING:
     from schedulerui.recorder.heart import Heart
@@ -42,6 +44,12 @@ def connect() -> None:
 @receivers.guarded
 def on_worker_init(*, sender: Any, **_: Any) -> None:
     identity.begin(str(sender.hostname), now=clock.now())
+    # Here and not above: it loads Celery's worker, which web and beat do without.
+    from schedulerui.recorder.heart import forget_unwanted  # noqa: PLC0415 - only a worker needs it
+
+    prepare_connection()
+    forget_unwanted(clock.now())  # before the first message: what was cancelled while no worker was there
+    connections[DEFAULT_DB_ALIAS].close()  # a pool must not inherit it
 
 
 @receivers.guarded

@@ -12,7 +12,7 @@ from schedulerui import clock, conf, dispatch, remote
 from schedulerui.facts import Actor, RunState
 from schedulerui.models import Change, Worker
 from schedulerui.monitor import foreign
-from schedulerui.operations import controls, workers
+from schedulerui.operations import cancellations, controls, workers
 from tests.processes import Process
 from tests.service.recording import (
     app,
@@ -177,3 +177,32 @@ def test_the_ear_reconnects_and_ends_when_told(ours):
     assert asked.wait(5)
     ear.stop()
     gone.close()
+
+
+def test_a_cancelled_run_does_not_begin_even_on_a_worker_that_started_later(start_worker, ours, send):
+    run = send("rec.add", 1, 2)
+    done = cancellations.cancel(run.pk, terminate=False, actor=ANA, now=clock.now())
+    assert done.changed
+    start_worker()
+    assert reached(run, RunState.REVOKED).started_at is None
+
+
+@pytest.mark.parametrize(
+    "broker_url", ["rabbitmq"], indirect=True
+)  # it hands out again at once what a dead worker held
+def test_a_killed_worker_s_successor_knows_what_was_cancelled(start_worker, ours, send):
+    first = start_worker("-c", "1", name="one")
+    running = reached(send("rec.slow", 60), RunState.STARTED)
+    waiting = send("rec.add", 1, 2)
+    cancellations.cancel(waiting.pk, terminate=False, actor=ANA, now=clock.now())
+    first.kill9()
+    start_worker(name="one")
+    assert reached(waiting, RunState.REVOKED, within=60).started_at is None
+    assert running.state == RunState.STARTED
+
+
+def test_a_body_ends_when_it_is_to_be_ended(start_worker, ours, send):
+    start_worker()
+    run = reached(send("rec.slow", 60), RunState.STARTED)
+    cancellations.cancel(run.pk, terminate=True, actor=ANA, now=clock.now())
+    assert reached(run, RunState.REVOKED).finished_at is not None

@@ -43,6 +43,7 @@ EXPECTED = {
     "schedules/<int:pk>/disable/": Expected(post="302 403 403 303 303"),
     "schedules/<int:pk>/run/": Expected(get="302 403 403 200 200", post="302 403 403 303 303"),
     # no time is named here, so the operator is sent back with a sentence
+    "schedules/<int:pk>/pause/": Expected(get="302 403 403 200 200", post="302 403 403 303 303"),
     "schedules/<int:pk>/skip/": Expected(post="302 403 403 303 303"),
     "schedules/<int:pk>/unskip/": Expected(post="302 403 403 303 303"),
     # no field of the form is posted here, so the owner gets the form again, with sentences
@@ -68,6 +69,7 @@ EXPECTED = {
     "runs/<uuid:uuid>/result/": Expected(get="302 403 403 403 200"),
     # no count is posted here, so the operator is sent back with a sentence
     "runs/<uuid:uuid>/resend/": Expected(post="302 403 403 303 303"),
+    "runs/<uuid:uuid>/cancel/": Expected(get="302 403 403 200 200", post="302 403 403 303 303"),
     "runs/<uuid:uuid>/again/": Expected(get="302 403 403 200 200", post="302 403 403 303 303"),
     "schedules/<int:pk>/run/custom/": Expected(get="302 403 403 403 200", post="302 403 403 403 303"),
     "workers/": SHOWN_TO_READERS,

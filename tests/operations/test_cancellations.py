@@ -1,0 +1,131 @@
+"""Cancelling: called off at home, asked for abroad, remembered by the row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from schedulerui import dispatch
+from schedulerui.models import Change, Part, Run, ScheduleState
+from schedulerui.operations import cancellations
+from schedulerui.testing import DULL_WEDNESDAY as NOW
+from tests.web.people import a_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def told():
+    """The orders that workers got."""
+    orders: list[tuple[str, bool, str]] = []
+
+    def tell(task_id, *, terminate, hostname=""):
+        orders.append((task_id, terminate, hostname))
+
+    tell.orders = orders
+    return tell
+
+
+def cancel(run, told, actor, *, terminate=False, now=NOW):
+    done = cancellations.cancel(run.pk, terminate=terminate, actor=actor, now=now, tell=told)
+    run.refresh_from_db()
+    return done
+
+
+@pytest.mark.parametrize("state", ["waiting", "pending"])
+def test_what_was_not_sent_is_called_off(make_schedule, told, actor, state):
+    schedule = make_schedule()
+    run = a_run(schedule, state=state, task_id="abc")
+    assert cancel(run, told, actor).changed
+    assert (run.state, run.reason) == ("cancelled", "Cancelled by ana.")
+    assert run.lease_until is None
+    assert told.orders == []
+    assert ScheduleState.objects.get(schedule=schedule).recent == "x0"
+    assert Change.objects.latest("pk").action == "cancel"
+
+
+@pytest.mark.parametrize("state", ["sent", "received", "retrying"])
+def test_what_was_sent_is_asked_of_all_workers(make_schedule, told, actor, state):
+    run = a_run(make_schedule(), state=state, task_id="abc", worker="celery@one")
+    assert cancel(run, told, actor).changed
+    assert (run.state, run.cancel_requested_by, run.cancel_terminate) == (state, "ana", False)
+    assert told.orders == [("abc", False, "")]
+
+
+def test_a_body_is_ended_on_its_own_worker_only_when_asked_for(make_schedule, told, actor):
+    run = a_run(make_schedule(), state="started", task_id="abc", worker="celery@one")
+    cancel(run, told, actor)
+    cancel(run, told, actor, terminate=True)
+    assert told.orders == [("abc", False, ""), ("abc", True, "celery@one")]
+    assert run.cancel_terminate is True
+    assert [change.action for change in Change.objects.order_by("-pk")[:2]] == ["terminate", "cancel"]
+
+
+def test_asking_twice_tells_once(make_schedule, told, actor):
+    run = a_run(make_schedule(), state="sent", task_id="abc")
+    cancel(run, told, actor)
+    assert not cancel(run, told, actor).changed
+    assert len(told.orders) == 1
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed", "lost", "skipped", "missed", "cancelled"])
+def test_what_has_ended_is_left_alone(make_schedule, told, actor, state):
+    run = a_run(make_schedule(), state=state)
+    assert not cancel(run, told, actor).changed
+    assert run.state == state
+    assert told.orders == []
+
+
+def test_a_broker_that_is_away_does_not_lose_the_wish(make_schedule, actor):
+    run = a_run(make_schedule(), state="sent", task_id="abc")
+
+    def away(*_args, **_options):
+        raise dispatch.BrokerUnavailable("refused")
+
+    done = cancellations.cancel(run.pk, terminate=False, actor=actor, now=NOW, tell=away)
+    assert done.changed
+    assert "when it is back: refused" in done.sentence
+    assert cancellations.unwanted(NOW) == ["abc"]
+
+
+def test_workers_are_told_of_it_for_a_day_and_not_of_what_runs_or_has_ended(make_schedule):
+    schedule = make_schedule()
+    for state in ("sent", "received", "retrying", "started", "revoked", "waiting"):
+        a_run(schedule, state=state, task_id=state, cancel_requested_at=NOW)
+    a_run(schedule, state="sent", task_id="nobody asked")
+    assert sorted(cancellations.unwanted(NOW)) == ["received", "retrying", "sent"]
+    assert cancellations.unwanted(NOW + timedelta(days=1)) == []
+
+
+def test_the_parts_of_a_canvas_are_meant_too(make_schedule, told, actor):
+    run = a_run(make_schedule(), state="started", task_id="abc", canvas={"type": "chain"})
+    for position, state in enumerate(("succeeded", "started", "waiting")):
+        Part.objects.create(
+            run=run,
+            position=position,
+            path=str(position),
+            task="t",
+            task_id=f"p{position}",
+            state=state,
+            worker="w",
+        )
+    cancel(run, told, actor, terminate=True)
+    assert told.orders == [("p1", True, "w"), ("p2", False, "")]
+
+
+def test_a_body_that_did_not_end_is_told_again_for_an_hour(make_schedule, told):
+    schedule = make_schedule()
+    values = {"cancel_requested_at": NOW, "cancel_terminate": True, "worker": "celery@one"}
+    a_run(schedule, state="started", task_id="abc", **values)
+    a_run(schedule, state="revoked", task_id="ended", **values)
+    a_run(schedule, state="started", task_id="may end by itself", **(values | {"cancel_terminate": False}))
+    assert cancellations.repeat(NOW + timedelta(minutes=1), tell=told) == 1
+    assert told.orders == [("abc", True, "celery@one")]
+    assert cancellations.repeat(NOW + timedelta(hours=1), tell=told) == 0
+
+
+def test_a_worker_that_was_faster_keeps_its_end(make_schedule):
+    run = a_run(make_schedule(), state="pending", task_id="abc")
+    Run.objects.filter(pk=run.pk).update(state="succeeded", lease_until=None)
+    assert cancellations.call_off(run, reason="x", now=NOW) is False
