@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from schedulerui import clock
-from schedulerui.access import may
+from schedulerui.access import may, visible
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Run
 from schedulerui.operations import cancellations
@@ -23,7 +23,7 @@ from schedulerui.web.responses import actor_of, see_other, with_message
 @gate("operate", methods=("GET", "HEAD", "POST"))
 def cancel(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Ask, then cancel; to end a body that runs needs the right to control workers."""
-    found = get_object_or_404(Run.objects.select_related("schedule"), uuid=uuid)
+    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
     if not may(request.user, "operate", found.schedule):
         return error_page(request, 403, sentence=SENTENCES["operate"])
     may_terminate = may(request.user, "control_workers", found.schedule)
