@@ -23,6 +23,7 @@ from schedulerui.web.views import (
 from schedulerui.web.views.bulk import schedules_bulk
 from schedulerui.web.views.complete import complete
 from schedulerui.web.views.flower import flower
+from schedulerui.web.views.keys import keys
 from schedulerui.web.views.live import live_health
 from schedulerui.web.views.overview import live_overview, overview
 from schedulerui.web.views.pause import pause
@@ -49,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/skip/", skip, name="schedule-skip"),
     path("schedules/<int:pk>/unskip/", unskip, name="schedule-unskip"),
     path("theme/", theme, name="theme"),
+    path("keys/", keys, name="keys"),
     path("live/overview/", live_overview, name="live-overview"),
     path("live/schedules/", live_schedules, name="live-schedules"),
     path("live/schedules/<int:pk>/", live_schedule, name="live-schedule"),

@@ -12,7 +12,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, FieldDoesNotExist, Validati
 from django.utils.translation import gettext as _
 
 from schedulerui.models import Schedule
-from schedulerui.operations import canvas, send_options
+from schedulerui.operations import canvas, policies, send_options
 from schedulerui.operations.audit import EDITABLE
 from schedulerui.recurrence import RuleError
 
@@ -57,6 +57,7 @@ def apply(schedule: Schedule, fields: Mapping[str, object], *, now: datetime) ->
             message = f"{name!r} is not a field that can be set"
             raise TypeError(message)
         setattr(schedule, name, _storable(value))
+    schedule.tags = policies.tags_of(str(schedule.tags or ""))
     _settle_canvas(schedule)
     for kind, names in _OF_KIND.items():
         if kind != schedule.kind:
@@ -75,6 +76,8 @@ def errors_of(schedule: Schedule) -> Errors:
     _check_canvas(schedule, errors)
     _collect_field_errors(schedule, errors)
     _check_name(schedule, errors)
+    for name, sentences in policies.problems_of(schedule).items():
+        errors.setdefault(name, sentences)
     if not errors.keys() & {"kind", "tz", *_OF_KIND.get(schedule.kind, ())}:
         _check_rule(schedule, errors)
     if schedule.start_at and schedule.end_at and schedule.end_at < schedule.start_at:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from schedulerui.models import Schedule, ScheduleState
+from schedulerui.presenters.policies import pause_of
 from schedulerui.presenters.rules import code_of, words_of
 from schedulerui.presenters.states import StateWord, state_of
 from schedulerui.presenters.values import digest
@@ -15,7 +16,7 @@ from schedulerui.presenters.values import digest
 LIST_COLUMNS = (
     "uuid", "name", "task", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
     "clocked_at_local", "solar_event", "latitude", "longitude", "queue", "grace", "version", "next_nominal_at", "next_run_at",
-    "skips", "error",
+    "skips", "error", "paused_at", "paused_by", "pause_reason", "resume_at",
     "state__last_run_at", "state__last_state", "state__failure_streak", "state__recent",
 )  # fmt: skip
 """What a row needs; arguments, options and descriptions stay in the table."""
@@ -44,6 +45,8 @@ class ScheduleRow:
     is_late: bool
     """Due for longer than its grace and not sent."""
     why_no_next: str
+    paused: str
+    """Until when, by whom and why it is paused; empty when it is not, or was just switched off."""
     version: int
 
     @property
@@ -77,6 +80,7 @@ def schedule_row(schedule: Schedule, *, now: datetime) -> ScheduleRow:
         is_next_skipped=_is_next_skipped(schedule),
         is_late=late_at is not None and late_at < now,
         why_no_next=_why_no_next(schedule, problem),
+        paused=pause_of(schedule, now=now),
         version=schedule.version,
     )
 

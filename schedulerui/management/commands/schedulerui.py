@@ -34,7 +34,7 @@ they compute with the data that they were started with."""
 
 
 class Command(BaseCommand):
-    help = "Look after schedules: status, check, list, next, run, enable, disable, recompute, monitor."
+    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, recompute, monitor."
     requires_system_checks: list[
         str
     ] = []  # a probe asks `status` every few seconds; `check` is there for the others
@@ -55,8 +55,15 @@ class Command(BaseCommand):
             ("run", "Run a schedule once, now, whether it is on or off."),
             ("enable", "Switch a schedule on; already on is no error."),
             ("disable", "Switch a schedule off; already off is no error."),
+            ("resume", "Switch a paused schedule on again; already on is no error."),
         ):
             naming.add_name(_add(verbs, verb, text=text))
+        pause = _add(verbs, "pause", text="Pause a schedule, until a moment or until somebody resumes it.")
+        naming.add_name(pause)
+        pause.add_argument(
+            "--until", default="", help="ISO moment, in the schedule's zone unless it says its own"
+        )
+        pause.add_argument("--reason", default="", help="why, for the page and the history")
         recompute = _add(verbs, "recompute", text=RECOMPUTE_HELP)
         recompute.add_argument(
             "--dry-run", action="store_true", help="list what would move and write nothing"
@@ -87,11 +94,19 @@ class Command(BaseCommand):
             text = upcoming.show(name, n=options["n"])
         elif verb == "recompute":
             text = recomputing.show(dry_run=options["dry_run"])
+        elif verb == "pause":
+            text = toggle.pause(name, until=options["until"], reason=options["reason"])
         elif verb == "monitor":
             monitor.watch()
             return code
         else:
-            text = {"run": running.run, "enable": toggle.enable, "disable": toggle.disable}[verb](name)
+            simple = {
+                "run": running.run,
+                "enable": toggle.enable,
+                "disable": toggle.disable,
+                "resume": toggle.enable,
+            }
+            text = simple[verb](name)
         self.stdout.write(text)
         return code
 

@@ -15,6 +15,7 @@ from schedulerui.presenters import digest
 from schedulerui.presenters.canvas import tree_of
 from schedulerui.presenters.changes import change_row
 from schedulerui.presenters.coming import coming_of
+from schedulerui.presenters.policies import policies_of
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
 from schedulerui.presenters.runs import run_row, version_of
 from schedulerui.presenters.schedules import schedule_row
@@ -59,6 +60,7 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
         "rights": rights,
         "now": now,
         "here": request.get_full_path(),
+        "policies": policies_of(found),
         "coming": coming_of(found, now=now),
         "page": page,
         "rows": [run_row(run) for run in page.rows],
