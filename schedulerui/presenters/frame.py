@@ -15,10 +15,17 @@ from schedulerui.presenters.beats import BeatCard, beat_card
 
 THEME_COOKIE = "schedulerui_theme"
 THEMES = ("auto", "light", "dark")
+KEYS_COOKIE = "schedulerui_keys"
+UNDO_TAG = "schedulerui-undo:"
+"""What stands in a message's tags before the address that takes the deed back."""
 
 
 class Allowed(Protocol):
     """The part of ``access.Rights`` that decides what the navigation shows."""
+
+    @property
+    def add(self) -> bool:
+        """May create schedules."""
 
     @property
     def view_audit(self) -> bool:
@@ -37,6 +44,8 @@ class NavItem:
     url: str
     icon: str
     is_current: bool
+    key: str = ""
+    """The key that goes there after g."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +56,22 @@ class Frame:
     beat: BeatCard
     rights: Allowed
     theme: str
+    has_keys: bool
+    """Whether single keys do something; a person can switch them off."""
     user_name: str
     logout_url: str
     poll_every: int
     """Seconds between two polls."""
 
 
-def frame_of(*, path: str, user_name: str, theme: str, rights: Allowed, now: datetime) -> Frame:
-    """Return the frame of the page at ``path``; one query."""
+def frame_of(*, path: str, user_name: str, theme: str, keys: str, rights: Allowed, now: datetime) -> Frame:
+    """Return the frame of the page at ``path``; one query. ``theme`` and ``keys`` are the cookies of those names."""
     return Frame(
         nav=_nav(path, rights),
         beat=beat_card(now=now),
         rights=rights,
         theme=theme if theme in THEMES else "auto",
+        has_keys=keys != "off",
         user_name=user_name,
         logout_url=_logout_url(),
         poll_every=settings().POLL_EVERY,
@@ -68,23 +80,27 @@ def frame_of(*, path: str, user_name: str, theme: str, rights: Allowed, now: dat
 
 def _nav(path: str, rights: Allowed) -> tuple[NavItem, ...]:
     entries = [
-        ("overview", _("Overview"), "gauge"),
-        ("schedules", _("Schedules"), "clock"),
-        ("runs", _("Runs"), "list"),
-        ("timeline", _("Timeline"), "lanes"),
-        ("workers", _("Workers"), "server"),
-        ("alerts", _("Alerts"), "triangle"),
+        ("overview", _("Overview"), "gauge", "o"),
+        ("schedules", _("Schedules"), "clock", "s"),
+        ("runs", _("Runs"), "list", "r"),
+        ("timeline", _("Timeline"), "lanes", "t"),
+        ("workers", _("Workers"), "server", "w"),
+        ("alerts", _("Alerts"), "triangle", "l"),
     ]
     if rights.view_audit:
-        entries.append(("audit", _("Audit log"), "book"))
+        entries.append(("audit", _("Audit log"), "book", "a"))
     if settings().FLOWER_URL and rights.view_values:
-        entries.append(("flower", _("Flower"), "flower"))
+        entries.append(("flower", _("Flower"), "flower", ""))
     home = reverse("schedulerui:overview")
     return tuple(
         NavItem(
-            label=label, url=url, icon=icon, is_current=path == url if url == home else path.startswith(url)
+            label=label,
+            url=url,
+            icon=icon,
+            is_current=path == url if url == home else path.startswith(url),
+            key=key,
         )
-        for name, label, icon in entries
+        for name, label, icon, key in entries
         for url in [reverse(f"schedulerui:{name}")]
     )
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.contrib.messages.storage.base import Message
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -14,7 +15,7 @@ from schedulerui import clock
 from schedulerui.access import rights_of
 from schedulerui.presenters import StateWord, moments, state_of
 from schedulerui.presenters import spark as sparks
-from schedulerui.presenters.frame import THEME_COOKIE, Frame, frame_of
+from schedulerui.presenters.frame import KEYS_COOKIE, THEME_COOKIE, UNDO_TAG, Frame, frame_of
 
 register = template.Library()
 
@@ -33,6 +34,7 @@ def frame(context: template.RequestContext) -> Frame:
         path=request.path,
         user_name=request.user.get_username(),
         theme=request.COOKIES.get(THEME_COOKIE, ""),
+        keys=request.COOKIES.get(KEYS_COOKIE, ""),
         rights=rights_of(request.user),
         now=_now(context),
     )
@@ -109,6 +111,13 @@ def breakable(text: str) -> SafeString:
     """Let a long dotted name break after its dots, rather than anywhere; everything in it is escaped."""
     parts = _PARTS.findall(text) if len(text) > _FITS else [text]
     return format_html_join(_BREAK, "{}", ((part,) for part in parts))
+
+
+@register.filter
+def undo_of(message: Message) -> str:
+    """Return the address that takes back what a message tells of; empty where there is none."""
+    tags = message.extra_tags or ""
+    return tags.removeprefix(UNDO_TAG) if tags.startswith(UNDO_TAG) else ""
 
 
 def _now(context: template.Context) -> datetime:

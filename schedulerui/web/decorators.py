@@ -107,7 +107,7 @@ def error_page(request: HttpRequest, status: int, *, sentence: object, reason: s
 
 def _to_login(request: HttpRequest) -> HttpResponse:
     htmx = htmx_of(request)
-    here = _page_of(htmx) if htmx else request.get_full_path()
+    here = page_of(htmx) if htmx else request.get_full_path()
     if not here or (request.method not in ("GET", "HEAD") and not htmx):
         here = reverse("schedulerui:overview")
     redirect = redirect_to_login(here, resolve_url(django_settings.LOGIN_URL))
@@ -116,7 +116,7 @@ def _to_login(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=401, headers={"HX-Redirect": redirect.url})
 
 
-def _page_of(htmx: HtmxDetails) -> str | None:
+def page_of(htmx: HtmxDetails) -> str | None:
     """Return the address of the page that htmx asks from; None when it is none of ours, or no address at all."""
     try:
         return htmx.current_url_abs_path

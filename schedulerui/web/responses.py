@@ -12,11 +12,12 @@ from django_htmx.http import trigger_client_event
 
 from schedulerui.facts import Actor
 from schedulerui.presenters import digest
+from schedulerui.presenters.frame import UNDO_TAG
 from schedulerui.web.client_address import client_address
-from schedulerui.web.decorators import htmx_of
+from schedulerui.web.decorators import htmx_of, page_of
 
 __all__ = [
-    "SeeOther", "actor_of", "back_from", "digest", "see_other", "unchanged", "with_message", "with_notice",
+    "SeeOther", "actor_of", "back_from", "back_of_page", "digest", "see_other", "unchanged", "with_message", "with_notice",
 ]  # fmt: skip
 
 Response = TypeVar("Response", bound=HttpResponse)
@@ -52,17 +53,26 @@ def actor_of(request: HttpRequest) -> Actor:
     )
 
 
-def with_notice(
-    response: Response, text: str, *, kind: str = "ok", href: str = "", link: str = ""
-) -> Response:
-    """Attach a notice that the page's script shows; ``kind`` is ok, warn or fail."""
-    payload = {"text": text, "kind": kind, "href": href, "link": link}
+def with_notice(response: Response, text: str, *, kind: str = "ok", **more: str) -> Response:
+    """Attach a notice that the page's script shows; ``kind`` is ok, warn or fail.
+
+    Further parts: ``href`` and ``link`` of where to look, ``undo`` as the address that takes it back, with the ``target`` that
+    its answer stands in.
+    """
+    payload = {"text": text, "kind": kind, **more}
     return trigger_client_event(response, "schedulerui:notice", payload)
 
 
-def with_message(request: HttpRequest, text: str, *, kind: str = "ok") -> None:
-    """Leave a notice for the next full page."""
-    messages.add_message(request, LEVELS[kind], text, fail_silently=True)
+def with_message(request: HttpRequest, text: str, *, kind: str = "ok", undo: str = "") -> None:
+    """Leave a notice for the next full page; ``undo`` is the address that takes it back."""
+    tags = f"{UNDO_TAG}{undo}" if undo else ""
+    messages.add_message(request, LEVELS[kind], text, extra_tags=tags, fail_silently=True)
+
+
+def back_of_page(request: HttpRequest) -> str:
+    """Return the address of the page that the person sees: for htmx the one that asks."""
+    here = page_of(htmx_of(request)) if htmx_of(request) else None
+    return here or request.get_full_path()
 
 
 def back_from(request: HttpRequest, *, anchor: str = "") -> str:

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from schedulerui.models import Change, Schedule
-from tests.web.people import a_schedule, check_methods, logged_in, text_of
+from schedulerui import clock
+from schedulerui.models import Beat, Change, Schedule
+from schedulerui.operations import pauses
+from tests.web.people import ANA, NOON, a_schedule, check_methods, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -93,3 +95,44 @@ def test_a_schedule_defined_in_code_can_be_paused(operator):
     schedule = a_schedule(source="code", source_key="nightly")
     assert operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX).status_code == 200
     assert not Schedule.objects.get(pk=schedule.pk).enabled
+
+
+def test_the_notice_offers_the_opposite_verb_and_says_when_it_takes_effect(operator):
+    schedule = a_schedule()
+    a_beat()
+    notice = notice_of(operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX))
+    assert notice["undo"] == f"/schedules/{schedule.pk}/enable/"
+    assert notice["target"] == f"#schedule-{schedule.pk}"
+    assert "next tick" in notice["text"]
+    on_page = {"place": "page"}
+    notice = notice_of(operator.post(f"/schedules/{schedule.pk}/enable/", on_page, headers=HTMX))
+    assert (notice["undo"], notice["target"]) == (f"/schedules/{schedule.pk}/disable/", "#schedule-actions")
+
+
+def test_without_a_beat_the_notice_promises_no_tick(operator):
+    schedule = a_schedule()
+    notice = notice_of(operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX))
+    assert "none does now" in notice["text"]
+
+
+def test_what_changed_nothing_or_ended_a_reasoned_pause_offers_no_undo(operator):
+    schedule = a_schedule()
+    assert notice_of(operator.post(f"/schedules/{schedule.pk}/enable/", headers=HTMX))["undo"] == ""
+    pauses.pause(schedule.pk, until=None, reason="maintenance", actor=ANA, now=NOON)
+    assert notice_of(operator.post(f"/schedules/{schedule.pk}/enable/", headers=HTMX))["undo"] == ""
+
+
+def test_without_a_script_the_undo_is_a_form_in_the_message(operator):
+    schedule = a_schedule()
+    operator.post(f"/schedules/{schedule.pk}/disable/", {"back": "/schedules/?q=n"})
+    text = text_of(operator.get("/schedules/?q=n"))
+    assert f'action="/schedules/{schedule.pk}/enable/" data-undo>' in text
+
+
+def notice_of(response):
+    return json.loads(response["HX-Trigger"])["schedulerui:notice"]
+
+
+def a_beat():
+    now = clock.now()
+    Beat.objects.create(host="app-1", pid=1, started_at=now, seen_at=now)

@@ -46,3 +46,26 @@ def test_the_rail_marks_where_one_is():
     text = text_of(logged_in("view").get("/schedules/"))
     assert text.count('aria-current="page"') == 2  # the rail, and the menu of small screens
     assert 'href="/schedules/" aria-current="page"' in text
+
+
+def test_single_keys_are_on_until_a_person_switches_them_off():
+    client = logged_in("view")
+    assert '<body class="frame" data-keys>' in text_of(client.get("/"))
+    response = client.post("/keys/", {"keys": "off", "back": "/runs/"})
+    assert (response.status_code, response["Location"]) == (303, "/runs/")
+    assert '<body class="frame">' in text_of(client.get("/"))
+    assert "Switch the keys on" in text_of(client.get("/about/"))
+    client.post("/keys/", {"keys": "<script>"})
+    assert '<body class="frame">' in text_of(client.get("/"))
+    client.post("/keys/", {"keys": "on"})
+    assert '<body class="frame" data-keys>' in text_of(client.get("/"))
+
+
+def test_the_table_of_keys_stands_on_a_page_and_comes_as_a_dialog():
+    client = logged_in("view")
+    page = text_of(client.get("/about/"))
+    assert '<section class="card" id="keys"' in page
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/runs/?state=failed"}
+    dialog = text_of(client.get("/about/", headers=headers))
+    assert dialog.lstrip().startswith("<dialog")
+    assert 'name="back" value="/runs/?state=failed"' in dialog

@@ -13,7 +13,10 @@ from django.utils.translation import gettext as _
 from schedulerui import dispatch
 from schedulerui.conf import settings
 from schedulerui.operations.zone_data import zone_data_version
-from schedulerui.web.decorators import gate
+from schedulerui.presenters.frame import KEYS_COOKIE
+from schedulerui.presenters.keys import KEYS
+from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.responses import back_of_page
 
 PACKAGES = (
     "schedulerui",
@@ -30,8 +33,16 @@ PACKAGES = (
 
 @gate("view", methods=("GET", "HEAD"))
 def about(request: HttpRequest) -> HttpResponse:
-    """Answer the page; shows no setting that could hold a secret."""
+    """Answer the page; to htmx the table of keys. Shows no setting that could hold a secret."""
+    keys = {
+        "keys": KEYS,
+        "has_keys": request.COOKIES.get(KEYS_COOKIE) != "off",
+        "back": back_of_page(request),
+    }
+    if htmx_of(request):
+        return render(request, "schedulerui/components/_keys_dialog.html", keys)
     context = {
+        **keys,
         "versions": [("Python", platform.python_version()), *((name, version_of(name)) for name in PACKAGES)],
         "zone_data": zone_data_version(),
         "database": connection.vendor,

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
@@ -13,6 +14,7 @@ from schedulerui.access import rights_of
 from schedulerui.models import Schedule
 from schedulerui.operations import schedules
 from schedulerui.presenters import digest
+from schedulerui.presenters.beats import beat_card
 from schedulerui.presenters.schedules import schedule_row
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.found import sound_schedule_or_404
@@ -32,22 +34,30 @@ def disable(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _toggle(request: HttpRequest, pk: int, *, enabled: bool) -> HttpResponse:
-    sound_schedule_or_404(request, pk, verb="operate")
+    before = sound_schedule_or_404(request, pk, verb="operate")
     now = clock.now()
     verb = schedules.enable if enabled else schedules.disable
     done = verb(pk, actor=actor_of(request), now=now)
-    text = _sentence(done.schedule.name, enabled=enabled, changed=done.changed)
+    text = _sentence(done.schedule.name, enabled=enabled, changed=done.changed, now=now)
+    # The reason and the end of a pause are gone with it: what cannot be brought back is not offered.
+    undo = reverse(f"schedulerui:schedule-{'disable' if enabled else 'enable'}", args=[pk])
+    undo = undo if done.changed and before.paused_at is None else ""
     if not htmx_of(request):
-        with_message(request, text)
+        with_message(request, text, undo=undo)
         return see_other(request, back_from(request, anchor=f"schedule-{pk}"))
-    return with_notice(_fragment(request, pk, now=now), text)
+    target = "#schedule-actions" if is_on_page(request) else f"#schedule-{pk}"
+    return with_notice(_fragment(request, pk, now=now), text, undo=undo, target=target)
+
+
+def is_on_page(request: HttpRequest) -> bool:
+    """Tell whether the switch stands on the schedule's own page."""
+    return request.POST.get("place") == "page"
 
 
 def _fragment(request: HttpRequest, pk: int, *, now: datetime) -> HttpResponse:
     """Answer what the switch stands in: a row of the list, or the actions of the schedule's page."""
     current = Schedule.objects.select_related("state").get(pk=pk)
     row = schedule_row(current, now=now)
-    on_page = request.POST.get("place") == "page"
     context = {
         "row": row,
         "schedule": current,
@@ -55,15 +65,18 @@ def _fragment(request: HttpRequest, pk: int, *, now: datetime) -> HttpResponse:
         "now": now,
         "v": digest(row.enabled, row.version),
     }
-    template = "schedulerui/schedules/_actions.html" if on_page else "schedulerui/schedules/_row.html"
+    template = (
+        "schedulerui/schedules/_actions.html" if is_on_page(request) else "schedulerui/schedules/_row.html"
+    )
     return render(request, template, context)
 
 
-def _sentence(name: str, *, enabled: bool, changed: bool) -> str:
+def _sentence(name: str, *, enabled: bool, changed: bool, now: datetime) -> str:
     if not changed:
         words = _("%(name)s was already on.") if enabled else _("%(name)s was already paused.")
-    elif enabled:
-        words = _("%(name)s is on. Beat sees it within a second or two.")
-    else:
-        words = _("%(name)s is paused. Beat sees it within a second or two.")
-    return words % {"name": name}
+        return words % {"name": name}
+    words = _("%(name)s is on.") if enabled else _("%(name)s is paused.")
+    when = _("It takes effect at beat's next tick, within a second or two.")
+    if not beat_card(now=now).n_ticking:
+        when = _("It takes effect as soon as a beat ticks: none does now.")
+    return f"{words % {'name': name}} {when}"

@@ -131,7 +131,7 @@
     close.hidden = false;
     close.addEventListener("click", () => node.remove());
   };
-  const notice = ({ kind, text, href, link }) => {
+  const notice = ({ kind, text, href, link, undo, target }) => {
     const node = $("#notice-template").content.firstElementChild.cloneNode(true);
     node.classList.replace("notice--success", `notice--${KINDS[kind] || "info"}`);
     $(".notice__text", node).textContent = text;
@@ -139,6 +139,14 @@
       const anchor = Object.assign(document.createElement("a"), { href, textContent: link });
       $(".notice__text", node).append(" ", anchor);
     }
+    const form = $("[data-undo]", node);
+    if (undo) {
+      form.action = undo;
+      if (!$(target)) target = "";
+      if (target === "#schedule-actions") form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "place", value: "page" }));
+      for (const [name, value] of Object.entries(target ? { post: undo, target, swap: "outerHTML" } : {})) form.setAttribute(`hx-${name}`, value);
+      htmx.process(form);
+    } else form.remove();
     dress(node);
     const region = $(kind === "fail" ? "#alerts" : "#notices");
     if (kind !== "fail") region.replaceChildren();
@@ -154,11 +162,12 @@
   let opener = null;
   const leave = () => {
     slot.replaceChildren();
-    if (opener) (document.getElementById(opener) || $("#main")).focus();
+    if (opener) (opener.isConnected ? opener : document.getElementById(opener.id))?.focus();
+    if (opener && document.activeElement === document.body) $("#main").focus();
     opener = null;
   };
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-    if (detail.target === slot && !slot.contains(detail.elt)) opener = detail.elt.id;
+    if (detail.target === slot && !slot.contains(detail.elt)) opener = document.activeElement === document.body ? detail.elt : document.activeElement;
   });
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
     if (detail.target !== slot) return;
@@ -176,22 +185,53 @@
     $("[autofocus]", dialog)?.focus();
   });
 
-  /* Menus close on Escape and on a click elsewhere; "/" goes to the filter; a form with changes asks before it is left. */
+  /* Menus close on Escape and on a click elsewhere; a form with changes asks before it is left. */
   const closeMenus = (but) => $$("details.menu[open]").forEach((menu) => { if (menu !== but) menu.open = false; });
   document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
+      if (event.target.closest("[data-filter]") && !event.defaultPrevented) event.target.blur();
       const menu = $("details.menu[open]");
       closeMenus();
       if (menu) $("summary", menu).focus();
     }
-    const typing = event.target.closest("input, select, textarea, dialog, [contenteditable]");
-    const field = $("[data-filter] input[type=search], [data-filter] input[type=text]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey && field) {
-      event.preventDefault();
-      field.focus();
-      field.select();
-    }
+  });
+
+  /* Keys, unless they are switched off: j and k walk over the rows, the others press what the page has for them. */
+  let going = 0;
+  const lineOf = (node) => node.closest("tr, .line");
+  const walk = (by) => {
+    const all = $$("main tbody th a[href], main .line a.row-name").filter((node) => node.offsetParent);
+    const here = lineOf(document.activeElement);
+    const at = here ? all.findIndex((node) => lineOf(node) === here) : -1;
+    all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
+  };
+  const offered = (key) => {
+    const here = lineOf(document.activeElement);
+    const all = $$(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
+    return all.find((node) => here?.contains(node)) || (all.length === 1 ? all[0] : null);
+  };
+  const KEYS = {
+    "/": () => {
+      const field = $("[data-filter] input[type=search], [data-filter] input[type=text]");
+      field?.focus();
+      field?.select();
+      return field;
+    },
+    j: () => walk(1) || true,
+    k: () => walk(-1) || true,
+    g: () => { going = Date.now(); },
+    ".": () => { if (status && !status.hidden) $("button", status).click(); },
+  };
+  document.addEventListener("keydown", (event) => {
+    const { key, target } = event;
+    const typing = target.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable], [role=combobox]");
+    if (!document.body.hasAttribute("data-keys") || typing || $("dialog[open]") || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key.length !== 1 || (event.repeat && !"jk".includes(key))) return;
+    const page = Date.now() - going < 1500 && $(`[data-go="${CSS.escape(key)}"]`);
+    going = 0;
+    const node = page || (KEYS[key] ? null : offered(key));
+    if (node ? node.click() || true : KEYS[key]?.()) event.preventDefault();
   });
   for (const form of $$("form[data-guard]")) {
     let dirty = false;

@@ -1,0 +1,30 @@
+"""The table of keys, as the help and the page about the product show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+KEYS: tuple[tuple[tuple[str, ...], Any], ...] = (
+    (("/",), _("Go to the filter")),
+    (("j",), _("Next row")),
+    (("k",), _("Row before")),
+    (("Enter",), _("Open the row")),
+    (("x",), _("Select the row")),
+    (("e",), _("Switch the schedule on or off")),
+    (("r",), _("Run the schedule now; a dialog asks first")),
+    (("u",), _("Undo, while the notice offers it")),
+    (("n",), _("New schedule")),
+    (("g", "o"), _("Go to the overview")),
+    (("g", "s"), _("Go to the schedules")),
+    (("g", "r"), _("Go to the runs")),
+    (("g", "t"), _("Go to the timeline")),
+    (("g", "w"), _("Go to the workers")),
+    (("g", "l"), _("Go to the alerts")),
+    (("g", "a"), _("Go to the audit log")),
+    ((".",), _("Pause and resume what changes by itself")),
+    (("?",), _("Show these keys")),
+    (("Esc",), _("Leave the filter; close the dialog or the menu")),
+)
+"""The keys, in the order in which they are pressed, and what they do."""
