@@ -102,7 +102,13 @@ def edit(
 
 
 def rewrite(
-    schedule: Schedule, *, before: Mapping[str, object], actor: Actor, now: datetime, action: str
+    schedule: Schedule,
+    *,
+    before: Mapping[str, object],
+    actor: Actor,
+    now: datetime,
+    action: str,
+    note: str = "",
 ) -> Schedule:
     """Store a changed and valid schedule if the row is still at the version it was read at; raises VersionConflict."""
     changed = audit.difference(before, audit.snapshot(schedule))
@@ -124,7 +130,7 @@ def rewrite(
                 raise VersionConflict(Schedule.objects.get(pk=schedule.pk))
             if paused:
                 pausing.account(schedule, paused, accounted_until=_accounted_until(schedule), now=now)
-            audit.record(schedule, action=action, actor=actor, now=now, before=before)
+            audit.record(schedule, action=action, actor=actor, now=now, before=before, note=note)
     except IntegrityError as error:
         raise _name_taken(schedule, error) from error
     return schedule

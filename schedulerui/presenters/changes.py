@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("disable", gettext_lazy("switched off")),
     ("pause", gettext_lazy("paused")),
     ("resume", gettext_lazy("resumed")),
+    ("restore", gettext_lazy("brought back an older version")),
     ("delete", gettext_lazy("deleted")),
     ("run_now", gettext_lazy("run by hand")),
     ("run_custom", gettext_lazy("run with other values")),
@@ -71,6 +73,8 @@ class ChangeRow:
     version: int
     note: str
     differences: tuple[Difference, ...]
+    is_version: bool
+    """The values after it were kept, and can be brought back."""
 
 
 def change_row(change: Change, *, with_values: bool) -> ChangeRow:
@@ -86,10 +90,14 @@ def change_row(change: Change, *, with_values: bool) -> ChangeRow:
         schedule_name=change.schedule_name,
         version=change.version,
         note=change.note,
-        differences=tuple(
-            _difference(name, pair, with_values=with_values) for name, pair in change.diff.items()
-        ),
+        differences=differences_of(change.diff, with_values=with_values),
+        is_version=change.schedule_id is not None and bool(change.version) and change.action != "delete",
     )
+
+
+def differences_of(diff: Mapping[str, list[Any]], *, with_values: bool) -> tuple[Difference, ...]:
+    """Return field to ``[before, after]`` as text; ``with_values`` is the permission to see arguments."""
+    return tuple(_difference(name, pair, with_values=with_values) for name, pair in diff.items())
 
 
 def _difference(name: str, pair: list[Any], *, with_values: bool) -> Difference:

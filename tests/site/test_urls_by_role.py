@@ -50,6 +50,11 @@ EXPECTED = {
     "schedules/new/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),
     "schedules/<int:pk>/edit/": Expected(get="302 403 403 403 200", post="302 403 403 403 422"),
     "schedules/<int:pk>/delete/": Expected(get="302 403 403 403 200", post="302 403 403 403 303"),
+    "schedules/<int:pk>/changes/": Expected(get="302 403 403 403 200"),
+    # no version is posted here, so somebody was faster
+    "schedules/<int:pk>/restore/<int:change_id>/": Expected(
+        get="302 403 403 403 200", post="302 403 403 403 409"
+    ),
     "schedules/<int:pk>/overrun/": SHOWN_TO_READERS,
     "complete/": SHOWN_TO_READERS,
     "preview/": SHOWN_TO_READERS,
@@ -109,6 +114,7 @@ def rows(db):
         "uuid": a_run(schedule).uuid,
         "instance": a_worker().instance,
         "path": "workers",
+        "change_id": Change.objects.get(schedule=schedule).pk,
     }
 
 
