@@ -181,7 +181,13 @@ def test_it_refuses_a_post_without_a_token_even_to_the_owner(rows, route):
 
 @pytest.mark.parametrize("route", sorted(ROUTES))
 def test_it_answers_404_with_a_page_when_the_row_is_gone(rows, route):
-    gone = {"pk": 999_999, "uuid": rows["instance"], "instance": rows["uuid"], "path": "../x"}
+    gone = {
+        "pk": 999_999,
+        "uuid": rows["instance"],
+        "instance": rows["uuid"],
+        "path": "../x",
+        "change_id": 999_999,
+    }
     names = set(ROUTES[route].pattern.converters)
     if not names:
         return
@@ -235,6 +241,7 @@ def test_who_may_not_know_of_a_schedule_finds_it_nowhere(db, limited, route, cha
     hidden = a_schedule(SECRET)
     run = a_run(hidden, worker_instance=(worker := a_worker()).instance, state="started")
     rows = {"pk": hidden.pk, "uuid": run.uuid, "instance": worker.instance, "path": "workers"}
+    rows["change_id"] = Change.objects.get(schedule=hidden).pk
     limited(show_none)
     headers = HTMX if channel == "fragment" else {}
     verb = "post" if EXPECTED[route].get == NOT_ALLOWED else "get"
