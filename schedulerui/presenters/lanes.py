@@ -106,7 +106,7 @@ def _lane(schedule: Schedule, runs: Sequence[Told], *, scale: _Scale, now: datet
 def _bar(run: Told, *, scale: _Scale, now: datetime) -> Bar:
     _schedule, state, due_at, started_at, finished_at = run
     first = started_at or due_at
-    last = finished_at or (now if state == RunState.STARTED else first)
+    last = now if state == RunState.STARTED else finished_at or first
     x = scale.x(first)
     word = state_of(state)
     return Bar(

@@ -79,7 +79,7 @@ def run_row(run: Run) -> RunRow:
         trigger=trigger_word(run.trigger),
         actor=run.actor,
         due_at=run.due_at,
-        runtime=run.runtime,
+        runtime=run.runtime if is_over(run) else None,  # an attempt before may have left one
         worker=run.worker,
         worker_instance=run.worker_instance,
         attempt=run.attempt + 1,
@@ -114,7 +114,7 @@ def _covered(run: Run) -> str:
 
 def is_over(run: Run) -> bool:
     """Return whether nothing more is expected of it, so that its page need not ask again."""
-    return RunState(run.state) in FINISHED
+    return run.state in FINISHED
 
 
 def is_decision(run: Run) -> bool:

@@ -66,6 +66,8 @@ class Timeline:
 def timeline_of(run: Run) -> Timeline:
     """Return the stations of a run as far as they are known."""
     moments = [getattr(run, f"{key}_at") for key, _word, _gap in STATIONS]
+    if run.state not in FINISHED:
+        moments[-1] = None  # an attempt before may have left one
     stations = []
     for index, (key, word, gap_word) in enumerate(STATIONS):
         at, before = moments[index], moments[index - 1] if index else None

@@ -31,12 +31,14 @@ N_CHANGES = 5
 
 @gate("view", methods=("GET", "HEAD"))
 def schedule(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer the page; three queries and one more for who may see changes."""
+    """Answer the page; four queries and one more for who may see changes."""
     rights = rights_of(request.user)
     found = schedule_or_404(request, pk)
     context = _context(request, found, rights)
     context["changes"] = _changes(found, rights)
-    context["canvas_tree"] = tree_of(found.canvas, known=known_tasks() if found.canvas else ())
+    known = known_tasks()
+    context["canvas_tree"] = tree_of(found.canvas, known=known) if found.canvas else None
+    context["is_task_unknown"] = bool(known) and not found.canvas and found.task not in known
     return render(request, "schedulerui/pages/schedule.html", context)
 
 

@@ -1,0 +1,249 @@
+"""Each state of a run and condition of a schedule in every view that shows it: a word, a style, nothing empty or contradictory."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles import finders
+
+from schedulerui import clock
+from schedulerui.facts import FINISHED, RunState
+from schedulerui.models import Attempt, Beat, Schedule, ScheduleState
+from schedulerui.operations import pauses, schedules
+from schedulerui.presenters.states import state_of
+from tests.web.people import ANA, a_run, a_schedule, a_worker, logged_in, text_of
+
+pytestmark = pytest.mark.django_db
+STATES = [str(state) for state in RunState]
+OF_SCHEDULES = ["", "paused", "error"]
+NOT_ON_THE_OVERVIEW = {"waiting", "pending"}
+"""They are no news yet: the overview shows what is sent, what runs and what is over."""
+RUNNING = {"received", "started", "retrying"}
+STYLES = Path(finders.find("schedulerui/css/schedulerui.css")).read_text()
+SPRITE = Path(finders.find("schedulerui/img/icons.svg")).read_text()
+
+
+@pytest.fixture
+def owner():
+    return logged_in("view", "operate", "change", "add", "delete", "view_values", "view_audit")
+
+
+@pytest.fixture
+def now():
+    return clock.now()
+
+
+def words_in(html):
+    """The text of a piece of HTML, with the names that pictures and controls have for those who do not see them."""
+    named = re.sub(r'<[^>]*aria-label="([^"]*)"[^>]*>', r" \1 ", html)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", named)).split())
+
+
+def cells(html):
+    return [words_in(cell) for cell in re.findall(r"<t[dh]\b.*?</t[dh]>", html, re.DOTALL)]
+
+
+def facts(html):
+    return [words_in(value) for value in re.findall(r"<dd[^>]*>(.*?)</dd>", html, re.DOTALL)]
+
+
+def piece(text, start, end):
+    assert start in text, start
+    return text.partition(start)[2].partition(end)[0]
+
+
+def check_chip(html, state):
+    """The state's word stands in a chip of its family, with its icon."""
+    shown = state_of(state)
+    found = re.findall(r'class="chip chip--(\w+)">.*?#(\w+)".*?</svg>\s*([^<]+?)\s*</span>', html, re.DOTALL)
+    assert (shown.family, shown.icon, shown.word) in found, found
+
+
+@pytest.mark.parametrize("key", [*STATES, *OF_SCHEDULES])
+def test_each_state_has_a_word_a_style_and_an_icon(key):
+    shown = state_of(key)
+    assert shown.word[:1].isupper(), "its name in the database is no word"
+    assert f"--{shown.family}-mark:" in STYLES
+    if shown.family != "off":  # which is how the part itself looks
+        for part in ("chip", "spark", "bar"):
+            assert f".{part}--{shown.family} " in STYLES, part
+    assert f'id="{shown.icon}"' in SPRITE
+
+
+def test_no_two_states_share_a_word():
+    words = [state_of(key).word for key in [*STATES, *OF_SCHEDULES]]
+    assert len(set(words)) == len(words)
+
+
+def run_in(state, now):
+    """A run with everything that it can have, and with the end that an attempt before left behind."""
+    schedule = a_schedule("The one")
+    minutes = [now - timedelta(minutes=each) for each in (5, 4, 3)]
+    moments = {"sent_at": minutes[0], "started_at": minutes[1], "finished_at": minutes[2], "runtime": 61.5}
+    run = a_run(schedule, state=state, due_at=minutes[0], attempt=1, **moments)
+    values = {"last_state": state, "last_run_at": run.due_at, "last_run_id": run.pk}
+    ScheduleState.objects.filter(schedule=schedule).update(**values)
+    return run
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_in_the_list_of_runs(owner, now, state):
+    run = run_in(state, now)
+    row = piece(text_of(owner.get("/runs/")), f'<tr id="run-{run.pk}"', "</tr>")
+    check_chip(row, state)
+    assert all(cells(row)), cells(row)
+    assert ("1 min 1 s" in row) == (state in FINISHED), "what is not over has no run time"
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_on_its_own_page(owner, now, state):
+    run = run_in(state, now)
+    Attempt.objects.create(run=run, attempt=1, delivery=1, state=state)
+    text = text_of(owner.get(f"/runs/{run.uuid}/"))
+    lead = piece(text, '<p class="lead">', "</p>")
+    check_chip(lead, state)
+    assert len(words_in(lead)) > len(state_of(state).word) + 10, "a sentence stands beside the word"
+    assert all(facts(text)), facts(text)
+    assert all(cells(text)), cells(text)
+    is_live = "data-live" in piece(text, '<div id="run"', ">")
+    assert is_live == (state not in FINISHED)
+    assert ("Not yet." in text) == (state not in FINISHED)
+    if state not in FINISHED:
+        assert "1 min 1 s" not in text
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_on_the_page_of_its_schedule(owner, now, state):
+    run = run_in(state, now)
+    text = text_of(owner.get(f"/schedules/{run.schedule_id}/"))
+    runs = piece(text, 'id="schedule-runs"', "</section>")
+    check_chip(runs, state)
+    assert all(cells(runs)), cells(runs)
+    check_chip(piece(text, 'id="schedule-facts"', "</section>"), state)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_the_last_run_in_the_list_of_schedules(owner, now, state):
+    run = run_in(state, now)
+    row = piece(text_of(owner.get("/schedules/")), f'<tr id="schedule-{run.schedule_id}"', "</tr>")
+    check_chip(row, state)
+    assert "Never ran" not in row
+    assert all(cells(row)), cells(row)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_on_the_overview(owner, now, state):
+    run = run_in(state, now)
+    text = text_of(owner.get("/"))
+    running = piece(text, 'id="overview-running"', "</section>")
+    latest = piece(text, 'id="overview-latest"', "</section>")
+    assert (str(run.uuid) in running) == (state in RUNNING)
+    assert (str(run.uuid) in latest) == (state not in RUNNING | NOT_ON_THE_OVERVIEW)
+    for section in (running, latest):
+        if str(run.uuid) in section:
+            check_chip(section, state)
+            assert ("1 min 1 s" in section) == (state in FINISHED)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_in_the_lanes_of_the_timeline(owner, now, state):
+    run = run_in(state, now)
+    text = text_of(owner.get(f"/timeline/?span=24h&day={run.due_at:%Y-%m-%d}"))
+    lane = piece(text, f'<a href="/schedules/{run.schedule_id}/"', "</li>")
+    shown = state_of(state)
+    assert f"1 {shown.word.lower()}" in words_in(lane)
+    assert f'class="bar bar--{shown.family}"' in lane
+    assert f"UTC: {shown.word}</title>" in lane
+
+
+def changed(**values):
+    """A schedule whose row holds what no form lets in."""
+    schedule = a_schedule()
+    Schedule.objects.filter(pk=schedule.pk).update(**values)
+    return schedule
+
+
+def paused(now):
+    schedule = a_schedule()
+    pauses.pause(schedule.pk, until=None, reason="maintenance", actor=ANA, now=now)
+    return schedule
+
+
+def switched_off(now):
+    schedule = a_schedule()
+    schedules.disable(schedule.pk, actor=ANA, now=now)
+    return schedule
+
+
+NO_NEXT = {"next_run_at": None, "next_nominal_at": None}
+CONDITIONS = {
+    "never ran": (lambda _now: a_schedule(), {"list": "Never ran", "page": "Never ran"}),
+    "by hand": (
+        lambda _now: a_schedule(kind="manual", expression=""),
+        {"list": "By hand only", "page": "By hand only"},
+    ),
+    "paused": (paused, {"list": "maintenance", "page": "maintenance", "dialog": "is paused"}),
+    "switched off": (switched_off, {"list": "Paused", "page": "Paused", "dialog": "is paused"}),
+    "broken rule": (
+        lambda _now: changed(expression="99 * * * *", error="minute: 99", **NO_NEXT),
+        {"list": "Rule broken", "page": "Rule broken", "overview": "Rule broken"},
+    ),
+    "late": (
+        lambda now: changed(next_run_at=now - timedelta(hours=1)),
+        {"list": "not sent yet"},
+    ),
+    "no further run": (
+        lambda _now: changed(**NO_NEXT),
+        {"list": "No further run", "page": "No further run"},
+    ),
+    "unknown task": (
+        lambda _now: a_schedule(task="tests.nobody_knows"),
+        {"page": "Unknown task", "dialog": "No worker that is online knows this task"},
+    ),
+}
+
+
+@pytest.mark.parametrize("condition", list(CONDITIONS))
+def test_a_schedule_in_each_condition(owner, now, condition):
+    make, said = CONDITIONS[condition]
+    Beat.objects.create(host="app-1", pid=1, started_at=now, seen_at=now)
+    a_worker(seen_at=now, tasks=["tests.add"], queues=["celery"])
+    schedule = make(now)
+    row = piece(text_of(owner.get("/schedules/")), f'<tr id="schedule-{schedule.pk}"', "</tr>")
+    page = text_of(owner.get(f"/schedules/{schedule.pk}/"))
+    dialog = owner.get(f"/schedules/{schedule.pk}/run/", headers={"HX-Request": "true"})
+    attention = piece(text_of(owner.get("/")), 'id="overview-attention"', "</section>")
+    places = {"list": row, "page": page, "overview": attention, "dialog": text_of(dialog)}
+    for place, words in said.items():
+        assert words in words_in(places[place]), place
+    assert ("Unknown task" in page) == (condition == "unknown task")
+    assert all(cells(row)), cells(row)
+    assert all(facts(page)), facts(page)
+    is_on = Schedule.objects.get(pk=schedule.pk).enabled
+    for html in (row, page):
+        assert f'aria-checked="{str(is_on).lower()}"' in html
+        assert f">{'On' if is_on else 'Paused'}</button>" in html
+    assert schedule.name in text_of(owner.post("/schedules/bulk/", {"action": "delete", "id": [schedule.pk]}))
+
+
+def test_without_a_beat_every_page_says_so_once_and_no_schedule_is_blamed(owner, now):
+    changed(next_run_at=now - timedelta(hours=1))
+    for address in (
+        "/",
+        "/schedules/",
+        "/runs/",
+        "/timeline/",
+        "/workers/",
+        "/audit/",
+        "/about/",
+        "/alerts/",
+    ):
+        text = text_of(owner.get(address))
+        card = piece(text, '<section id="beat"', "</section>")
+        assert "beat--fail" in card, address
+        assert "No beat is running" in card, address
+    assert "body:has(.beat--fail) .is-unsent" in STYLES
