@@ -182,7 +182,15 @@ class ScheduleFacts:
     runs_created: int = 0
     misfire: Misfire = Misfire.LATEST
     grace: timedelta = timedelta(seconds=30)
+    catchup_window: timedelta | None = None
+    """Occurrences that were due longer ago than this do not run, whatever the misfire policy says; None: any age."""
+    catchup_max: int = 100
+    """Most late occurrences that ``Misfire.ALL`` runs."""
     overlap: Overlap = Overlap.ALLOW
+    queue_max: int = 1
+    """Most runs that ``Overlap.QUEUE`` lets wait."""
+    previous_nominal_at: datetime | None = None
+    """The newest nominal time that was dealt with before."""
     jitter: timedelta = timedelta(0)
     skips: Mapping[datetime, str] = field(default_factory=dict)
     """Nominal times that a person decided against, with the sentence that their rows show as the reason."""
@@ -210,6 +218,10 @@ class PlannedRun:
     task_id: str | None = None
     reason: str = ""
     count: int = 1
+    previous_nominal_at: datetime | None = None
+    """The nominal time before this one, as far as any is known."""
+    is_blocked: bool = False
+    """Whether an active run stands in its way: skipped for it, or waiting for its end."""
     covers_until: datetime | None = None
     """For an aggregate: the last nominal time it stands for; ``nominal_at`` is the first."""
 
@@ -221,6 +233,8 @@ class Plan:
     runs: tuple[PlannedRun, ...] = field(default=())
     next_nominal_at: datetime | None = None
     next_run_at: datetime | None = None
+    previous_nominal_at: datetime | None = None
+    """The newest nominal time that this plan accounts for."""
     runs_created: int = 0
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
-import uuid
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from schedulerui.facts import Coming, Misfire, Overlap, Plan, PlannedRun, RunState, ScheduleFacts
-from schedulerui.recurrence import IntervalRule
+from schedulerui.planned import epoch, missed_row, occurrence_key, run_row, skipped_row, task_id
+from schedulerui.recurrence import IntervalRule, upcoming
 from schedulerui.recurrence.window import INSTANT, Occurrence, Timetable
 
-NAMESPACE = uuid.UUID("b6a0d1de-53c1-5d43-9c44-8f8c2c6f9f3a")
-"""Root of our task ids: the same occurrence has the same id in every process and after every restart."""
+__all__ = ["coming", "epoch", "occurrence_key", "plan", "task_id"]
 
 AT_ONCE_MAX = 100
 """Most runs that one plan makes; what is left over is due at once and planned in the next round."""
@@ -22,51 +23,50 @@ MISSED_COUNT_MAX = 1_000
 """Most missed occurrences that are counted one by one; intervals are counted by arithmetic instead."""
 OVERLAPPED = "overlap: the run before was still active"
 """The reason of a time that the overlap policy skipped."""
+QUEUE_FULL = "overlap: the run before was still active, and {} were waiting already"
+"""The reason of a time for which there was no place to wait."""
+QUEUED = "overlap: it waits until the run before has ended"
+"""The reason of a run that waits."""
+CANCELLING = "overlap: it waits until the run before, which is being cancelled, has ended"
+"""The reason of a run that waits for one that is being stopped."""
+SUPERSEDED = "overlap: a newer time took its place"
+"""The reason of a time that a newer one made needless."""
+_NO_BEAT = "within the grace of {} s"
+_FORGOTTEN = "within the catch-up window of {} s"
+_TO_RUN = frozenset({RunState.PENDING, RunState.WAITING})
 
 
-def task_id(schedule: uuid.UUID, *, nominal_at: datetime, retry: int = 0) -> str:
-    """Return the Celery task id of an occurrence: the same for every re-publishing, another for a schedule-level retry."""
-    return str(uuid.uuid5(NAMESPACE, f"{schedule}|{epoch(nominal_at)}|{retry}"))
-
-
-def epoch(moment: datetime) -> int:
-    """Return whole seconds since 1970 (UTC)."""
-    return int(moment.timestamp())
-
-
-def occurrence_key(schedule: uuid.UUID, *, nominal_at: datetime) -> str:
-    """Return the unique key of an occurrence."""
-    return f"s:{schedule}:{epoch(nominal_at)}"
-
-
-def plan(schedule: ScheduleFacts, *, now: datetime, is_active: bool = False) -> Plan:
+def plan(schedule: ScheduleFacts, *, now: datetime, is_active: bool = False, n_waiting: int = 0) -> Plan:
     """Decide about every occurrence from ``schedule.next_nominal_at`` that is due up to ``now``.
 
-    ``is_active`` says whether an earlier run may still be alive (only asked for when the overlap policy wants to know).
-    Occurrences not later than their grace run. Of the later ones the misfire policy chooses; each one dropped is accounted
-    for: a row each up to MISSED_ROWS_MAX, then one row with a count. A time that a person decided to skip is no policy's
-    business any more (only in the middle of an outage, where times have no rows of their own, it counts as missed). The
-    plan's ``next_nominal_at`` follows the last occurrence that the plan accounts for, so that a very long backlog is worked
-    off in several bounded rounds.
+    ``is_active`` says whether an earlier run may still be alive, ``n_waiting`` how many runs are held back until it ends (both
+    only asked for when the overlap policy wants to know). Occurrences not later than their grace run. Of the later ones the
+    misfire policy chooses; each one dropped is accounted for: a row each up to MISSED_ROWS_MAX, then one row with a count. A
+    time that a person decided to skip is no policy's business any more. The plan's ``next_nominal_at`` follows the last
+    occurrence that the plan accounts for, so that a very long backlog is worked off in several bounded rounds.
     """
     timetable = schedule.timetable
-    late_until = now - schedule.grace - INSTANT
-    late = [] if schedule.next_nominal_at > late_until else list(_late(schedule, timetable, until=late_until))
-    on_time_from = late[-1].until if late else schedule.next_nominal_at - INSTANT
+    start, late_until = schedule.next_nominal_at - INSTANT, now - schedule.grace - INSTANT
+    newest_late = (
+        timetable.newest_due(after=start, until=late_until)
+        if schedule.next_nominal_at <= late_until
+        else None
+    )
+    on_time_from = newest_late.nominal_at if newest_late else start
     on_time = list(itertools.islice(_due(timetable, after=on_time_from, until=now), AT_ONCE_MAX))
-    dropped = [span.first for span in late if span.count == 1 and span.first.nominal_at in schedule.skips]
-    late = [span for span in late if span.first not in dropped]
     has_newer = any(occurrence.nominal_at not in schedule.skips for occurrence in on_time)
-    chosen, missed = _misfire(schedule, late, has_newer=has_newer)
-    to_decide = sorted([*dropped, *chosen, *on_time], key=lambda occurrence: occurrence.nominal_at)
-    rows, is_used_up = _rows(schedule, to_decide, is_active=is_active)
+    late = _Late() if newest_late is None else _late(schedule, newest_late, now=now, has_newer=has_newer)
+    to_decide = sorted([*late.decided, *on_time], key=lambda occurrence: occurrence.nominal_at)
+    rows, is_used_up = _rows(schedule, to_decide, is_active=is_active or n_waiting > 0, n_waiting=n_waiting)
     last = on_time[-1].nominal_at if on_time else on_time_from
     following = None if is_used_up else timetable.first(last)
+    chained = _chained((*late.missed, *rows), before=schedule.previous_nominal_at)
     return Plan(
-        runs=(*(_missed_row(schedule, span) for span in missed), *rows),
+        runs=chained,
         next_nominal_at=following.nominal_at if following else None,
         next_run_at=following.due_at if following else None,
-        runs_created=schedule.runs_created + sum(1 for row in rows if row.state is RunState.PENDING),
+        previous_nominal_at=_last_of(chained) or schedule.previous_nominal_at,
+        runs_created=schedule.runs_created + sum(1 for row in rows if row.state in _TO_RUN),
     )
 
 
@@ -92,15 +92,12 @@ def coming(
             n_left -= 1
 
 
-class _Span:
-    """Consecutive occurrences: the first, the last, how many, and whether the count is only a lower bound."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Late:
+    """What becomes of late occurrences: those to decide about one by one, and rows for the missed ones."""
 
-    __slots__ = ("count", "first", "is_lower_bound", "until")
-
-    def __init__(
-        self, first: Occurrence, until: datetime, count: int = 1, *, is_lower_bound: bool = False
-    ) -> None:
-        self.first, self.until, self.count, self.is_lower_bound = first, until, count, is_lower_bound
+    decided: tuple[Occurrence, ...] = ()
+    missed: tuple[PlannedRun, ...] = ()
 
 
 def _due(timetable: Timetable, *, after: datetime, until: datetime) -> Iterator[Occurrence]:
@@ -108,107 +105,182 @@ def _due(timetable: Timetable, *, after: datetime, until: datetime) -> Iterator[
     return itertools.takewhile(lambda occurrence: occurrence.due_at <= until, timetable.after(after))
 
 
-def _late(schedule: ScheduleFacts, timetable: Timetable, *, until: datetime) -> Iterator[_Span]:
-    """Yield late occurrences: singly at first, then one span for the middle, then the newest singly."""
-    singly = MISSED_ROWS_MAX if schedule.misfire is not Misfire.ALL else AT_ONCE_MAX
-    start = schedule.next_nominal_at - INSTANT
-    singles = list(itertools.islice(_due(timetable, after=start, until=until), singly))
-    yield from (_Span(occurrence, occurrence.nominal_at) for occurrence in singles)
-    if len(singles) < singly:
-        return
-    newest = timetable.newest_due(after=singles[-1].nominal_at, until=until)
-    if newest is None:
-        return
-    middle = _count(timetable, after=singles[-1].nominal_at, before=newest.nominal_at)
-    if middle is not None:
-        yield middle
-    yield _Span(newest, newest.nominal_at)
+def _late(schedule: ScheduleFacts, newest: Occurrence, *, now: datetime, has_newer: bool) -> _Late:
+    """Split the late occurrences up to ``newest`` into those to decide about and rows for the missed ones.
 
-
-def _count(timetable: Timetable, *, after: datetime, before: datetime) -> _Span | None:
-    """Return the span of the occurrences strictly between two nominal times; None when there are none."""
-    first = timetable.first(after)
-    if first is None or first.nominal_at >= before:
-        return None
-    if isinstance(timetable.rule, IntervalRule):
-        every = timetable.rule.every
-        count = (before - first.nominal_at) // every
-        return _Span(first, first.nominal_at + (count - 1) * every, count)
-    n, last = 0, first.nominal_at
-    for occurrence in timetable.after(after):
-        if occurrence.nominal_at >= before:
-            break
-        if n == MISSED_COUNT_MAX:
-            return _Span(first, before - INSTANT, n, is_lower_bound=True)
-        n, last = n + 1, occurrence.nominal_at
-    return _Span(first, last, n)
-
-
-def _misfire(
-    schedule: ScheduleFacts, late: list[_Span], *, has_newer: bool
-) -> tuple[list[Occurrence], list[_Span]]:
-    """Split late occurrences into those to run and those to account for.
-
-    ``latest`` runs the newest late one only if nothing newer is on time: that one brings the work up to date by itself.
+    What is older than the catch-up window is missed under every policy. ``latest`` runs the newest one only if nothing newer
+    is on time: that one brings the work up to date by itself.
     """
+    start = schedule.next_nominal_at - INSTANT
+    forgotten = _forgotten(schedule, newest, now=now)
+    recent_from = forgotten.nominal_at if forgotten else start
+    chosen = _chosen(schedule, newest, after=recent_from, has_newer=has_newer)
+    stretches = []
+    if forgotten:
+        stretches.append((start, forgotten, _FORGOTTEN.format(_seconds(schedule.catchup_window))))
+    why = _NO_BEAT.format(_seconds(schedule.grace))
     if schedule.misfire is Misfire.ALL:
-        singles = [span for span in late[:AT_ONCE_MAX] if span.count == 1]
-        return [span.first for span in singles], late[len(singles) :]
-    if schedule.misfire is Misfire.LATEST and late and not has_newer and late[-1].count == 1:
-        return [late[-1].first], late[:-1]
-    return [], late
+        stretches.append((chosen[-1].nominal_at if chosen else recent_from, newest, why))
+    else:
+        before = (
+            schedule.timetable.newest_due(after=recent_from, until=chosen[0].nominal_at - INSTANT)
+            if chosen
+            else newest
+        )
+        if before is not None:
+            stretches.append((recent_from, before, why))
+        if chosen:
+            stretches.append((chosen[0].nominal_at, newest, why))
+    missed: list[PlannedRun] = []
+    skipped: list[Occurrence] = []
+    if schedule.misfire is Misfire.ALL and chosen:
+        skipped.extend(_left_out(schedule, after=recent_from, until=chosen[-1].nominal_at))
+    for after, until, reason in stretches:
+        spare = MISSED_ROWS_MAX - sum(1 for row in missed if row.count == 1)
+        skipped.extend(_left_out(schedule, after=after, until=until.nominal_at))
+        missed.extend(_missed(schedule, after=after, until=until, n_singly=max(spare, 0), reason=reason))
+    return _Late(decided=(*chosen, *skipped), missed=tuple(missed))
+
+
+def _forgotten(schedule: ScheduleFacts, newest: Occurrence, *, now: datetime) -> Occurrence | None:
+    """Return the newest late occurrence that is older than the catch-up window, which is never shorter than the grace."""
+    if schedule.catchup_window is None:
+        return None
+    until = now - max(schedule.catchup_window, schedule.grace) - INSTANT
+    if newest.due_at <= until:
+        return newest
+    return schedule.timetable.newest_due(after=schedule.next_nominal_at - INSTANT, until=until)
+
+
+def _chosen(
+    schedule: ScheduleFacts, newest: Occurrence, *, after: datetime, has_newer: bool
+) -> list[Occurrence]:
+    """Return the late occurrences after ``after`` that run: all up to a limit, oldest first, or the newest, or none."""
+    timetable, skips = schedule.timetable, schedule.skips
+    if schedule.misfire is Misfire.ALL:
+        late = _due(timetable, after=after, until=newest.due_at)
+        wanted = (occurrence for occurrence in late if occurrence.nominal_at not in skips)
+        return list(itertools.islice(wanted, schedule.catchup_max))
+    if schedule.misfire is Misfire.NONE or has_newer:
+        return []
+    found: Occurrence | None = newest
+    while found is not None and found.nominal_at > after and found.nominal_at in skips:
+        found = timetable.newest_due(after=after, until=found.nominal_at - INSTANT)
+    return [] if found is None or found.nominal_at <= after else [found]
+
+
+def _left_out(schedule: ScheduleFacts, *, after: datetime, until: datetime) -> list[Occurrence]:
+    """Return the occurrences of a stretch that a person decided to skip."""
+    found = []
+    for nominal_at in sorted(schedule.skips):
+        if after < nominal_at <= until:
+            occurrence = schedule.timetable.first(nominal_at - INSTANT)
+            if occurrence is not None and occurrence.nominal_at == nominal_at:
+                found.append(occurrence)
+    return found
+
+
+def _missed(
+    schedule: ScheduleFacts, *, after: datetime, until: Occurrence, n_singly: int, reason: str
+) -> Iterator[PlannedRun]:
+    """Yield rows for the occurrences nominally after ``after`` up to ``until``: up to ``n_singly`` one by one, then one for the rest."""
+    last = after
+    for occurrence in itertools.islice(schedule.timetable.after(after), n_singly):
+        if occurrence.nominal_at > until.nominal_at:
+            return
+        last = occurrence.nominal_at
+        if last not in schedule.skips:
+            yield missed_row(schedule, occurrence, reason=reason)
+    if last < until.nominal_at:
+        yield from _rest(schedule, after=last, until=until, reason=reason)
+
+
+def _rest(
+    schedule: ScheduleFacts, *, after: datetime, until: Occurrence, reason: str
+) -> Iterator[PlannedRun]:
+    """Yield one row for the occurrences nominally after ``after`` up to ``until``, without those that a person skipped."""
+    skipped = {each.nominal_at for each in _left_out(schedule, after=after, until=until.nominal_at)}
+    first = schedule.timetable.first(after)
+    while first is not None and first.nominal_at in skipped:
+        skipped.discard(first.nominal_at)
+        first = schedule.timetable.first(first.nominal_at)
+    if first is None or first.nominal_at > until.nominal_at:
+        return
+    n, is_all = _count(schedule.timetable, first=first.nominal_at, last=until.nominal_at)
+    count = max(n - len(skipped), 1)
+    yield missed_row(schedule, first, reason=reason, count=count, until=until.nominal_at, is_all=is_all)
+
+
+def _count(timetable: Timetable, *, first: datetime, last: datetime) -> tuple[int, bool]:
+    """Return how many occurrences there are from one nominal time to another, and whether these are all of them."""
+    if isinstance(timetable.rule, IntervalRule):
+        return (last - first) // timetable.rule.every + 1, True
+    counted = upcoming(timetable.rule, first, MISSED_COUNT_MAX)
+    n = bisect.bisect_right(counted, last)
+    return n + 1, n < MISSED_COUNT_MAX
 
 
 def _rows(
-    schedule: ScheduleFacts, occurrences: list[Occurrence], *, is_active: bool
+    schedule: ScheduleFacts, occurrences: list[Occurrence], *, is_active: bool, n_waiting: int
 ) -> tuple[list[PlannedRun], bool]:
     """Return a row for each occurrence until no run is left, and whether none is left; only runs count."""
     left = None if schedule.max_runs is None else max(schedule.max_runs - schedule.runs_created, 0)
     rows: list[PlannedRun] = []
+    newest = _newest_wanted(schedule, occurrences)
     for occurrence in occurrences:
         if left == 0:
             break
         reason = schedule.skips.get(occurrence.nominal_at, "")
-        if not reason and is_active and schedule.overlap is Overlap.SKIP:
-            reason = OVERLAPPED
         if reason:
-            rows.append(_skipped_row(schedule, occurrence, reason=reason))
+            rows.append(skipped_row(schedule, occurrence, reason=reason))
             continue
-        is_active = True
+        state, reason = _overlap(
+            schedule, is_active=is_active, n_waiting=n_waiting, is_newest=occurrence == newest
+        )
+        if state is RunState.SKIPPED:
+            rows.append(skipped_row(schedule, occurrence, reason=reason, is_blocked=True))
+            continue
+        is_active, n_waiting = True, n_waiting + (state is RunState.WAITING)
         left = None if left is None else left - 1
-        rows.append(_run_row(schedule, occurrence))
+        rows.append(run_row(schedule, occurrence, state=state, reason=reason))
     return rows, left == 0
 
 
-def _run_row(schedule: ScheduleFacts, occurrence: Occurrence) -> PlannedRun:
-    return PlannedRun(
-        key=occurrence_key(schedule.uuid, nominal_at=occurrence.nominal_at),
-        state=RunState.PENDING,
-        nominal_at=occurrence.nominal_at,
-        due_at=occurrence.due_at,
-        task_id=task_id(schedule.uuid, nominal_at=occurrence.nominal_at),
-    )
+def _newest_wanted(schedule: ScheduleFacts, occurrences: list[Occurrence]) -> Occurrence | None:
+    wanted = (each for each in reversed(occurrences) if each.nominal_at not in schedule.skips)
+    return next(wanted, None)
 
 
-def _skipped_row(schedule: ScheduleFacts, occurrence: Occurrence, *, reason: str) -> PlannedRun:
-    return PlannedRun(
-        key=occurrence_key(schedule.uuid, nominal_at=occurrence.nominal_at),
-        state=RunState.SKIPPED,
-        nominal_at=occurrence.nominal_at,
-        due_at=occurrence.due_at,
-        reason=reason,
-    )
+def _overlap(
+    schedule: ScheduleFacts, *, is_active: bool, n_waiting: int, is_newest: bool
+) -> tuple[RunState, str]:
+    """Return what the overlap policy makes of one time, and why."""
+    if schedule.overlap is Overlap.CANCEL_PREVIOUS and not is_newest:
+        return RunState.SKIPPED, SUPERSEDED
+    if not is_active or schedule.overlap is Overlap.ALLOW:
+        return RunState.PENDING, ""
+    if schedule.overlap is Overlap.SKIP:
+        return RunState.SKIPPED, OVERLAPPED
+    if schedule.overlap is Overlap.CANCEL_PREVIOUS:
+        return RunState.WAITING, CANCELLING
+    if n_waiting >= schedule.queue_max:
+        return RunState.SKIPPED, QUEUE_FULL.format(n_waiting)
+    return RunState.WAITING, QUEUED
 
 
-def _missed_row(schedule: ScheduleFacts, span: _Span) -> PlannedRun:
-    at_least = "at least " if span.is_lower_bound else ""
-    times = f"{at_least}{span.count} times" if span.count > 1 else "this time"
-    return PlannedRun(
-        key=occurrence_key(schedule.uuid, nominal_at=span.first.nominal_at),
-        state=RunState.MISSED,
-        nominal_at=span.first.nominal_at,
-        due_at=span.first.due_at,
-        reason=f"no beat dispatched {times} within the grace of {int(schedule.grace.total_seconds())} s",
-        count=span.count,
-        covers_until=span.until if span.count > 1 else None,
-    )
+def _chained(rows: tuple[PlannedRun, ...], *, before: datetime | None) -> tuple[PlannedRun, ...]:
+    """Give each row the nominal time before its own; missed rows come first, as they were made."""
+    ordered = sorted(rows, key=lambda row: row.nominal_at)
+    previous: dict[str, datetime | None] = {}
+    for row in ordered:
+        previous[row.key] = before
+        before = max(before or row.nominal_at, row.covers_until or row.nominal_at)
+    return tuple(replace(row, previous_nominal_at=previous[row.key]) for row in rows)
+
+
+def _last_of(rows: tuple[PlannedRun, ...]) -> datetime | None:
+    return max((row.covers_until or row.nominal_at for row in rows), default=None)
+
+
+def _seconds(duration: timedelta | None) -> int:
+    return 0 if duration is None else int(duration.total_seconds())

@@ -40,6 +40,7 @@ class Heart:
         self._clock, self._every, self._store = clock, every, store
         self._row: Beat | None = None
         self._written_at = 0.0
+        self._furthest: datetime | None = None
         self._degraded, self._is_dirty = "", False
         self._dispatched, self._lag = 0, 0.0
         self._latency: dict[str, float] = dict.fromkeys(map(str, [*LATENCY_BOUNDS, math.inf]), 0) | {
@@ -63,7 +64,7 @@ class Heart:
         moment = now or self._clock.now()
         row = self._row or self._new_row(moment)
         row.seen_at = moment
-        row.clock_seen_at = max(row.clock_seen_at or moment, moment)
+        row.clock_seen_at = max(self._furthest or moment, moment)
         row.clock_offset = (moment - SystemClock().now()).total_seconds()
         row.latency = dict(self._latency)
         row.lag, row.dispatched, row.degraded = self._lag, self._dispatched, self._degraded[:500]
@@ -72,6 +73,10 @@ class Heart:
             self._store.register_beat(row)
         self._row = row
         self._written_at, self._is_dirty = self._clock.monotonic(), False
+
+    def reached(self, furthest: datetime) -> None:
+        """Note how far the clock for intervals has come."""
+        self._furthest = furthest
 
     def degrade(self, reason: str) -> None:
         """Say why the beat cannot work as it should; written with the next heartbeat."""

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from celery import Celery
 from django.db import Error as DatabaseFault
 
-from schedulerui import dispatch
 from schedulerui.beat.backoff import Backoff
 from schedulerui.beat.heart import Heart
 from schedulerui.beat.ports import Ports, real_ports
-from schedulerui.beat.signals import held
+from schedulerui.beat.sending import Sender
+from schedulerui.beat.steady import SteadyClock
 from schedulerui.clock import Clock
 from schedulerui.conf import Settings
 from schedulerui.crash import crash_point
-from schedulerui.models import Run
 from schedulerui.operations import claims, recovery
 
 logger = logging.getLogger(__name__)
@@ -29,11 +26,32 @@ ROUND_FOR = 2.0
 """Seconds after which a tick that is still busy goes back to its host, so that a signal or a heartbeat is never late."""
 FIRST_BATCH_PART = 10
 """The first claim of a burst takes this part of the largest batch; each further one twice as much."""
+PROMOTE_EVERY = 0.5
+"""Seconds between two looks at runs that wait for the end of another one."""
 IDLE_MIN = 0.005
 """Shortest sleep in seconds: two looks at the same moment bring nothing."""
 
 
-class Loop:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What there is to do at a moment, and when there will be more."""
+
+    now: datetime
+    steady: datetime
+    """The moment for intervals: ahead of ``now`` while the clock is behind what it was."""
+    is_due: bool
+    is_abandoned: bool
+    is_waiting: bool
+    is_interval_due: bool
+    moments: tuple[datetime | None, ...]
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is to be done now."""
+        return self.is_due or self.is_abandoned or self.is_waiting or self.is_interval_due
+
+
+class Loop(Sender):
     """The work of one beat process, hosted by Celery's service loop; ``tick`` never raises."""
 
     def __init__(
@@ -45,19 +63,15 @@ class Loop:
         max_sleep: float,
         ports: Ports | None = None,
     ) -> None:
-        self._clock, self._options = clock, options
         opened = ports or real_ports(app, lease=options.DISPATCH_LEASE)
-        self._store, self._out, self._session = opened.store, opened.broker, opened.session
+        super().__init__(clock=clock, options=options, store=opened.store, out=opened.broker)
+        self._session = opened.session
         self._resume, self._resume_at = opened.resume, 0.0
-        self._max_sleep = max_sleep
-        self._producer: Any = None
-        self._closed = threading.Event()
+        self._max_sleep, self._promote_at = max_sleep, 0.0
+        self._steady: SteadyClock | None = None
         self._is_ticking = False
         self._batch = options.CLAIM_BATCH
-        self._unmarked: list[Run] = []
-        self._untried: deque[Run] = deque()
-        self._sent_at: datetime | None = None
-        self._broker, self._database = Backoff(), Backoff()
+        self._database = Backoff()
         self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY, store=self._store)
 
     def tick(self) -> float:
@@ -126,23 +140,51 @@ class Loop:
             # The deadline of what is claimed as of ``now`` counts from here: a process may be frozen after any instruction.
             began = self._clock.monotonic()
             now = self._clock.now()
-            self.heart.beat(now)
-            self._resume_due(now)
-            due_at, lease_until = claims.next_wake(now, store=self._store)
-            is_due = due_at is not None and due_at <= now
-            is_abandoned = lease_until is not None and lease_until < now
-            if not (is_due or is_abandoned):
-                return self._until(now, due_at, lease_until)
+            look = self._look(now, began=began)
+            if not look.has_work:
+                return self._until(now, *look.moments)
             if not self._connect():
                 return self._broker.grow()
-            worked = self._work(now, began=began, is_due=is_due, is_abandoned=is_abandoned)
+            worked = self._work(look, began=began)
             if self._producer is None:
                 return self._broker.grow()
             if not worked:
                 return IDLE_MIN * 10
-            self._batch = min(self._batch * 2, self._options.CLAIM_BATCH)
+            self._batch = min(self._batch * 4, self._options.CLAIM_BATCH)
             if self._is_closed() or self._clock.monotonic() - started > ROUND_FOR:
                 return 0.0
+
+    def _look(self, now: datetime, *, began: float) -> Look:
+        """Say that this beat lives, and ask what there is to do: two index probes, a third while the clock is behind itself."""
+        steady = self._steady_now(now, began)
+        self.heart.reached(steady)
+        self.heart.beat(now)
+        self._resume_due(now)
+        due_at, lease_until, waiting_at = claims.next_wake(now, store=self._store)
+        interval_at = self._store.first_interval_due() if steady > now else None
+        is_waiting = waiting_at is not None and waiting_at <= now
+        moments: list[datetime | None] = [due_at, lease_until]
+        if is_waiting:
+            moments.append(now + timedelta(seconds=max(self._promote_at - began, 0.0)))
+        else:
+            moments.append(waiting_at)
+        if interval_at is not None:
+            moments.append(now + (interval_at - steady))
+        return Look(
+            now=now,
+            steady=steady,
+            is_due=due_at is not None and due_at <= now,
+            is_abandoned=lease_until is not None and lease_until < now,
+            is_waiting=is_waiting and began >= self._promote_at,
+            is_interval_due=interval_at is not None and interval_at <= steady,
+            moments=tuple(moments),
+        )
+
+    def _steady_now(self, now: datetime, began: float) -> datetime:
+        if self._steady is None:
+            self._steady = SteadyClock()
+            self._steady.remember(self._store.furthest_clock(), now=now, monotonic=began)
+        return self._steady.read(now, monotonic=began)
 
     def _resume_due(self, now: datetime) -> None:
         """Switch on what was paused until now; asked when the next known pause ends, and with each heartbeat for new ones."""
@@ -153,9 +195,9 @@ class Loop:
             wait = every if ends_at is None else min((ends_at - now).total_seconds(), every)
             self._resume_at = moment + wait
 
-    def _work(self, now: datetime, *, began: float, is_due: bool, is_abandoned: bool) -> int:
-        worked = 0
-        if is_abandoned:
+    def _work(self, look: Look, *, began: float) -> int:
+        now, worked = look.now, 0
+        if look.is_abandoned:
             worked += self._claim_and_publish(
                 now,
                 lambda lease: recovery.recover(
@@ -168,19 +210,43 @@ class Loop:
                 began=began,
             )
         # After a recovery the time has gone on: what is due is claimed in the next turn, as of a time read anew.
-        if is_due and not worked and self._producer is not None:
-            worked += self._claim_and_publish(
-                now,
-                lambda lease: claims.claim_due(
-                    lease=lease,
-                    now=now,
-                    limit=self._batch,
-                    touch=lambda: self.heart.touch(now),
-                    store=self._store,
-                ),
-                began=began,
-            )
+        if look.is_due and not worked and self._producer is not None:
+            worked += self._claim(now, of=now, of_intervals=False, began=began)
+        if look.is_interval_due and not worked and self._producer is not None:
+            worked += self._claim(now, of=look.steady, of_intervals=True, began=began)
+        if look.is_waiting and not worked and self._producer is not None:
+            self._promote_at = began + PROMOTE_EVERY
+            worked += self._promote(now, began=began)
         return worked
+
+    def _claim(self, now: datetime, *, of: datetime, of_intervals: bool, began: float) -> int:
+        """Claim what is due at the moment ``of``; the lease runs from ``now``, on the wall that all beats share."""
+        return self._claim_and_publish(
+            now,
+            lambda lease: claims.claim_due(
+                lease=lease,
+                now=of,
+                limit=self._batch,
+                touch=lambda: self.heart.touch(now),
+                store=self._store,
+                of_intervals=of_intervals,
+            ),
+            began=began,
+        )
+
+    def _promote(self, now: datetime, *, began: float) -> int:
+        queued_since = now - timedelta(seconds=self._options.STALE_QUEUED_AFTER)
+        return self._claim_and_publish(
+            now,
+            lambda lease: recovery.promote(
+                lease=lease,
+                now=now,
+                limit=self._options.CLAIM_BATCH,
+                queued_since=queued_since,
+                store=self._store,
+            ),
+            began=began,
+        )
 
     def _claim_and_publish(
         self, now: datetime, take: Callable[[claims.Lease], claims.Claim], *, began: float
@@ -195,99 +261,6 @@ class Loop:
             self.heart.lag((now - claim.oldest_due_at).total_seconds())
         self._publish(list(claim.runs), now=now, started=began)
         return len(claim.runs) + claim.n_schedules + claim.n_quarantined
-
-    def _publish(self, claimed: list[Run], *, now: datetime, started: float) -> None:
-        """Publish and mark; ``now`` was the moment when the monotonic clock stood at ``started``."""
-        deadline, self._sent_at = started + self._options.DISPATCH_LEASE / 2, now
-        marked_at, self._untried = self._clock.monotonic(), deque(claimed)
-        while self._untried:
-            if self._clock.monotonic() > deadline:
-                logger.warning("the lease ended before the work", extra={"action": "lease_ended"})
-                self._give_back(self._take_untried(), reason="", is_tried=False)
-                break
-            try:
-                if not self._send(self._untried[0]):
-                    self._give_back(self._take_untried(), reason="", is_tried=False)
-                    break
-            except dispatch.BrokerUnavailable as error:
-                self._lose_broker(self._take_untried(), reason=str(error))
-                break
-            # Counted on from the claim's reading: asking the database for the time would be a query for each message.
-            self._sent_at = now + timedelta(seconds=self._clock.monotonic() - started)
-            if self._clock.monotonic() - marked_at > self._options.MARK_EVERY:
-                self._flush()
-                marked_at = self._clock.monotonic()
-        self._flush()
-
-    def _take_untried(self) -> list[Run]:
-        left, self._untried = list(self._untried), deque()
-        return left
-
-    def _lose_broker(self, left: list[Run], *, reason: str) -> None:
-        """Let go of a broker that did not take the first of ``left``, and give all of them back."""
-        self.heart.degrade(f"broker: {reason}")
-        self._drop_producer()
-        self._give_back(left[:1], reason=reason, is_tried=True)
-        self._give_back(left[1:], reason=reason, is_tried=False)
-
-    def _send(self, run: Run) -> bool:
-        """Publish one run; returns False when this beat is being closed. Raises dispatch.BrokerUnavailable."""
-        if self._producer is None or self._is_closed():
-            return False
-        try:
-            crash_point("publish.before")
-            # A signal's exit between the message and the note of it would send the message again.
-            with held():
-                self._out.publish(run, producer=self._producer)
-                crash_point("publish.after")
-                self._unmarked.append(self._untried.popleft())
-        except dispatch.Unsendable as error:
-            if self._is_closed():
-                return False  # the connection was closed under it: this says nothing about the run
-            logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
-            self._store.mark_unsent(self._untried.popleft(), reason=str(error), now=self._clock.now())
-            return True
-        self.heart.count()
-        return True
-
-    def _give_back(self, left: list[Run], *, reason: str, is_tried: bool) -> None:
-        now = self._clock.now()
-        crash_point("give_back.before")
-        recovery.release(
-            left, owner=self.heart.name, now=now, reason=reason, is_tried=is_tried, store=self._store
-        )
-        crash_point("give_back.after")
-
-    def _flush(self) -> None:
-        """Mark what was sent. Kept in memory until the database has taken it: it must not be sent again."""
-        if not self._unmarked or self._sent_at is None:
-            return
-        crash_point("mark.before")
-        self._store.mark_sent(self._unmarked, sent_at=self._sent_at)
-        crash_point("mark.after")
-        self._unmarked.clear()
-
-    def _connect(self) -> bool:
-        if self._producer is None:
-            try:
-                self._producer = self._out.connect()
-            except dispatch.BrokerUnavailable as error:
-                if self._broker.is_news(self._clock.monotonic()):
-                    logger.warning("the broker does not answer: %s", error, extra={"action": "broker_away"})
-                self.heart.degrade(f"broker: {error}")
-                return False
-            self._broker.reset()
-            self.heart.recover()
-        return True
-
-    def _is_closed(self) -> bool:
-        """Ask anew each time: a signal handler closes us between any two instructions."""
-        return self._closed.is_set()
-
-    def _drop_producer(self) -> None:
-        if self._producer is not None:
-            self._out.disconnect(self._producer)
-            self._producer = None
 
     def _until(self, now: datetime, *moments: datetime | None) -> float:
         waits = [(moment - now).total_seconds() for moment in moments if moment is not None]

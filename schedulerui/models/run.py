@@ -40,6 +40,11 @@ class RunQuerySet(models.QuerySet["Run"]):
         with_worker = [str(state) for state in ACTIVE if str(state) not in queued]
         return self.filter(Q(state__in=with_worker) | Q(state__in=queued, due_at__gt=queued_since))
 
+    def in_the_way(self, *, queued_since: datetime) -> RunQuerySet:
+        """Return those that hold the next one back, and those that wait in front of it."""
+        waiting = self.filter(state=RunState.WAITING, trigger__in=[Trigger.SCHEDULE, Trigger.MANUAL])
+        return self.holding_back(queued_since=queued_since) | waiting
+
     def finished(self) -> RunQuerySet:
         """Return those of which nothing more is expected."""
         return self.filter(state__in=[str(state) for state in FINISHED])

@@ -258,7 +258,11 @@ class Schedule(models.Model):
             runs_created=self.runs_created,
             misfire=Misfire(self.misfire),
             grace=timedelta(seconds=self.grace),
+            catchup_window=None if self.catchup_window is None else timedelta(seconds=self.catchup_window),
+            catchup_max=self.catchup_max,
             overlap=Overlap(self.overlap),
+            queue_max=self.queue_max,
+            previous_nominal_at=self.previous_nominal_at,
             jitter=timedelta(seconds=self.jitter),
             skips=self.skipped(),
         )

@@ -13,7 +13,7 @@ from schedulerui.facts import Actor
 from schedulerui.models import Change, Schedule
 from schedulerui.operations import audit, schedules, validation
 from schedulerui.operations.errors import InvalidSchedule, VersionConflict
-from schedulerui.planning import NAMESPACE
+from schedulerui.planned import NAMESPACE
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ monitor repeats the order to end a running body until it has ended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from schedulerui import dispatch, remote
 from schedulerui.facts import FINISHED, Actor, RunState, progress
 from schedulerui.models import Part, Run
 from schedulerui.operations import audit, outcomes
+from schedulerui.planning import SUPERSEDED
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ REMEMBERED = timedelta(days=1)
 """For how long workers are told of a wish that nobody has obeyed."""
 REPEATED = timedelta(hours=1)
 LISTED = 1_000
+OF_OVERLAP = "the overlap policy"
 Tell = Callable[..., None]
 """``remote.revoke``, or what stands in for it."""
 
@@ -94,6 +96,22 @@ def request(run: Run, *, by: str, terminate: bool, now: datetime) -> bool:
     if changed:
         run.cancel_requested_at, run.cancel_requested_by, run.cancel_terminate = now, by[:150], terminate
     return bool(changed)
+
+
+def supersede(kept: Mapping[int, str], *, now: datetime) -> None:
+    """Make room for the newest run of schedules that cancel the one before; inside the claim that inserts it.
+
+    ``kept``: schedule to the key of the run that is to wait. What is alive is asked to end, what waited before is called off.
+    """
+    Run.objects.filter(schedule__in=kept, state__in=ABROAD, cancel_requested_at__isnull=True).update(
+        cancel_requested_at=now, cancel_requested_by=OF_OVERLAP, cancel_terminate=True
+    )
+    Run.objects.filter(schedule__in=kept, state=RunState.WAITING).exclude(key__in=kept.values()).update(
+        state=RunState.CANCELLED,
+        progress=progress(RunState.CANCELLED),
+        finished_at=now,
+        reason=SUPERSEDED,
+    )
 
 
 def order(run: Run, *, tell: Tell | None = None) -> None:

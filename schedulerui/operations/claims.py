@@ -20,7 +20,7 @@ from schedulerui.facts import Overlap, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import quarantine, tokens
 from schedulerui.operations import runs as run_verbs
-from schedulerui.operations.store import DJANGO, Lease, Planned, Store
+from schedulerui.operations.store import DJANGO, Blocker, Lease, Planned, Store
 from schedulerui.planning import plan
 
 logger = logging.getLogger(__name__)
@@ -45,39 +45,50 @@ class _Batch:
     store: Store = DJANGO
     planned: list[Planned] = field(default_factory=list)
     broken: list[tuple[int, str]] = field(default_factory=list)
+    blockers: dict[int, list[Blocker]] = field(default_factory=dict)
+    of_intervals: bool = False
 
 
-def next_wake(now: datetime, *, store: Store = DJANGO) -> tuple[datetime | None, datetime | None]:
-    """Return the earliest due time and the earliest end of a lease; each None when there is none. Two index probes.
+def next_wake(
+    now: datetime, *, store: Store = DJANGO
+) -> tuple[datetime | None, datetime | None, datetime | None]:
+    """Return the earliest due time, the earliest end of a lease, and the earliest time of a run that waits.
 
-    A row that cannot even be read counts as due at ``now``, so that the claim comes and quarantines it.
+    Each None when there is none. Two index probes. A row that cannot even be read counts as due at ``now``, so that the claim
+    comes and quarantines it.
     """
-    return store.first_due(now), store.first_lease_end()
+    return store.first_due(now), *store.first_in_outbox()
 
 
 def claim_due(
-    *, lease: Lease, now: datetime, limit: int, touch: Callable[[], object], store: Store = DJANGO
+    *,
+    lease: Lease,
+    now: datetime,
+    limit: int,
+    touch: Callable[[], object],
+    store: Store = DJANGO,
+    of_intervals: bool = False,
 ) -> Claim:
     """Claim up to ``limit`` schedules that are due at ``now``.
 
     ``touch`` writes something of the caller's first: on SQLite that takes the write lock under the busy time-out, where a
     transaction that reads first would be refused at once. A batch that the database refuses is repeated row by row, so that
-    one poison row costs one row. Raises django.db.DatabaseError only when the database cannot be used at all.
+    one poison row costs one row. ``of_intervals``: of intervals alone, whose clock never goes back. Raises django.db.DatabaseError only when the database cannot be used at all.
     """
-    batch = _Batch(lease=lease, now=now, store=store)
+    batch = _Batch(lease=lease, now=now, store=store, of_intervals=of_intervals)
     try:
         with store.transaction():
             crash_point("claim.begun")
             touch()
             crash_point("claim.touched")
-            ids = store.lock_due(now, limit=limit)
+            ids = store.lock_due(now, limit=limit, of_intervals=of_intervals)
             _plan_all(batch, _load(ids, batch))
             claimed = _apply(batch)
         crash_point("claim.committed")
     except (IntegrityError, DataError, _LostRace) as error:
         if isinstance(error, IntegrityError | DataError):
             logger.exception("a claim was refused; going row by row", extra={"action": "claim_refused"})
-        return _claim_singly(lease=lease, now=now, limit=limit, touch=touch, store=store)
+        return _claim_singly(batch, limit=limit, touch=touch)
     store.put_aside(batch.broken, now=now)
     if not ids:
         store.respell(None, now=now)
@@ -109,20 +120,20 @@ def _load(ids: Sequence[int], batch: _Batch) -> list[Schedule]:
 
 
 def _plan_all(batch: _Batch, schedules: Sequence[Schedule]) -> None:
-    exclusive = [schedule.pk for schedule in schedules if schedule.overlap == Overlap.SKIP]
-    active: set[int] = set()
+    exclusive = [schedule.pk for schedule in schedules if schedule.overlap != Overlap.ALLOW]
     if exclusive:
         queued_since = batch.now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
-        active = batch.store.active(exclusive, queued_since=queued_since)
+        batch.blockers = batch.store.active(exclusive, queued_since=queued_since)
     for schedule in schedules:
-        _plan_into(batch, schedule, is_active=schedule.pk in active)
+        _plan_into(batch, schedule, batch.blockers.get(schedule.pk, []))
 
 
-def _plan_into(batch: _Batch, schedule: Schedule, *, is_active: bool) -> None:
+def _plan_into(batch: _Batch, schedule: Schedule, blockers: Sequence[Blocker]) -> None:
     """Plan one schedule; whatever goes wrong with it is its own affair."""
     try:
         quarantine.refuse_unreadable(schedule)
-        planned = plan(schedule.facts(), now=batch.now, is_active=is_active)
+        n_waiting = sum(blocker.state == RunState.WAITING for blocker in blockers)
+        planned = plan(schedule.facts(), now=batch.now, is_active=bool(blockers), n_waiting=n_waiting)
         snapshot = run_verbs.snapshot_of(schedule, now=batch.now)
     except DatabaseError:
         raise
@@ -148,6 +159,16 @@ def _apply(batch: _Batch) -> tuple[Run, ...]:
     if rows:
         batch.store.insert(rows)
     crash_point("claim.inserted")
+    newest = {
+        each.schedule.pk: each for each in batch.planned if each.schedule.overlap == Overlap.CANCEL_PREVIOUS
+    }
+    kept = {
+        run.schedule_id: run.key
+        for run in rows
+        if run.state == RunState.WAITING and run.schedule_id in newest
+    }
+    if kept:
+        batch.store.supersede({int(pk or 0): key for pk, key in kept.items()}, now=batch.now)
     batch.store.note_runs(rows)
     pending = [run for run in rows if run.state == RunState.PENDING]
     return tuple(sorted(pending, key=lambda run: (run.due_at, run.pk)))
@@ -155,10 +176,13 @@ def _apply(batch: _Batch) -> tuple[Run, ...]:
 
 def _run(each: Planned, planned: PlannedRun, batch: _Batch) -> Run:
     is_pending = planned.state is RunState.PENDING
+    is_to_run = is_pending or planned.state is RunState.WAITING
+    blockers = batch.blockers.get(each.schedule.pk, []) if planned.is_blocked else []
     run = Run(
         key=planned.key,
         trigger=Trigger.SCHEDULE,
         nominal_at=planned.nominal_at,
+        previous_nominal_at=planned.previous_nominal_at,
         due_at=planned.due_at,
         covers_until=planned.covers_until,
         count=planned.count,
@@ -168,26 +192,26 @@ def _run(each: Planned, planned: PlannedRun, batch: _Batch) -> Run:
         publishes=1 if is_pending else 0,
         owner=batch.lease.owner if is_pending else "",
         lease_until=batch.lease.until if is_pending else None,
-        finished_at=None if is_pending else batch.now,
+        finished_at=None if is_to_run else batch.now,
+        blocked_by_id=blockers[0].run_id if blockers else None,
         reason=planned.reason,
         **each.snapshot,
     )
-    if is_pending:
+    if is_to_run:
         tokens.fill(run)
     return run
 
 
-def _claim_singly(
-    *, lease: Lease, now: datetime, limit: int, touch: Callable[[], object], store: Store
-) -> Claim:
+def _claim_singly(refused: _Batch, *, limit: int, touch: Callable[[], object]) -> Claim:
     """Claim row by row: a row that somebody else was first with is dropped, one that the database refuses is quarantined.
 
     An occurrence that has a row already was decided before, whatever the schedule's own row says: it is passed over.
     """
+    lease, now, store = refused.lease, refused.now, refused.store
     claimed: list[Run] = []
     broken: list[tuple[int, str]] = []
     n_schedules = 0
-    for pk in store.due_ids(now, limit=limit):
+    for pk in store.due_ids(now, limit=limit, of_intervals=refused.of_intervals):
         batch = _Batch(lease=lease, now=now, store=store)
         try:
             with store.transaction():

@@ -10,6 +10,7 @@ from django.db import transaction
 from schedulerui import clock
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Run, ScheduleState
+from schedulerui.operations import retries
 
 KEPT = 30
 """Outcomes kept beside a schedule."""
@@ -52,6 +53,8 @@ def follow(run: Run, state: RunState, *, runtime: float | None, is_again: bool) 
     """
     if run.schedule_id is None:
         return
+    if state in retries.RETRIED or (state is RunState.SUCCEEDED and is_again):
+        retries.follow(run, state)
     states = ScheduleState.objects.filter(pk=run.schedule_id)
     if state in FINISHED:
         row = states.select_for_update().first()

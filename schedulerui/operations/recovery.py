@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from schedulerui.facts import Delivery, Trigger
+from schedulerui.facts import Delivery, Overlap, RunState, Trigger
 from schedulerui.models import Run
 from schedulerui.operations.claims import Claim
-from schedulerui.operations.store import DJANGO, Lease, Store
+from schedulerui.operations.store import DJANGO, Blocker, Lease, Store
 
 
 def recover(
@@ -29,6 +29,30 @@ def recover(
     return Claim(runs=tuple(sorted(taken, key=lambda run: (run.due_at, run.pk))))
 
 
+def promote(
+    *, lease: Lease, now: datetime, limit: int, queued_since: datetime, store: Store = DJANGO
+) -> Claim:
+    """Let waiting runs go whose schedule has nothing alive any more, or whose time to try again has come.
+
+    Of one schedule the oldest only, so that two of them never go at once; two beats that look at the same moment choose the same
+    one, and the conditional update gives it to one of them.
+    """
+    oldest: dict[object, Run] = {}
+    for run in store.waiting(now, limit=limit):
+        oldest.setdefault(run.schedule_id or run.pk, run)
+    exclusive = {
+        run.schedule_id: run
+        for run in oldest.values()
+        if run.schedule is not None and run.schedule.overlap != Overlap.ALLOW
+    }
+    blockers = store.active([pk for pk in exclusive if pk is not None], queued_since=queued_since)
+    free = [
+        run for run in oldest.values() if not _is_held(run, blockers.get(run.schedule_id or 0, []), now=now)
+    ]
+    taken = store.promote(free, lease=lease)
+    return Claim(runs=tuple(sorted(taken, key=lambda run: (run.due_at, run.pk))))
+
+
 def release(
     runs: Sequence[Run],
     *,
@@ -44,6 +68,23 @@ def release(
     later even if it must go at most once.
     """
     return store.give_back(runs, owner=owner, now=now, reason=reason[:500], is_tried=is_tried)
+
+
+def _is_held(run: Run, blockers: Sequence[Blocker], *, now: datetime) -> bool:
+    """Tell whether something may still be alive; what only waits, the run itself among it, is not.
+
+    A message that was to be given up and that no worker has taken within the schedule's time for that will not begin: each
+    worker knows by then.
+    """
+    grace = timedelta(seconds=run.schedule.cancel_grace) if run.schedule is not None else timedelta(0)
+    for blocker in blockers:
+        if blocker.state == RunState.WAITING:
+            continue
+        asked_at = blocker.cancel_requested_at
+        if blocker.state == RunState.SENT and asked_at is not None and now - asked_at > grace:
+            continue
+        return True
+    return False
 
 
 def _reason_to_give_up(run: Run, *, now: datetime, manual_within: timedelta) -> str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from schedulerui import dispatch
 from schedulerui.conf import settings
 from schedulerui.crash import crash_point
-from schedulerui.facts import Actor, RunState, Trigger, progress
+from schedulerui.facts import Actor, Overlap, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.operations import audit, outcomes, tokens
 
@@ -44,8 +44,11 @@ def run_now(
     actor: Actor,
     now: datetime,
     publish: Publish | None = None,
+    even_if_running: bool = False,
 ) -> Queued:
     """Run a schedule once, at once, whether it is enabled or not; its next run does not move.
+
+    A schedule whose runs must not overlap lets it wait for the end of the one that is active, unless ``even_if_running``.
 
     The run is committed first and published after that, so that a broker that is down loses nothing: beat sends it as soon
     as it can, for MANUAL_SEND_WITHIN seconds. ``token`` names the click: the same token is the same run. Must not be called
@@ -53,6 +56,8 @@ def run_now(
     """
     schedule = Schedule.objects.get(pk=schedule_id)
     run = manual_run(schedule, token=token, actor=actor, now=now)
+    if not even_if_running and _is_held(schedule, now=now):
+        wait(run)
     return start(run, schedule=schedule, action="run_now", actor=actor, now=now, publish=publish)
 
 
@@ -83,7 +88,23 @@ def start(
             raise
         return Queued(run=earlier, created=False, sent=earlier.sent_at is not None, reason=earlier.reason)
     crash_point("run_now.committed")
+    if run.state == RunState.WAITING:
+        return Queued(run=run, created=True, sent=False, reason=run.reason)
     return _publish(run, publish or publish_from_here, now=now)
+
+
+def wait(run: Run) -> None:
+    """Let a run that is not saved yet wait: beat sends it when nothing of its schedule is active any more."""
+    run.state, run.progress = RunState.WAITING, progress(RunState.WAITING)
+    run.owner, run.lease_until, run.publishes = "", None, 0
+    run.reason = _("It waits until the run before it has ended.")
+
+
+def _is_held(schedule: Schedule, *, now: datetime) -> bool:
+    if schedule.overlap == Overlap.ALLOW:
+        return False
+    queued_since = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
+    return Run.objects.filter(schedule=schedule).in_the_way(queued_since=queued_since).exists()
 
 
 def publish_from_here(run: Run) -> None:

@@ -259,8 +259,8 @@ def store_switch(schedule: Schedule, switch: Switch, *, actor: Actor, now: datet
 
 
 def _cancel_unsent(schedule: Schedule, *, now: datetime, reason: str) -> None:
-    claimed = Run.objects.filter(schedule=schedule, state=RunState.PENDING, trigger=Trigger.SCHEDULE)
-    claimed.update(
+    of_beat = Run.objects.filter(schedule=schedule, trigger__in=[Trigger.SCHEDULE, Trigger.RETRY])
+    of_beat.filter(state__in=[RunState.PENDING, RunState.WAITING]).update(
         state=RunState.CANCELLED,
         progress=progress(RunState.CANCELLED),
         finished_at=now,

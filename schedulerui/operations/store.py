@@ -1,113 +1,23 @@
-"""The port between the protocol of dispatch and the rows: what it asks for, and how Django's tables answer.
-
-The protocol (claims, recovery, the beat's loop) asks nothing of a database but through this. Its methods take whole batches;
-each is one step that happens entirely or not at all, alone or within ``transaction``. The simulation runs the same protocol
-on a store in memory that keeps the constraints and knows no row locks.
-"""
+"""How Django's tables answer the protocol of dispatch: the store of every process but a simulated one."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from django.db import DataError, connection, transaction
-from django.db.models import F, Min, Value
+from django.db.models import F, Max, Min, QuerySet, Value
 from django.db.models.functions import Greatest
 
 from schedulerui.crash import crash_point
-from schedulerui.facts import Plan, RunState
+from schedulerui.facts import RunState, progress
 from schedulerui.models import Beat, Run, Schedule, ScheduleState
-from schedulerui.operations import beats, bulk_sql, outcomes, quarantine
+from schedulerui.operations import beats, bulk_sql, cancellations, outcomes, quarantine
 from schedulerui.operations import runs as run_verbs
+from schedulerui.operations.store_port import Blocker, Lease, Planned, Store
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """Who claims, and until when the claimed runs are theirs."""
-
-    owner: str
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A schedule as it was seen, what to do for it, and what its runs carry."""
-
-    schedule: Schedule
-    plan: Plan
-    snapshot: dict[str, object]
-
-
-class Store(Protocol):
-    """The rows of schedules, runs and beats; every method may raise django.db.Error."""
-
-    def transaction(self) -> AbstractContextManager[object]:
-        """Make everything inside happen at once, or not at all when it raises."""
-
-    def first_due(self, now: datetime) -> datetime | None:
-        """Return the earliest due time; ``now`` when the row that holds it cannot be read."""
-
-    def first_lease_end(self) -> datetime | None:
-        """Return the earliest end of a lease of a run that is not sent."""
-
-    def lock_due(self, now: datetime, *, limit: int) -> list[int]:
-        """Return the ids of what is due, the longest overdue first, without those that another transaction holds."""
-
-    def due_ids(self, now: datetime, *, limit: int) -> list[int]:
-        """Return the ids of what is due, the longest overdue first, and hold nothing."""
-
-    def load(self, ids: Sequence[int]) -> list[Schedule]:
-        """Return these schedules in order of due time; raises whatever a value that cannot be read raises."""
-
-    def active(self, ids: Collection[int], *, queued_since: datetime) -> set[int]:
-        """Return which of these schedules have a run that holds the next one back."""
-
-    def advance(self, planned: Sequence[Planned]) -> int:
-        """Move each schedule on if its next run and its version are still as they were seen; returns how many were."""
-
-    def known_keys(self, keys: Sequence[str]) -> set[str]:
-        """Return which of these keys have a run."""
-
-    def insert(self, rows: list[Run]) -> None:
-        """Insert the rows and give each its id; raises django.db.IntegrityError for a key or a task id that exists."""
-
-    def note_runs(self, rows: Sequence[Run]) -> None:
-        """Write what was inserted beside the schedules: the last run, and the decided ones among the last outcomes."""
-
-    def put_aside(self, broken: Sequence[tuple[int, str]], *, now: datetime) -> None:
-        """Take schedules that cannot be used out of what is due, each with the reason on its row."""
-
-    def respell(self, pk: int | None, *, now: datetime) -> None:
-        """Mend the spelling of a time that no update on the time seen would find; None means the earliest one."""
-
-    def abandoned(self, now: datetime, *, limit: int) -> list[Run]:
-        """Return pending runs whose lease has ended, the longest ended first."""
-
-    def take_over(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
-        """Take each of these runs if its lease is still the one that was seen, count one more publish; returns those won."""
-
-    def give_back(
-        self, runs: Sequence[Run], *, owner: str, now: datetime, reason: str, is_tried: bool
-    ) -> int:
-        """End the lease of those that are still pending and the owner's; one that was not tried loses its publish."""
-
-    def mark_sent(self, runs: Sequence[Run], *, sent_at: datetime) -> int:
-        """Mark these as sent; one that is further along keeps its state."""
-
-    def mark_unsent(self, run: Run, *, reason: str, now: datetime) -> bool:
-        """Give a run up that is still pending; returns whether it was."""
-
-    def tick_beat(self, beat: Beat) -> bool:
-        """Write a heartbeat; returns False when its row is gone."""
-
-    def register_beat(self, beat: Beat) -> None:
-        """Write the row of a beat that is new here."""
-
-    def sign_off_beat(self, beat: Beat) -> None:
-        """Delete the row of a beat that ends in an orderly way."""
+__all__ = ["DJANGO", "Blocker", "DjangoStore", "Lease", "Planned", "Store"]
 
 
 class DjangoStore:
@@ -127,35 +37,78 @@ class DjangoStore:
         # SQLite keeps any text in a column of times; Django reads None from what is none.
         return None if first is None else first[1] or now
 
-    def first_lease_end(self) -> datetime | None:
-        """Probe the outbox index."""
-        until: datetime | None = Run.objects.filter(state=RunState.PENDING).aggregate(
-            until=Min("lease_until")
-        )["until"]
-        return until
+    def first_in_outbox(self) -> tuple[datetime | None, datetime | None]:
+        """Ask the outbox index once for both."""
+        held = Run.objects.filter(state__in=[RunState.PENDING, RunState.WAITING]).order_by()
+        rows = held.values_list("state").annotate(lease=Min("lease_until"), due=Min("due_at"))
+        found = {state: (lease, due) for state, lease, due in rows}
+        nothing = (None, None)
+        return found.get(RunState.PENDING, nothing)[0], found.get(RunState.WAITING, nothing)[1]
 
-    def lock_due(self, now: datetime, *, limit: int) -> list[int]:
+    def first_interval_due(self) -> datetime | None:
+        """Scan the due index up to the first interval; asked only while the clock stands behind what it was."""
+        due = Schedule.objects.filter(next_run_at__isnull=False, kind="interval").order_by(
+            "next_run_at", "id"
+        )
+        return due.values_list("next_run_at", flat=True).first()
+
+    def lock_due(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[int]:
         """Lock what is due, with SKIP LOCKED where the database has it."""
-        due = Schedule.objects.due(now).values_list("id", flat=True)[:limit]
+        due = _due(now, of_intervals=of_intervals).values_list("id", flat=True)[:limit]
         features = connection.features
         if not features.has_select_for_update:
             return list(due)
         return list(due.select_for_update(skip_locked=features.has_select_for_update_skip_locked))
 
-    def due_ids(self, now: datetime, *, limit: int) -> list[int]:
+    def due_ids(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[int]:
         """Read what is due."""
-        return list(Schedule.objects.due(now).values_list("id", flat=True)[:limit])
+        return list(_due(now, of_intervals=of_intervals).values_list("id", flat=True)[:limit])
 
     def load(self, ids: Sequence[int]) -> list[Schedule]:
         """Read these rows in one statement."""
         return list(Schedule.objects.filter(pk__in=ids).order_by("next_run_at", "id"))
 
-    def active(self, ids: Collection[int], *, queued_since: datetime) -> set[int]:
+    def active(self, ids: Collection[int], *, queued_since: datetime) -> dict[int, list[Blocker]]:
         """Ask for all of them in one statement."""
+        found: dict[int, list[Blocker]] = {}
         if not ids:
-            return set()
-        holding = Run.objects.filter(schedule__in=ids).holding_back(queued_since=queued_since)
-        return set(holding.values_list("schedule_id", flat=True).distinct())
+            return found
+        holding = Run.objects.filter(schedule__in=ids).in_the_way(queued_since=queued_since).order_by("pk")
+        columns = ("schedule_id", "pk", "state", "cancel_requested_at")
+        for schedule_id, pk, state, asked_at in holding.values_list(*columns):
+            blocker = Blocker(run_id=pk, state=state, cancel_requested_at=asked_at)
+            found.setdefault(int(schedule_id or 0), []).append(blocker)
+        return found
+
+    def supersede(self, kept: Mapping[int, str], *, now: datetime) -> None:
+        """Write it in two statements; workers hear of it by the monitor and by their own heartbeats."""
+        cancellations.supersede(kept, now=now)
+
+    def waiting(self, now: datetime, *, limit: int) -> list[Run]:
+        """Read from the index of states."""
+        due = Run.objects.filter(state=RunState.WAITING, due_at__lte=now).select_related("schedule")
+        return list(due.order_by("due_at", "pk")[:limit])
+
+    def promote(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
+        """Update each conditionally, and note them beside their schedules in one statement; all in one transaction."""
+        taken: list[Run] = []
+        values = {
+            "state": str(RunState.PENDING),
+            "progress": progress(RunState.PENDING),
+            "owner": lease.owner,
+            "lease_until": lease.until,
+            "publishes": 1,
+            "reason": "",
+        }
+        with transaction.atomic():
+            taken.extend(
+                run for run in runs if Run.objects.filter(pk=run.pk, state=RunState.WAITING).update(**values)
+            )
+            for run in taken:
+                for name, value in values.items():
+                    setattr(run, name, value)
+            _note_last_runs(taken)
+        return taken
 
     def advance(self, planned: Sequence[Planned]) -> int:
         """Update conditionally: one statement, many rows."""
@@ -163,6 +116,7 @@ class DjangoStore:
             (
                 each.plan.next_nominal_at,
                 each.plan.next_run_at,
+                each.plan.previous_nominal_at,
                 each.plan.runs_created,
                 each.schedule.pk,
                 each.schedule.next_run_at,
@@ -170,7 +124,7 @@ class DjangoStore:
             )
             for each in planned
         ]
-        changes = ("next_nominal_at", "next_run_at", "runs_created")
+        changes = ("next_nominal_at", "next_run_at", "previous_nominal_at", "runs_created")
         return bulk_sql.update(Schedule, rows, changes=changes, where=("id", "next_run_at", "version"))
 
     def known_keys(self, keys: Sequence[str]) -> set[str]:
@@ -184,7 +138,7 @@ class DjangoStore:
     def note_runs(self, rows: Sequence[Run]) -> None:
         """Write all state rows in one statement, and the outcomes of decided runs in two."""
         _note_last_runs(rows)
-        outcomes.note_decisions(run for run in rows if run.state != RunState.PENDING)
+        outcomes.note_decisions(run for run in rows if run.state in DECIDED)
 
     def put_aside(self, broken: Iterable[tuple[int, str]], *, now: datetime) -> None:
         """Update each row that is still due."""
@@ -202,17 +156,18 @@ class DjangoStore:
         return list(Run.objects.abandoned(now)[:limit])
 
     def take_over(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
-        """Update each conditionally."""
+        """Update each conditionally, all in one transaction: what a refused lock interrupts is taken by nobody."""
         taken: list[Run] = []
-        for run in runs:
-            crash_point("recover.found")
-            won = Run.objects.filter(pk=run.pk, state=RunState.PENDING, lease_until=run.lease_until).update(
-                owner=lease.owner, lease_until=lease.until, publishes=F("publishes") + 1
-            )
-            crash_point("recover.taken")
-            if won:
-                run.owner, run.lease_until, run.publishes = lease.owner, lease.until, run.publishes + 1
-                taken.append(run)
+        with transaction.atomic():
+            for run in runs:
+                crash_point("recover.found")
+                mine = Run.objects.filter(pk=run.pk, state=RunState.PENDING, lease_until=run.lease_until)
+                won = mine.update(owner=lease.owner, lease_until=lease.until, publishes=F("publishes") + 1)
+                crash_point("recover.taken")
+                if won:
+                    taken.append(run)
+        for run in taken:
+            run.owner, run.lease_until, run.publishes = lease.owner, lease.until, run.publishes + 1
         return taken
 
     def give_back(
@@ -232,6 +187,11 @@ class DjangoStore:
         """Update the run and what stands beside its schedule."""
         return run_verbs.mark_unsent(run, reason=reason, now=now)
 
+    def furthest_clock(self) -> datetime | None:
+        """Ask the rows of beats."""
+        furthest: datetime | None = Beat.objects.aggregate(furthest=Max("clock_seen_at"))["furthest"]
+        return furthest
+
     def tick_beat(self, beat: Beat) -> bool:
         """Update its row."""
         return beats.tick(beat)
@@ -247,6 +207,14 @@ class DjangoStore:
 
 DJANGO = DjangoStore()
 """The store of every process but a simulated one."""
+
+
+def _due(now: datetime, *, of_intervals: bool) -> QuerySet[Schedule]:
+    due: QuerySet[Schedule] = Schedule.objects.due(now)
+    return due.filter(kind="interval") if of_intervals else due
+
+
+DECIDED = frozenset({str(RunState.SKIPPED), str(RunState.MISSED)})
 
 
 def _note_last_runs(rows: Sequence[Run]) -> None:

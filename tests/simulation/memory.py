@@ -13,7 +13,7 @@ from django.db import IntegrityError, OperationalError
 
 from schedulerui.facts import RunState, progress
 from schedulerui.models import Run, Schedule
-from schedulerui.operations.store import Store
+from schedulerui.operations.store import Blocker, Store
 from tests.simulation.tables import (
     Database,
     Key,
@@ -133,18 +133,31 @@ class MemoryStore(Store):
         with self._statement("first due") as tx:
             return min((s.next_run_at for s in self._rows(tx, "schedule") if s.next_run_at), default=None)
 
-    def first_lease_end(self):
-        with self._statement("first lease end") as tx:
-            pending = (r.lease_until for r in self._rows(tx, "run") if r.state == "pending")
-            return min(pending, default=None)
+    def first_in_outbox(self):
+        with self._statement("first in outbox") as tx:
+            rows = self._rows(tx, "run")
+            leases = (r.lease_until for r in rows if r.state == "pending")
+            waiting = (r.due_at for r in rows if r.state == "waiting")
+            return min(leases, default=None), min(waiting, default=None)
 
-    def due_ids(self, now, *, limit):
+    def due_ids(self, now, *, limit, of_intervals=False):
         with self._statement("due") as tx:
             due = [s for s in self._rows(tx, "schedule") if s.next_run_at and s.next_run_at <= now]
+            due = [s for s in due if s.kind == "interval" or not of_intervals]
             return [s.pk for s in sorted(due, key=lambda s: (s.next_run_at, s.pk))[:limit]]
 
-    def lock_due(self, now, *, limit):
-        return self.due_ids(now, limit=limit)
+    def lock_due(self, now, *, limit, of_intervals=False):
+        return self.due_ids(now, limit=limit, of_intervals=of_intervals)
+
+    def first_interval_due(self):
+        with self._statement("first interval due") as tx:
+            due = (
+                s.next_run_at for s in self._rows(tx, "schedule") if s.next_run_at and s.kind == "interval"
+            )
+            return min(due, default=None)
+
+    def furthest_clock(self):
+        return None
 
     def load(self, ids):
         with self._statement(f"load {list(ids)}") as tx:
@@ -153,11 +166,50 @@ class MemoryStore(Store):
 
     def active(self, ids, *, queued_since):
         with self._statement("active") as tx:
-            return {
-                r.schedule_id
-                for r in self._rows(tx, "run")
-                if r.schedule_id in ids and holds_back(r, queued_since)
-            }
+            found: dict[int, list[Blocker]] = {}
+            for r in sorted(self._rows(tx, "run"), key=lambda r: r.pk):
+                if r.schedule_id in ids and (r.state == "waiting" or holds_back(r, queued_since)):
+                    blocker = Blocker(run_id=r.pk, state=r.state, cancel_requested_at=r.cancel_requested_at)
+                    found.setdefault(r.schedule_id, []).append(blocker)
+            return found
+
+    def waiting(self, now, *, limit):
+        with self._statement("waiting") as tx:
+            due = [clone(r) for r in self._rows(tx, "run") if r.state == "waiting" and r.due_at <= now]
+            for run in due:
+                run.schedule = clone(self._seen(tx, ("schedule", run.schedule_id)))
+            return sorted(due, key=lambda r: (r.due_at, r.pk))[:limit]
+
+    def promote(self, runs, *, lease):
+        taken = []
+        for run in runs:
+            with self._statement(f"promote {run.pk}") as tx:
+                self._wait_for(tx, [("run", run.pk)])
+                if self._seen(tx, ("run", run.pk)).state != "waiting":
+                    continue
+                values = {
+                    "state": "pending", "progress": progress(RunState.PENDING), "owner": lease.owner,
+                    "lease_until": lease.until, "publishes": 1,
+                }  # fmt: skip
+                self._write(tx, ("run", run.pk), **values)
+                run.__dict__.update(values)
+                taken.append(run)
+        return taken
+
+    def supersede(self, kept, *, now):
+        with self._statement(f"supersede {sorted(kept)}") as tx:
+            mine = [r for r in self._rows(tx, "run") if r.schedule_id in kept and r.key not in kept.values()]
+            self._wait_for(tx, [("run", r.pk) for r in mine])
+            for row in (self._seen(tx, ("run", r.pk)) for r in mine):
+                if row.state == "waiting":
+                    values = {
+                        "progress": progress(RunState.CANCELLED),
+                        "finished_at": now,
+                        "reason": "superseded",
+                    }
+                    self._write(tx, ("run", row.pk), state="cancelled", **values)
+                elif row.state == "sent" and row.cancel_requested_at is None:
+                    self._write(tx, ("run", row.pk), cancel_requested_at=now, cancel_terminate=True)
 
     def known_keys(self, keys):
         with self._statement("known keys") as tx:
@@ -184,6 +236,7 @@ class MemoryStore(Store):
             ("schedule", row.pk),
             next_nominal_at=each.plan.next_nominal_at,
             next_run_at=each.plan.next_run_at,
+            previous_nominal_at=each.plan.previous_nominal_at,
             runs_created=each.plan.runs_created,
         )
         return True

@@ -59,7 +59,13 @@ def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
     except ValueError:
         return error_page(request, 400, sentence=_("That form is damaged. Press Run now once more."))
     try:
-        queued = runs.run_now(schedule.pk, token=token, actor=actor_of(request), now=clock.now())
+        queued = runs.run_now(
+            schedule.pk,
+            token=token,
+            actor=actor_of(request),
+            now=clock.now(),
+            even_if_running=request.POST.get("even") == "yes",
+        )
     except Schedule.DoesNotExist as missing:
         raise Http404 from missing
     kind, text = sentence_of(queued, schedule.name)
@@ -76,6 +82,8 @@ def sentence_of(queued: Queued, name: str) -> tuple[str, str]:
     """Return (kind of notice, what became of the click)."""
     if queued.sent:
         return "ok", _("Queued one run of %(name)s.") % {"name": name}
+    if queued.run.state == "waiting":
+        return "warn", _("%(name)s runs when the run before it has ended.") % {"name": name}
     if queued.run.state == "unsent":
         return "fail", _("%(name)s could not be sent: %(reason)s") % {"name": name, "reason": queued.reason}
     words = _("%(name)s is queued for dispatch: beat sends it as soon as the broker answers. %(reason)s")

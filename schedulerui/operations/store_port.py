@@ -1,0 +1,130 @@
+"""The port between the protocol of dispatch and the rows: what claims, recovery and the beat's loop ask for.
+
+The protocol asks nothing of a database but through this. Its methods take whole batches; each is one step that happens entirely
+or not at all, alone or within ``transaction``. ``store.DjangoStore`` answers from Django's tables; the simulation runs the same
+protocol on a store in memory that keeps the constraints and knows no row locks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from schedulerui.facts import Plan
+from schedulerui.models import Beat, Run, Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """Who claims, and until when the claimed runs are theirs."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A schedule as it was seen, what to do for it, and what its runs carry."""
+
+    schedule: Schedule
+    plan: Plan
+    snapshot: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocker:
+    """A run that stands in the way of the next one of its schedule, or waits in front of it."""
+
+    run_id: int
+    state: str
+    cancel_requested_at: datetime | None = None
+
+
+class Store(Protocol):
+    """The rows of schedules, runs and beats; every method may raise django.db.Error."""
+
+    def transaction(self) -> AbstractContextManager[object]:
+        """Make everything inside happen at once, or not at all when it raises."""
+
+    def first_due(self, now: datetime) -> datetime | None:
+        """Return the earliest due time; ``now`` when the row that holds it cannot be read."""
+
+    def first_in_outbox(self) -> tuple[datetime | None, datetime | None]:
+        """Return the earliest end of a lease of a run that is not sent, and the earliest due time of one that waits."""
+
+    def first_interval_due(self) -> datetime | None:
+        """Return the earliest due time of an interval."""
+
+    def lock_due(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[int]:
+        """Return the ids of what is due, the longest overdue first, without those that another transaction holds.
+
+        ``of_intervals``: of intervals alone.
+        """
+
+    def due_ids(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[int]:
+        """Return the ids of what is due, the longest overdue first, and hold nothing."""
+
+    def load(self, ids: Sequence[int]) -> list[Schedule]:
+        """Return these schedules in order of due time; raises whatever a value that cannot be read raises."""
+
+    def active(self, ids: Collection[int], *, queued_since: datetime) -> dict[int, list[Blocker]]:
+        """Return what holds the next run of these schedules back, the oldest first: runs that may be alive, and waiting ones."""
+
+    def supersede(self, kept: Mapping[int, str], *, now: datetime) -> None:
+        """Ask for the end of what is alive of these schedules, and cancel what waits but the run with the given key."""
+
+    def waiting(self, now: datetime, *, limit: int) -> list[Run]:
+        """Return waiting runs that are due, the oldest first, each with its schedule."""
+
+    def promote(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
+        """Take each of these runs if it still waits; returns those won."""
+
+    def advance(self, planned: Sequence[Planned]) -> int:
+        """Move each schedule on if its next run and its version are still as they were seen; returns how many were."""
+
+    def known_keys(self, keys: Sequence[str]) -> set[str]:
+        """Return which of these keys have a run."""
+
+    def insert(self, rows: list[Run]) -> None:
+        """Insert the rows and give each its id; raises django.db.IntegrityError for a key or a task id that exists."""
+
+    def note_runs(self, rows: Sequence[Run]) -> None:
+        """Write what was inserted beside the schedules: the last run, and the decided ones among the last outcomes."""
+
+    def put_aside(self, broken: Sequence[tuple[int, str]], *, now: datetime) -> None:
+        """Take schedules that cannot be used out of what is due, each with the reason on its row."""
+
+    def respell(self, pk: int | None, *, now: datetime) -> None:
+        """Mend the spelling of a time that no update on the time seen would find; None means the earliest one."""
+
+    def abandoned(self, now: datetime, *, limit: int) -> list[Run]:
+        """Return pending runs whose lease has ended, the longest ended first."""
+
+    def take_over(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
+        """Take each of these runs if its lease is still the one that was seen, count one more publish; returns those won."""
+
+    def give_back(
+        self, runs: Sequence[Run], *, owner: str, now: datetime, reason: str, is_tried: bool
+    ) -> int:
+        """End the lease of those that are still pending and the owner's; one that was not tried loses its publish."""
+
+    def mark_sent(self, runs: Sequence[Run], *, sent_at: datetime) -> int:
+        """Mark these as sent; one that is further along keeps its state."""
+
+    def mark_unsent(self, run: Run, *, reason: str, now: datetime) -> bool:
+        """Give a run up that is still pending; returns whether it was."""
+
+    def furthest_clock(self) -> datetime | None:
+        """Return the furthest moment that any beat has seen."""
+
+    def tick_beat(self, beat: Beat) -> bool:
+        """Write a heartbeat; returns False when its row is gone."""
+
+    def register_beat(self, beat: Beat) -> None:
+        """Write the row of a beat that is new here."""
+
+    def sign_off_beat(self, beat: Beat) -> None:
+        """Delete the row of a beat that ends in an orderly way."""

@@ -1,0 +1,223 @@
+"""Overlap, retries and waiting runs, from the claim to the end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from schedulerui.facts import RunState, Trigger
+from schedulerui.models import Run, ScheduleState
+from schedulerui.operations import claims, history, recovery, runs, schedules
+from schedulerui.operations.reports import Report
+from schedulerui.planned import task_id
+from schedulerui.testing import DULL_WEDNESDAY as NOW
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MINUTE, SECOND, DAY = timedelta(minutes=1), timedelta(seconds=1), timedelta(days=1)
+
+
+def lease(now, owner="one"):
+    return claims.Lease(owner=owner, until=now + timedelta(seconds=30))
+
+
+def claim(now):
+    return claims.claim_due(lease=lease(now), now=now, limit=100, touch=lambda: None).runs
+
+
+def promote(now, owner="one"):
+    return recovery.promote(lease=lease(now, owner), now=now, limit=100, queued_since=now - DAY).runs
+
+
+def sent(run_):
+    runs.mark_sent([run_], sent_at=run_.due_at)
+    return run_
+
+
+def told(run, state, *, at, **fields):
+    report = Report(
+        task_id=str(run.task_id), state=state, moment=at, attempt=0, delivery=1, worker="w", **fields
+    )
+    assert history.record(report)
+    run.refresh_from_db()
+
+
+def states():
+    return [str(state) for state in Run.objects.order_by("nominal_at", "pk").values_list("state", flat=True)]
+
+
+def test_queue_lets_the_next_run_wait_and_skips_what_finds_no_place(make_schedule):
+    make_schedule(overlap="queue", queue_max=1)
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    assert claim(NOW + 2 * MINUTE) == ()
+    assert claim(NOW + 3 * MINUTE) == ()
+    assert states() == ["sent", "waiting", "skipped"]
+    waiting, skipped = Run.objects.order_by("nominal_at")[1:]
+    assert (waiting.blocked_by, skipped.blocked_by) == (first, first)
+    assert "waiting already" in skipped.reason
+
+
+def test_a_waiting_run_goes_when_the_one_before_it_has_ended_and_not_before(make_schedule):
+    schedule = make_schedule(overlap="queue")
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    claim(NOW + 2 * MINUTE)
+    told(first, RunState.STARTED, at=NOW + MINUTE)
+    assert promote(NOW + 2 * MINUTE) == ()
+    told(first, RunState.SUCCEEDED, at=NOW + 3 * MINUTE)
+    (second,) = promote(NOW + 3 * MINUTE)
+    assert (second.state, second.publishes, second.owner) == ("pending", 1, "one")
+    assert second.task_id == task_id(schedule.uuid, nominal_at=NOW + 2 * MINUTE)
+    assert promote(NOW + 3 * MINUTE, owner="two") == ()
+    assert ScheduleState.objects.get(schedule=schedule).last_run_id == second.pk
+
+
+def test_of_several_waiting_runs_one_goes_at_a_time_the_oldest_first(make_schedule):
+    make_schedule(overlap="queue", queue_max=3)
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    for minute in (2, 3):
+        claim(NOW + minute * MINUTE)
+    told(first, RunState.STARTED, at=NOW + MINUTE)
+    told(first, RunState.FAILED, at=NOW + 3 * MINUTE)
+    (second,) = promote(NOW + 3 * MINUTE)
+    assert second.nominal_at == NOW + 2 * MINUTE
+    assert promote(NOW + 3 * MINUTE) == ()
+
+
+def test_a_schedule_that_is_switched_off_lets_nothing_wait(make_schedule, actor):
+    schedule = make_schedule(overlap="queue")
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    claim(NOW + 2 * MINUTE)
+    schedules.disable(schedule.pk, actor=actor, now=NOW + 2 * MINUTE)
+    assert states() == ["sent", "cancelled"]
+
+
+def test_cancel_previous_asks_for_the_end_of_the_one_before_and_waits_for_it(make_schedule):
+    make_schedule(overlap="cancel_previous")
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    told(first, RunState.STARTED, at=NOW + MINUTE)
+    claim(NOW + 2 * MINUTE)
+    first.refresh_from_db()
+    assert (first.cancel_requested_by, first.cancel_terminate) == ("the overlap policy", True)
+    assert promote(NOW + 2 * MINUTE + 40 * SECOND) == ()
+    told(first, RunState.REVOKED, at=NOW + 2 * MINUTE + 41 * SECOND)
+    (second,) = promote(NOW + 2 * MINUTE + 42 * SECOND)
+    assert second.nominal_at == NOW + 2 * MINUTE
+
+
+def test_only_the_newest_waits_for_a_cancelled_one(make_schedule):
+    make_schedule(overlap="cancel_previous")
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    told(first, RunState.STARTED, at=NOW + MINUTE)
+    for minute in (2, 3):
+        claim(NOW + minute * MINUTE)
+    assert states() == ["started", "cancelled", "waiting"]
+    assert "newer time" in Run.objects.get(state="cancelled").reason
+
+
+def test_a_message_that_nobody_took_within_the_grace_does_not_hold_the_newer_one_for_ever(make_schedule):
+    make_schedule(overlap="cancel_previous", cancel_grace=20)
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    claim(NOW + 2 * MINUTE)
+    assert promote(NOW + 2 * MINUTE + 20 * SECOND) == ()
+    (second,) = promote(NOW + 2 * MINUTE + 21 * SECOND)
+    assert second.nominal_at == NOW + 2 * MINUTE
+
+
+def test_skip_says_which_run_was_in_the_way(make_schedule):
+    make_schedule(overlap="skip")
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    claim(NOW + 2 * MINUTE)
+    assert Run.objects.get(state="skipped").blocked_by == first
+
+
+def test_each_run_knows_the_time_before_it(make_schedule):
+    schedule = make_schedule()
+    claim(NOW + MINUTE)
+    claim(NOW + 2 * MINUTE)
+    first, second = Run.objects.order_by("nominal_at")
+    assert (first.previous_nominal_at, second.previous_nominal_at) == (None, NOW + MINUTE)
+    schedule.refresh_from_db()
+    assert schedule.previous_nominal_at == NOW + 2 * MINUTE
+
+
+def fail(run, *, at, state=RunState.FAILED):
+    told(run, RunState.STARTED, at=at - SECOND)
+    told(run, state, at=at)
+
+
+def test_a_failed_run_is_tried_again_after_a_wait_that_doubles(make_schedule):
+    schedule = make_schedule(every=1, period="days", retry_max=2, retry_after=10, kwargs={"k": 1})
+    now = NOW + DAY
+    (first,) = claim(now)
+    sent(first)
+    fail(first, at=now + SECOND)
+    again = Run.objects.get(trigger=Trigger.RETRY)
+    assert (again.state, again.due_at) == ("waiting", now + 11 * SECOND)
+    assert (again.retry_of, again.retry_number, again.kwargs) == (first, 1, {"k": 1})
+    assert again.task_id == task_id(schedule.uuid, nominal_at=first.nominal_at, retry=1) != first.task_id
+    assert promote(now + 10 * SECOND) == ()
+    (taken,) = promote(now + 11 * SECOND)
+    sent(taken)
+    fail(taken, at=now + 20 * SECOND)
+    third = Run.objects.get(retry_number=2)
+    assert third.due_at == now + 40 * SECOND
+    (taken,) = promote(now + 40 * SECOND)
+    sent(taken)
+    fail(taken, at=now + 50 * SECOND)
+    assert Run.objects.count() == 3
+
+
+@pytest.mark.parametrize("limits", [{}, {"retry_max": 0}])
+def test_nothing_is_tried_again_unless_the_schedule_says_so(make_schedule, limits):
+    make_schedule(**limits)
+    (first,) = claim(NOW + MINUTE)
+    sent(first)
+    fail(first, at=NOW + 2 * MINUTE)
+    assert Run.objects.count() == 1
+
+
+def test_a_lost_run_is_tried_again_once_and_not_if_it_succeeds_late(make_schedule):
+    make_schedule(every=1, period="days", retry_max=1, retry_after=60)
+    now = NOW + DAY
+    (first,) = claim(now)
+    sent(first)
+    fail(first, at=now + SECOND, state=RunState.LOST)
+    told(first, RunState.SUCCEEDED, at=now + 5 * SECOND)
+    assert Run.objects.get(trigger=Trigger.RETRY).state == "cancelled"
+    assert promote(now + 2 * MINUTE) == ()
+
+
+def test_a_run_that_could_not_be_sent_is_tried_again_but_not_where_it_must_go_at_most_once(make_schedule):
+    for delivery in ("at_least_once", "at_most_once"):
+        make_schedule(every=1, period="days", retry_max=1, delivery=delivery)
+    for run in claim(NOW + DAY):
+        runs.mark_unsent(run, reason="no broker", now=NOW + DAY)
+    assert Run.objects.filter(trigger=Trigger.RETRY).count() == 1
+
+
+def test_a_click_waits_for_the_end_of_an_active_run_unless_it_is_told_not_to(
+    make_schedule, actor, sent_by_click
+):
+    schedule = make_schedule(overlap="skip")
+    (first,) = claim(NOW + MINUTE)
+    runs.mark_sent([first], sent_at=NOW)
+    waits = runs.run_now(schedule.pk, token="a", actor=actor, now=NOW, publish=sent_by_click.append)
+    assert (waits.run.state, waits.sent) == ("waiting", False)
+    at_once = runs.run_now(
+        schedule.pk, token="b", actor=actor, now=NOW, publish=sent_by_click.append, even_if_running=True
+    )
+    assert at_once.sent
+    assert sent_by_click == [at_once.run]
+
+
+@pytest.fixture
+def sent_by_click():
+    return []
