@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_protect
 from django_htmx.middleware import HtmxDetails
 
 from schedulerui.access import PERMISSIONS, may
+from schedulerui.web.away import AWAY, database_away
 from schedulerui.web.csp import dress
 from schedulerui.web.found import Refused
 
@@ -39,7 +40,7 @@ def gate(verb: str, *, methods: Sequence[str] = ()) -> Callable[[View[P]], View[
     """Let only those through who are logged in and may ``verb``; ``methods``: the only ones allowed (empty: the view decides).
 
     Nobody logged in: the login page, for htmx as 401 with ``HX-Redirect``. No permission: 403 with a sentence. A row that
-    does not exist: our 404. Every answer gets the policy and cache headers.
+    does not exist: our 404. The database is away, also in the middle: 503. Every answer gets the policy and cache headers.
     """
     if verb not in PERMISSIONS:
         message = f"there is no permission for {verb!r}"
@@ -53,21 +54,26 @@ def gate(verb: str, *, methods: Sequence[str] = ()) -> Callable[[View[P]], View[
             htmx_of(request)
             if methods and request.method not in methods:
                 return dress(HttpResponseNotAllowed(methods))
-            refusal = refuse(request, verb)
-            if refusal is not None:
-                return dress(refusal)
             try:
-                return dress(guarded(request, *args, **kwargs))
-            except Http404 as missing:
-                return dress(not_found(request, missing))
-            except Refused as refused:
-                return dress(error_page(request, 403, sentence=SENTENCES[refused.verb]))
+                return dress(refuse(request, verb) or _said(guarded, request, *args, **kwargs))
+            except AWAY as error:
+                return dress(database_away(request, error, is_fragment=bool(htmx_of(request))))
 
         # A host with LoginRequiredMiddleware: the gate asks for the login itself, and htmx gets an answer it understands.
         wrapper.login_required = False  # type: ignore[attr-defined] # how Django marks views that look after it themselves
         return wrapper
 
     return decorate
+
+
+def _said(view: View[P], request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    """Return the view's answer, or in a sentence why there is none."""
+    try:
+        return view(request, *args, **kwargs)
+    except Http404 as missing:
+        return not_found(request, missing)
+    except Refused as refused:
+        return error_page(request, 403, sentence=SENTENCES[refused.verb])
 
 
 def htmx_of(request: HttpRequest) -> HtmxDetails:

@@ -88,7 +88,7 @@ def test_it_asks_the_same_number_of_queries_however_many_runs(n_runs, django_ass
     auditor = logged_in("view", "view_audit")
     schedule = a_schedule()
     many_runs(n_runs, schedule)
-    with django_assert_num_queries(4 + OF_THE_PERSON):
+    with django_assert_num_queries(5 + OF_THE_PERSON):
         auditor.get(f"/schedules/{schedule.pk}/")
 
 
