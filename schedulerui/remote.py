@@ -110,7 +110,9 @@ def _broadcast_once(
 ) -> list[dict[str, Any]] | None:
     with dispatch.producer(target) as producer:
         connection = producer.connection
-        broken = (*connection.connection_errors, *connection.channel_errors) if connection else ()
+        broken: Any = ()  # kombu's stubs do not say that these are classes of exceptions
+        if connection is not None:
+            broken = (*connection.connection_errors, *connection.channel_errors)
         try:
             answers: list[dict[str, Any]] | None = target.control.broadcast(
                 name,

@@ -9,7 +9,8 @@ import pytest
 from schedulerui.beat.loop import Loop
 from schedulerui.beat.steady import SteadyClock
 from schedulerui.conf import Settings
-from schedulerui.models import Beat, Run
+from schedulerui.facts import Actor
+from schedulerui.models import Beat, Run, Schedule
 from schedulerui.operations import schedules
 from schedulerui.testing import DULL_WEDNESDAY as NOW
 from schedulerui.testing import FrozenClock, recording
@@ -39,7 +40,6 @@ def loop(clock):
 
 @pytest.fixture
 def make(db):
-    from schedulerui.facts import Actor
 
     def make(name="Often", **fields):
         values = {
@@ -118,9 +118,7 @@ def test_the_first_interval_after_a_step_back_comes_within_its_own_time(loop, cl
 def test_a_beat_that_starts_after_a_step_back_goes_on_from_what_another_has_seen(clock, sent, make):
     make(every=10, period="seconds")
     Beat.objects.create(host="two", pid=2, started_at=NOW, seen_at=NOW, clock_seen_at=NOW + HOUR)
-    schedules.Schedule.objects.update(
-        next_nominal_at=NOW + HOUR + 10 * SECOND, next_run_at=NOW + HOUR + 10 * SECOND
-    )
+    Schedule.objects.update(next_nominal_at=NOW + HOUR + 10 * SECOND, next_run_at=NOW + HOUR + 10 * SECOND)
     late = Loop(app=app, clock=clock, options=Settings(), max_sleep=1.0)
     run_for(late, clock, 32)
     late.close()

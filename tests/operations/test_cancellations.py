@@ -18,13 +18,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def told():
     """The orders that workers got."""
-    orders: list[tuple[str, bool, str]] = []
 
-    def tell(task_id, *, terminate, hostname=""):
-        orders.append((task_id, terminate, hostname))
+    class Told:
+        def __init__(self):
+            self.orders: list[tuple[str, bool, str]] = []
 
-    tell.orders = orders
-    return tell
+        def __call__(self, task_id, *, terminate, hostname=""):
+            self.orders.append((task_id, terminate, hostname))
+
+    return Told()
 
 
 def cancel(run, told, actor, *, terminate=False, now=NOW):

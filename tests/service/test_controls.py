@@ -16,7 +16,6 @@ from schedulerui.operations import cancellations, controls, workers
 from tests.processes import Process
 from tests.service.recording import (
     app,
-    broker_url,
     database_url,
     environment,
     reached,
@@ -25,14 +24,14 @@ from tests.service.recording import (
 )
 from tests.waiting import eventually
 
-__all__ = ["app", "broker_url", "database_url", "environment", "send", "start_worker"]
+__all__ = ["app", "database_url", "environment", "send", "start_worker"]
 
 pytestmark = [pytest.mark.service, pytest.mark.django_db(transaction=True)]
 ANA = Actor(name="ana", via="browser")
 
 
 @pytest.fixture(params=["valkey", "rabbitmq"])
-def broker_url(request):  # noqa: F811 - both brokers in place of the one
+def broker_url(request):
     return request.getfixturevalue(request.param).url
 
 
@@ -157,7 +156,12 @@ def test_a_worker_with_our_app_is_not_heard_of_twice(start_worker, environment, 
         start_worker("-E")
         the_worker()
         heard: list[foreign.Heard] = []
-        eventually(lambda: heard.extend(ear.take()) or heard, within=20)
+
+        def has_heard():
+            heard.extend(ear.take())
+            return heard
+
+        eventually(has_heard, within=20)
         assert foreign.store(heard, now=clock.now()) == 0
         assert Worker.objects.count() == 1
     finally:

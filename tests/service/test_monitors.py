@@ -14,7 +14,7 @@ from schedulerui import clock
 from schedulerui.facts import Actor
 from schedulerui.models import Alert, Beat, Notification, ScheduleState, Worker
 from schedulerui.operations import schedules
-from tests.service.recording import app, broker_url, database_url, environment, new_postgres, start_monitor
+from tests.service.recording import app, broker_url, environment, new_postgres, start_monitor
 from tests.waiting import eventually
 
 __all__ = ["app", "broker_url", "environment", "start_monitor"]
@@ -25,14 +25,14 @@ N_NAMES, N_TASKS = 20_000, 20_000
 
 
 @pytest.fixture
-def database_url(postgres):  # noqa: F811 - monitors meet on PostgreSQL here
+def database_url(postgres):
     return new_postgres(postgres)
 
 
 @pytest.fixture
 def told():
     """What a webhook was told, in order: a real server."""
-    bodies: list[dict] = []
+    bodies: list[dict[str, object]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -99,10 +99,11 @@ def test_a_flood_of_events_costs_little_memory(start_monitor, app):
         app.connection_for_write() as connection,
         EventDispatcher(connection, enabled=True, app=app) as events,
     ):
+        producer = app.amqp.Producer(connection)
 
         def tell(hostname, event, **fields):
             events.hostname = hostname
-            events.publish(event, fields, producer=events.producer)
+            events.publish(event, fields, producer=producer)
 
         def heard():
             tell("first@there", "worker-heartbeat")

@@ -121,6 +121,7 @@ def test_the_samples_tell_runs_by_state_and_decisions_by_reason():
 
 def test_the_samples_tell_how_overdue_the_oldest_is():
     schedule = a_schedule()
+    assert schedule.next_run_at is not None
     assert samples(schedule.next_run_at)["schedulerui_due_lag_seconds", ()] == 0
     assert samples(schedule.next_run_at + timedelta(seconds=9))["schedulerui_due_lag_seconds", ()] == 9
 

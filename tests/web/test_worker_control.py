@@ -29,7 +29,7 @@ def wire():
 
     class Wire:
         def __init__(self):
-            self.asked: list[tuple[str, dict, list[str] | None]] = []
+            self.asked: list[tuple[str, dict[str, object], list[str] | None]] = []
             self.answers: dict[str, object] = {}
 
         def broadcast(self, target, name, arguments, destination, *, reply):

@@ -30,14 +30,14 @@ def rule_of(expression, tz="UTC"):
 
 
 def counted(rule, *, start, end):
-    found = Counter()
+    found: Counter[datetime] = Counter()
     for at, n in by_quarter(rule, start=start, end=end):
         found[at] += n
     return found
 
 
 def fired(rule, *, start, end):
-    found = Counter()
+    found: Counter[datetime] = Counter()
     moment = next_fire(rule, start - timedelta(microseconds=1))
     while moment is not None and moment < end:
         found[moment - (moment - START) % QUARTER] += 1
