@@ -23,6 +23,7 @@ from schedulerui.web.views import (
 )
 from schedulerui.web.views.bulk import schedules_bulk
 from schedulerui.web.views.complete import complete
+from schedulerui.web.views.components import components
 from schedulerui.web.views.flower import flower
 from schedulerui.web.views.keys import keys
 from schedulerui.web.views.live import live_health
@@ -84,6 +85,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("timeline/", timeline, name="timeline"),
     path("audit/", audit.audit, name="audit"),
     path("about/", about.about, name="about"),
+    path("about/components/", components, name="components"),
     path("alerts/", alerts.alerts, name="alerts"),
     path("alerts/silence/", alerts.silence, name="alerts-silence"),
     path("alerts/silence/<int:pk>/end/", alerts.unsilence, name="alerts-unsilence"),

@@ -86,6 +86,7 @@ EXPECTED = {
     "timeline/": SHOWN_TO_READERS,
     "audit/": Expected(get="302 403 403 403 200"),
     "about/": SHOWN_TO_READERS,
+    "about/components/": SHOWN_TO_READERS,
     "alerts/": SHOWN_TO_READERS,
     # nothing is chosen here, so the operator gets the form again, with a sentence
     "alerts/silence/": Expected(post="302 403 403 422 422"),

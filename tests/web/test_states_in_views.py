@@ -23,8 +23,8 @@ OF_SCHEDULES = ["", "paused", "error"]
 NOT_ON_THE_OVERVIEW = {"waiting", "pending"}
 """They are no news yet: the overview shows what is sent, what runs and what is over."""
 RUNNING = {"received", "started", "retrying"}
-STYLES = Path(finders.find("schedulerui/css/schedulerui.css")).read_text()
-SPRITE = Path(finders.find("schedulerui/img/icons.svg")).read_text()
+STYLES = Path(str(finders.find("schedulerui/css/schedulerui.css"))).read_text()
+SPRITE = Path(str(finders.find("schedulerui/img/icons.svg"))).read_text()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
+from django.core.checks import run_checks
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -48,6 +49,7 @@ def about(request: HttpRequest) -> HttpResponse:
         "database": connection.vendor,
         "celery_app": settings().CELERY_APP,
         "problem": celery_problem(),
+        "checks": [check for check in run_checks(tags=["schedulerui"]) if not check.is_silenced()],
         "has_flower": bool(settings().FLOWER_URL),
         "keep_days": settings().KEEP_RUNS_FOR_DAYS,
         "poll_every": settings().POLL_EVERY,

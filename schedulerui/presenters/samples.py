@@ -1,0 +1,69 @@
+"""Rows that stand for no schedule and no run: what the page of components shows."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from schedulerui.facts import RunState
+from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.presenters.changes import Difference
+from schedulerui.presenters.overview import Numbers
+from schedulerui.presenters.schedules import ScheduleRow, schedule_row
+from schedulerui.presenters.states import StateWord, state_of
+from schedulerui.presenters.timeline import Timeline, timeline_of
+
+NOBODY = 0
+"""A key that no row has: what the samples offer leads nowhere."""
+RECENT = "s2s3s2s4f9f8s3s3m0k0s2s5u0l4e0x1s3s3"
+
+
+def sample_chips() -> list[StateWord]:
+    """Return every state that a run or a schedule can show."""
+    return [state_of(key) for key in [*(str(state) for state in RunState), "", "paused", "error"]]
+
+
+def sample_row(*, now: datetime) -> ScheduleRow:
+    """Return the line of a schedule whose last run failed."""
+    schedule = Schedule(
+        pk=NOBODY,
+        name="Nightly invoices",
+        task="billing.tasks.collect_invoices",
+        kind="crontab",
+        expression="30 2 * * *",
+        tz="Europe/Berlin",
+        next_nominal_at=now + timedelta(hours=3),
+        next_run_at=now + timedelta(hours=3),
+    )
+    ScheduleState(
+        schedule=schedule,
+        last_state="failed",
+        last_run_at=now - timedelta(hours=21),
+        failure_streak=2,
+        recent=RECENT,
+    )
+    return schedule_row(schedule, now=now)
+
+
+def sample_timeline(*, now: datetime) -> Timeline:
+    """Return the stations of a run that nobody reported as received."""
+    due_at = now - timedelta(minutes=5)
+    moments: dict[str, Any] = {
+        f"{name}_at": due_at + timedelta(seconds=seconds)
+        for name, seconds in (("due", 0), ("sent", 0.4), ("started", 3), ("finished", 41))
+    }
+    return timeline_of(Run(uuid=UUID(int=0), state=RunState.SUCCEEDED, **moments))
+
+
+def sample_numbers() -> Numbers:
+    """Return the numbers of the tiles, with one of each colour."""
+    return Numbers(n_due=42, n_failing=3, n_missed=7, n_workers=2, n_alerts=0, n_scanned=9)
+
+
+def sample_differences() -> list[Difference]:
+    """Return two fields that somebody changed."""
+    return [
+        Difference(field="crontab expression", before="30 2 * * *", after="0 5 * * *"),
+        Difference(field="queue", before="—", after="night"),
+    ]
