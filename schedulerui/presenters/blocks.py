@@ -38,6 +38,8 @@ def blocks_of(run: Run) -> list[Block]:
         if getattr(run, key)
     ]
     came = [
-        block(key, getattr(run, key)) for key in ("result", "exception", "traceback", "log") if getattr(run, key)
+        block(key, getattr(run, key))
+        for key in ("result", "exception", "traceback", "log")
+        if getattr(run, key)
     ]
     return given + came

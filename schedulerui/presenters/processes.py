@@ -175,7 +175,11 @@ def queue_rows(queues: Iterable[Queue], *, now: datetime) -> list[QueueRow]:
 
 def missing_tasks(needed: Iterable[str], workers: Iterable[Worker], *, now: datetime) -> list[str]:
     """Return the tasks of enabled schedules that no living worker knows; none when no living worker has told its tasks."""
-    told = [set(worker.tasks) for worker in workers if worker.tasks and str(state_of(worker, now)) in ALIVE]
+    told = [
+        set(map(str, worker.tasks))
+        for worker in workers
+        if worker.tasks and str(state_of(worker, now)) in ALIVE
+    ]
     return sorted(set(needed).difference(*told)) if told else []
 
 

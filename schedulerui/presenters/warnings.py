@@ -37,8 +37,8 @@ def _of_workers(schedule: Schedule, told: list[tuple[list[str], list[str]]]) -> 
     if not told:
         yield _("No worker is online: the run waits in the queue until one comes.")
         return
-    tasks = {name for names, _queues in told for name in names}
-    queues = {name for _names, names in told for name in names}
+    tasks = {str(name) for names, _queues in told for name in names}
+    queues = {str(name) for _names, names in told for name in names}
     if tasks and schedule.task not in tasks:
         yield _("No worker that is online knows this task.")
     if schedule.queue and queues and schedule.queue not in queues:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from django import template
 from django.contrib.messages.storage.base import Message
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from schedulerui import clock
 from schedulerui.access import rights_of
-from schedulerui.presenters import StateWord, moments, state_of
-from schedulerui.presenters import spark as sparks
+from schedulerui.presenters import StateWord, elements, moments, state_of
 from schedulerui.presenters.frame import KEYS_COOKIE, THEME_COOKIE, UNDO_TAG, Frame, frame_of
 
 register = template.Library()
@@ -40,7 +39,7 @@ def frame(context: template.RequestContext) -> Frame:
     )
 
 
-@register.inclusion_tag("schedulerui/components/_moment.html", takes_context=True)
+@register.simple_tag(takes_context=True)
 def moment(
     context: template.Context,
     at: datetime | None,
@@ -49,55 +48,47 @@ def moment(
     now: datetime | None = None,
     utc: bool = False,
     seconds: bool = False,
-) -> dict[str, Any]:
+) -> str:
     """Show a moment: relative, and absolute in ``tz``; ``utc`` adds it in UTC, ``seconds`` shows them."""
     if at is None:
-        return {"at": None}
-    now, zone = now or _now(context), moments.zone_of(tz)
-    return {
-        "at": at,
-        "iso": moments.iso(at),
-        "relative": moments.relative(at, now),
-        "absolute": moments.absolute(at, now, zone, with_seconds=seconds),
-        "utc": moments.absolute(at, now, UTC, with_seconds=seconds) if utc and str(zone) != "UTC" else "",
-    }
+        return elements.NOTHING
+    zone = moments.zone_of(tz)
+    is_utc_added = utc and str(zone) != "UTC"
+    return elements.moment(
+        at, now=now or _now(context), zone=zone, is_utc_added=is_utc_added, with_seconds=seconds
+    )
 
 
-@register.inclusion_tag("schedulerui/components/_ago.html", takes_context=True)
-def ago(context: template.Context, at: datetime | None, now: datetime | None = None) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def ago(context: template.Context, at: datetime | None, now: datetime | None = None) -> str:
     """Show a moment relative to now alone; the page's script keeps it ticking."""
-    if at is None:
-        return {"at": None}
-    return {"at": at, "iso": moments.iso(at), "relative": moments.relative(at, now or _now(context))}
+    return elements.NOTHING if at is None else elements.ago(at, now=now or _now(context))
 
 
-@register.inclusion_tag("schedulerui/components/_at.html", takes_context=True)
-def at(
-    context: template.Context, at: datetime | None, tz: object = None, *, seconds: bool = False
-) -> dict[str, Any]:
+@register.simple_tag(takes_context=True)
+def at(context: template.Context, at: datetime | None, tz: object = None, *, seconds: bool = False) -> str:
     """Show a moment in ``tz`` alone."""
     if at is None:
-        return {"at": None}
-    words = moments.absolute(at, _now(context), moments.zone_of(tz), with_seconds=seconds)
-    return {"at": at, "iso": moments.iso(at), "absolute": words}
+        return elements.NOTHING
+    return elements.at(at, now=_now(context), zone=moments.zone_of(tz), with_seconds=seconds)
 
 
-@register.inclusion_tag("schedulerui/components/_chip.html")
-def chip(state: StateWord | str) -> dict[str, Any]:
+@register.simple_tag
+def chip(state: StateWord | str) -> str:
     """Show a state: icon, word and colour."""
-    return {"state": state_of(state) if isinstance(state, str) else state}
+    return elements.chip(state_of(state) if isinstance(state, str) else state)
 
 
-@register.inclusion_tag("schedulerui/components/_icon.html")
-def icon(name: str) -> dict[str, Any]:
+@register.simple_tag
+def icon(name: str) -> str:
     """Show a symbol of the sprite; it says nothing to a screen reader."""
-    return {"name": name}
+    return elements.icon(name)
 
 
-@register.inclusion_tag("schedulerui/components/_spark.html")
-def spark(recent: str) -> dict[str, Any]:
+@register.simple_tag
+def spark(recent: str) -> str:
     """Draw the last runs from ``ScheduleState.recent``."""
-    return {"spark": sparks.spark_of(recent)}
+    return elements.spark(recent, language=get_language())
 
 
 @register.filter

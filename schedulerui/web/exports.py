@@ -26,8 +26,8 @@ COLUMNS = (
     "last_run_at",
     "last_state",
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What a cell may not begin with: spreadsheets would compute it."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a cell may not begin with: spreadsheets would compute it, some the wide forms of the signs too."""
 VALUES = ("args", "kwargs", "headers", "options", "canvas")
 """Fields that only those may see who may see values."""
 

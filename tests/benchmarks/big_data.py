@@ -25,7 +25,7 @@ STATES = ("succeeded",) * 90 + ("failed",) * 5 + ("skipped",) * 2 + ("missed",) 
 _RANDOM = {"sqlite": "lower(hex(randomblob(16)))", "postgresql": "gen_random_uuid()"}
 _NUMBERS = {
     "sqlite": "(WITH RECURSIVE t(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM t WHERE n < {last}) SELECT n FROM t)",
-    "postgresql": "(SELECT generate_series({first}, {last}) AS n)",
+    "postgresql": "(SELECT generate_series({first}::bigint, {last}) AS n)",
 }
 _BEFORE = {
     "sqlite": "datetime('{moment}', '-' || (n * {step}) || ' seconds')",
@@ -121,7 +121,7 @@ def _columns(given: dict[str, str]) -> tuple[str, str, list[Any]]:
     for field in Run._meta.concrete_fields:
         if field.primary_key:
             continue
-        names.append(connection.ops.quote_name(field.column))
+        names.append(connection.ops.quote_name(str(field.column)))
         if field.column in given:
             values.append(given[field.column].replace("%", "%%"))
         else:

@@ -71,6 +71,7 @@ def far_pages(client):
     middle = Schedule.objects.order_by("name")[N_SCHEDULES - 200]
     due = Schedule.objects.exclude(next_run_at=None).order_by("next_run_at", "id")[int(N_SCHEDULES * 0.9)]
     run = Run.objects.newest_first()[N_RUNS - 200]
+    assert due.next_run_at is not None
     return {
         f"/schedules/?sort=name&older=={middle.name}_{middle.pk}": LIST,
         f"/schedules/?older=={due.next_run_at.isoformat().replace('+', '%2B')}_{due.pk}": LIST,

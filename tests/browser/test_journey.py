@@ -55,7 +55,7 @@ def log_in(page, site, path="/schedules/"):
 def create(page, site, name, *, every="2", is_manual=False):
     page.goto(address(site, "/schedules/new/"))
     page.get_by_label(re.compile("^Name")).fill(name)
-    page.get_by_label(re.compile("^Task")).fill(TASK)
+    page.locator("#id_task").fill(TASK)
     page.get_by_role("radio", name=re.compile("By hand" if is_manual else "Interval")).check()
     if not is_manual:
         page.get_by_label("Every", exact=True).fill(every)

@@ -58,7 +58,7 @@ def test_it_says_that_nothing_has_been_changed_yet(auditor):
 def test_it_lists_the_newest_first_with_the_difference(auditor):
     a_history()
     response = auditor.get(URL)
-    assert verbs(response) == ["paused", "edited", "created"]
+    assert verbs(response) == ["switched off", "edited", "created"]
     edited = {
         difference.field: (difference.before, difference.after)
         for difference in response.context["rows"][1].differences
@@ -89,7 +89,7 @@ def test_it_keeps_the_changes_of_a_deleted_schedule(auditor):
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ({"action": "disable"}, ["paused"]),
+        ({"action": "disable"}, ["switched off"]),
         ({"q": "nothing"}, []),
         ({"q": "NIGHT", "action": "create"}, ["created"]),
         ({"actor": "an", "action": "edit"}, ["edited"]),

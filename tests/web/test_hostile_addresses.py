@@ -8,6 +8,7 @@ from django.urls import URLPattern, reverse
 
 from schedulerui import urls
 from schedulerui.access import PERMISSIONS
+from schedulerui.models import Change
 from schedulerui.web.filters import ScheduleFilter
 from schedulerui.web.forms import RuleForm
 from schedulerui.web.history_filters import ChangeFilter, RunFilter
@@ -82,7 +83,12 @@ NAMES = [str(pattern.name) for pattern in patterns()]
 @pytest.fixture
 def addresses(db):
     schedule = a_schedule()
-    rows = {"pk": schedule.pk, "uuid": a_run(schedule).uuid, "instance": a_worker().instance}
+    rows = {
+        "pk": schedule.pk,
+        "uuid": a_run(schedule).uuid,
+        "instance": a_worker().instance,
+        "change_id": Change.objects.get(schedule=schedule).pk,
+    }
     return {
         str(pattern.name): reverse(
             f"schedulerui:{pattern.name}", kwargs={key: rows[key] for key in pattern.pattern.converters}

@@ -167,7 +167,8 @@ def test_the_links_of_pages_keep_filter_and_order(reader):
 
 
 @pytest.mark.parametrize(
-    "cursor", ["0", "-3", "x", "9" * 40, "٣", "=x_1", "-_x", "=2026-01-01_1", f"=1_{'9' * 30}", "=\x00_1", "=²_1"]
+    "cursor",
+    ["0", "-3", "x", "9" * 40, "٣", "=x_1", "-_x", "=2026-01-01_1", f"=1_{'9' * 30}", "=\x00_1", "=²_1"],
 )
 @pytest.mark.parametrize("sort", ["next", "name", "failing"])
 def test_a_damaged_page_is_said_and_no_error(reader, cursor, sort):

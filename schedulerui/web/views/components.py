@@ -34,7 +34,7 @@ def components(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     rights = rights_of(request.user)
     row = samples.sample_row(now=now)
-    form = SampleForm({"name": "Nightly invoices", "priority": "many"})
+    form = SampleForm({"name": "Nightly invoices", "priority": "300"})
     context: dict[str, Any] = {
         "now": now,
         "rights": rights,

@@ -1,0 +1,70 @@
+"""The small elements that every row of a list has many of, written without a template: that takes a tenth of the time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
+
+from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from schedulerui.presenters import moments
+from schedulerui.presenters.spark import spark_of
+from schedulerui.presenters.states import StateWord
+
+NOTHING = SafeString("—")
+
+
+def moment(
+    at: datetime, *, now: datetime, zone: tzinfo, is_utc_added: bool = False, with_seconds: bool = False
+) -> SafeString:
+    """Return a moment relative to now, and absolute in ``zone``, and in UTC if that is asked for."""
+    absolute = moments.absolute(at, now, zone, with_seconds=with_seconds)
+    if is_utc_added:
+        absolute = f"{absolute} · {moments.absolute(at, now, UTC, with_seconds=with_seconds)}"
+    return format_html(
+        '<time class="moment" datetime="{}"><span class="moment__ago">{}</span>'
+        ' <span class="moment__at">{}</span></time>',
+        moments.iso(at),
+        moments.relative(at, now),
+        absolute,
+    )
+
+
+def ago(at: datetime, *, now: datetime) -> SafeString:
+    """Return a moment relative to now alone."""
+    words = moments.relative(at, now)
+    return format_html('<time class="moment__ago" datetime="{}">{}</time>', moments.iso(at), words)
+
+
+def at(at: datetime, *, now: datetime, zone: tzinfo, with_seconds: bool = False) -> SafeString:
+    """Return a moment in ``zone`` alone."""
+    words = moments.absolute(at, now, zone, with_seconds=with_seconds)
+    return format_html('<time class="moment__at" datetime="{}">{}</time>', moments.iso(at), words)
+
+
+def icon(name: str) -> SafeString:
+    """Return a symbol of the sprite; it says nothing to a screen reader."""
+    return _icon(name, static("schedulerui/img/icons.svg"))
+
+
+@lru_cache(maxsize=256)
+def _icon(name: str, sprite: str) -> SafeString:
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
+
+
+def chip(state: StateWord) -> SafeString:
+    """Return a state: icon, word and colour."""
+    return format_html('<span class="chip chip--{}">{}{}</span>', state.family, icon(state.icon), state.word)
+
+
+@lru_cache(maxsize=2048)
+def spark(recent: str, *, language: str | None) -> SafeString:
+    """Return the drawing of the last runs, whose sentence is in ``language``, the one that is active."""
+    drawn = spark_of(recent)
+    empty = format_html('<path class="spark--none" d="{}"/>', drawn.empty) if drawn.empty else ""
+    paths = format_html_join("", '<path class="spark--{}" d="{}"/>', drawn.paths)
+    return format_html(
+        '<svg class="spark" role="img" aria-label="{}">{}{}</svg>', drawn.sentence, empty, paths
+    )
