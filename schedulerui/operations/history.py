@@ -39,7 +39,7 @@ DUPLICATE = "a duplicate of the message was dropped: the run had begun already"
 
 
 def record(report: Report) -> bool:
-    """Merge one report; return whether it moved the run. A task id that is none of ours changes nothing, for one query.
+    """Merge one report; return whether it moved the run. A task id of no run and no part changes nothing, for two queries.
 
     Raises ValueError for a state that no worker can tell, django.db.DatabaseError when the database cannot be written.
     """

@@ -24,8 +24,8 @@ def moment(
     if is_utc_added:
         absolute = f"{absolute} · {moments.absolute(at, now, UTC, with_seconds=with_seconds)}"
     return format_html(
-        '<time class="moment" datetime="{}"><span class="moment__ago">{}</span>'
-        ' <span class="moment__at">{}</span></time>',
+        '<time class="moment" datetime="{}"><span class="ago">{}</span>'
+        ' <span class="at">{}</span></time>',
         moments.iso(at),
         moments.relative(at, now),
         absolute,
@@ -35,13 +35,13 @@ def moment(
 def ago(at: datetime, *, now: datetime) -> SafeString:
     """Return a moment relative to now alone."""
     words = moments.relative(at, now)
-    return format_html('<time class="moment__ago" datetime="{}">{}</time>', moments.iso(at), words)
+    return format_html('<time class="ago" datetime="{}">{}</time>', moments.iso(at), words)
 
 
 def at(at: datetime, *, now: datetime, zone: tzinfo, with_seconds: bool = False) -> SafeString:
     """Return a moment in ``zone`` alone."""
     words = moments.absolute(at, now, zone, with_seconds=with_seconds)
-    return format_html('<time class="moment__at" datetime="{}">{}</time>', moments.iso(at), words)
+    return format_html('<time class="at" datetime="{}">{}</time>', moments.iso(at), words)
 
 
 def icon(name: str) -> SafeString:

@@ -166,10 +166,10 @@ def test_the_first_end_stands_when_two_ends_are_told():
     assert (run.state, run.result, run.reason) == (S.REVOKED, "", "terminated")
 
 
-def test_a_report_of_a_stranger_changes_nothing_and_costs_one_query(django_assert_num_queries):
+def test_a_report_of_a_stranger_changes_nothing_and_costs_two_queries(django_assert_num_queries):
     stranger = make_run()
     Run.objects.all().delete()
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         assert not record(started(stranger))
 
 

@@ -97,9 +97,15 @@ def addresses(db):
     }
 
 
+TELL_HEALTH = ("/health.json", "/readyz")
+"""Addresses that answer 503 while no beat ticks, which is their purpose."""
+
+
 def ask(client, url, **headers):
     response = client.get(url, headers=headers)
-    assert response.status_code < 500, url[:200]
+    assert response.status_code < 500 or (response.status_code == 503 and url.startswith(TELL_HEALTH)), url[
+        :200
+    ]
     assert b"Traceback" not in response.content, url[:200]
 
 

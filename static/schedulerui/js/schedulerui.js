@@ -20,7 +20,7 @@
     return size < 172800 ? say(3600, "hour") : say(86400, "day");
   };
   const tick = () => {
-    for (const node of $$(".moment__ago")) {
+    for (const node of $$(".ago")) {
       const at = Date.parse(node.closest("time").dateTime);
       const text = relative(at);
       if (node.textContent !== text) node.textContent = text;
@@ -206,9 +206,10 @@
     const at = here ? all.findIndex((node) => lineOf(node) === here) : -1;
     all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
   };
+  const EACH_ROW = { e: "button.sw", x: "tbody [name=id]" };
   const offered = (key) => {
     const here = lineOf(document.activeElement);
-    const all = $$(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
+    const all = $$(`${EACH_ROW[key] || `[data-key="${CSS.escape(key)}"]`}:not(:disabled)`);
     return all.find((node) => here?.contains(node)) || (all.length === 1 ? all[0] : null);
   };
   const KEYS = {
