@@ -23,7 +23,7 @@ from schedulerui.presenters.rules import words_of
 from schedulerui.presenters.states import state_word
 from schedulerui.web.read_only_admin import Answer, ReadOnlyAdmin, Request, actor_in_admin, to_dashboard
 
-VALUES = ("args", "kwargs", "headers", "options")
+VALUES = ("args", "kwargs", "headers", "options", "canvas")
 """Fields that may hold secrets; the dashboard shows them, redacted, to those who may see values."""
 
 
@@ -118,7 +118,7 @@ class RunAdmin(ReadOnlyAdmin):
     list_filter = ("state", "trigger")
     search_fields = ("schedule_name", "task", "=task_id")
     ordering = ("-due_at", "-id")
-    exclude = (*VALUES, "result", "exception", "traceback", "start_token", "blocked_by")
+    exclude = (*VALUES, "result", "exception", "traceback", "log", "start_token", "blocked_by")
 
     def view_on_site(self, obj: Run) -> str:
         return reverse("schedulerui:run", args=[obj.uuid])

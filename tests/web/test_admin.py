@@ -31,6 +31,7 @@ def nightly(now):
     fields = {
         "name": "Nightly", "task": "tests.add", "kind": "interval", "every": 5, "period": "minutes",
         "kwargs": {"note": SECRET},
+        "canvas": {"type": "chain", "steps": [{"type": "task", "task": "tests.add", "args": [SECRET]}]},
     }  # fmt: skip
     return schedules.create(fields, actor=Actor(name="ana"), now=now)
 
@@ -41,6 +42,7 @@ def rows(nightly, now):
     run = Run.objects.create(
         key="m:1", task="tests.add", schedule=nightly, schedule_name="Nightly", due_at=now, created_at=now,
         state="failed", kwargs={"note": SECRET}, result=SECRET, exception=SECRET, traceback=SECRET,
+        canvas=nightly.canvas, log=SECRET,
     )  # fmt: skip
     worker = Worker.objects.create(
         instance=uuid.uuid4(), hostname="celery@h", pid=1, started_at=now, seen_at=now

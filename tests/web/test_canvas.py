@@ -9,11 +9,11 @@ from django.urls import reverse
 
 from schedulerui.dispatch_canvas import write_parts
 from schedulerui.models import Part, Schedule
-from schedulerui.operations import canvas
-from tests.web.people import HOSTILE, a_run, a_schedule, logged_in, text_of
+from schedulerui.operations import canvas, schedules
+from tests.web.people import ANA, HOSTILE, NOON, a_run, a_schedule, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
-NEW = "/schedules/new/"
+NEW, BULK = "/schedules/new/", "/schedules/bulk/"
 BASE = {"name": "Nightly", "task": "", "enabled": "on", "tz": "UTC", "misfire": "latest", "grace": "30", "overlap": "allow",
         "delivery": "at_least_once", "kind": "interval", "every": "2", "period": "minutes"}  # fmt: skip
 ROWS = {"canvas_shape": "chain", "step_0_task": "tests.add", "step_0_args": "[1, 2]", "step_2_task": "tests.slow",
@@ -22,6 +22,7 @@ CHAIN = {
     "type": "chain",
     "steps": [{"type": "task", "task": "tests.add"}, {"type": "task", "task": "shop.unknown"}],
 }
+SECRETIVE = {"type": "group", "steps": [{"type": "task", "task": "tests.add", "args": ["secret-7"]}]}
 
 
 @pytest.fixture
@@ -96,9 +97,7 @@ def test_the_schedules_page_shows_the_structure_and_tasks_that_nobody_knows():
 
 
 def test_who_may_not_see_values_keeps_the_canvas_and_never_sees_it():
-    stored = canvas.read(
-        {"type": "group", "steps": [{"type": "task", "task": "tests.add", "args": ["secret-7"]}]}
-    )
+    stored = canvas.read(SECRETIVE)
     schedule = a_schedule(canvas=stored)
     client = logged_in("view", "add", "change")
     url = reverse("schedulerui:schedule-edit", args=[schedule.pk])
@@ -137,3 +136,15 @@ def test_the_runs_page_asks_again_until_a_part_looks_different():
     assert client.get(url, {"since": since}, headers={"HX-Request": "true"}).status_code == 204
     Part.objects.filter(run=run, path="1").update(progress=140, state="received")
     assert client.get(url, {"since": since}, headers={"HX-Request": "true"}).status_code == 200
+
+
+def test_the_audit_log_and_exports_hide_a_canvas_from_those_who_may_not_see_values():
+    schedule = a_schedule(canvas=canvas.read(SECRETIVE))
+    other = {"type": "chain", "steps": [{"type": "task", "task": "tests.add", "args": ["secret-9"]}]}
+    schedules.edit(schedule.pk, {"canvas": other}, version=1, actor=ANA, now=NOON)
+    for verbs, is_shown in ((("view_values",), True), ((), False)):
+        person = logged_in("view", "operate", "view_audit", *verbs)
+        for answer in (person.get("/audit/"), person.post(BULK, {"action": "json", "id": [schedule.pk]})):
+            assert answer.status_code == 200
+            assert ("secret-9" in text_of(answer)) is is_shown
+            assert ("secret-" in text_of(answer)) is is_shown
