@@ -5,6 +5,9 @@
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
   const status = $("[data-live-status]");
+  /* A request that a newer one replaced is no error, and what failed is told on the page: neither is for the console. */
+  const QUIET = ["htmx:afterRequest", "htmx:sendAbort"];
+  if (window.htmx) htmx.logger = (node, name, detail) => { if (QUIET.includes(name)) delete detail.error; };
 
   /* Times: the words of presenters/moments.py, corrected by the server's clock. */
   const words = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
@@ -32,6 +35,7 @@
   let paused = false;
   let active = Date.now();
   let failed = false;
+  let asking = 0;
   const parts = () => $$("[data-live]");
   const pace = (node) => {
     const every = Number(node.dataset.every || 5) * 1000;
@@ -43,7 +47,7 @@
   };
   const poll = () => {
     tick();
-    if (paused || document.hidden) return;
+    if (paused || document.hidden || asking) return;
     for (const node of parts()) {
       if (!due.has(node.id)) due.set(node.id, Date.now() + pace(node));
       if (Date.now() < due.get(node.id)) continue;
@@ -78,6 +82,13 @@
     }, { passive: true });
   }
   document.addEventListener("schedulerui:wake", wake);
+  /* While somebody's own request is under way nothing is drawn anew: its answer finds the row that asked. */
+  document.addEventListener("htmx:beforeRequest", ({ detail: { elt, xhr } }) => {
+    if (elt.matches("[data-live]")) return;
+    asking += 1;
+    xhr.addEventListener("loadend", () => { asking -= 1; });
+    for (const node of parts()) htmx.trigger(node, "htmx:abort");
+  });
   document.addEventListener("htmx:configRequest", ({ detail }) => {
     if (detail.elt.matches("[data-filter]")) for (const [name, value] of [...detail.formData]) if (value === "") detail.formData.delete(name);
     if (!detail.elt.matches("[data-live-have]")) return;
