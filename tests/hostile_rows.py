@@ -64,6 +64,22 @@ def named(text: str, i: int, *, size: int) -> str:
     return f"{text[: size - 5]} {i}"
 
 
+def canvas_of(filler: Filler, i: int) -> dict[str, object]:
+    """A chord of hostile tasks in a chain; every third is of a shape that no operation would have stored."""
+    if i % 3 == 0:
+        return (
+            {"type": filler.text(i, 1)},
+            {filler.text(i, 1): "x"},
+            {"type": "chain", "steps": filler.text(i, 2)},
+        )[i // 3 % 3]
+    tasks = [
+        {"type": "task", "task": filler.text(i, n), "args": [filler.text(i, n + 1)], "kwargs": {filler.text(i, n + 2): filler.text(i, n + 3)},
+         "options": {"queue": filler.text(i, n + 4)}, "immutable": n == 0}
+        for n in range(3)
+    ]  # fmt: skip
+    return {"type": "chain", "steps": [tasks[0], {"type": "chord", "header": tasks[:2], "body": tasks[2]}]}
+
+
 def fill(texts: Sequence[str], *, owner: User) -> None:
     """Write a row for each text into every table of the dashboard."""
     filler, now = Filler(texts), clock.now()
@@ -84,7 +100,9 @@ def _schedule(filler: Filler, i: int, now: datetime) -> Schedule:
     is_broken = i % 3 == 0
     row = filler.row(Schedule, i) | {
         "name": named(filler.texts[i], i, size=190), "kind": "crontab" if is_broken else "interval", "every": 5, "period": "minutes",
-        "anchor_at": now, "created_at": now, "updated_at": now, "source_key": None, "canvas": {}, "skips": [], "options": {},
+        "anchor_at": now, "created_at": now, "updated_at": now, "source_key": None,
+        "canvas": canvas_of(filler, i) if i % 2 else {}, "options": {filler.text(i, 3): filler.text(i, 4)},
+        "skips": [{"nominal": (now + timedelta(minutes=5)).isoformat(), "reason": filler.text(i, 5), "actor": filler.text(i, 6), "at": filler.text(i, 7)}],
         "paused_at": now, "resume_at": None, "enabled": i % 4 != 0,
     }  # fmt: skip
     if not is_broken:
@@ -99,7 +117,8 @@ def _schedule(filler: Filler, i: int, now: datetime) -> Schedule:
 def _run(filler: Filler, i: int, now: datetime, schedule: Schedule) -> Run:
     row = filler.row(Run, i) | {
         "key": f"h:{i}", "schedule": schedule, "task_id": f"id-{i}", "state": ("failed", "succeeded", "started", "retrying", "lost")[i % 5],
-        "due_at": now - timedelta(minutes=i), "nominal_at": now, "created_at": now, "canvas": {}, "options": {}, "started_at": now,
+        "due_at": now - timedelta(minutes=i), "nominal_at": now, "created_at": now, "started_at": now,
+        "canvas": canvas_of(filler, i) if i % 2 else {}, "options": {filler.text(i, 3): filler.text(i, 4)},
         "start_token": None, "worker_instance": uuid.uuid4(),
     }  # fmt: skip
     row["trigger"] = ("schedule", "manual")[i % 2]

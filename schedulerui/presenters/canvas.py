@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,10 +47,35 @@ class PartRow:
     blocks: list[Block] = field(default_factory=list)
 
 
+DEPTH_MAX = 50
+"""Levels at which a stored canvas is taken for damaged; the form allows far fewer."""
+OF_A_TASK = frozenset({"task", "args", "kwargs", "options", "immutable"})
+
+
+def is_sound(node: object, *, depth: int = 1) -> bool:
+    """Return whether a stored canvas has the shape of one: a row that another program wrote must not break a page."""
+    if not isinstance(node, Mapping) or depth > DEPTH_MAX:
+        return False
+    if node.get("type") == "task":
+        return node.keys() >= OF_A_TASK and isinstance(node["options"], Mapping)
+    if node.get("type") not in {"chain", "group", "chord"}:
+        return False
+    steps = node.get("header" if node["type"] == "chord" else "steps")
+    if not isinstance(steps, list) or not steps:
+        return False
+    parts = [*steps, node.get("body")] if node["type"] == "chord" else steps
+    return all(is_sound(part, depth=depth + 1) for part in parts)
+
+
+def _damaged() -> str:
+    return _("This is no canvas that can be read: another program may have written it.")
+
+
 def tree_of(node: Node, *, known: Iterable[str] = ()) -> Item | None:
     """Return a canvas as a nested list, None for a plain task; ``known`` are the tasks that somebody knows (none: nobody can tell)."""
-    names = frozenset(known)
-    return _item(node, names) if node else None
+    if not node:
+        return None
+    return _item(node, frozenset(known)) if is_sound(node) else Item(words=_damaged())
 
 
 def _item(node: Node, known: frozenset[str]) -> Item:
@@ -79,9 +104,13 @@ def _all_at_once(n: int) -> str:
 
 def words_of(node: Node) -> str:
     """Return a canvas in one sentence: ``chain of 3: a, then b, then group of 2 (c, d)``."""
+    return _words(node) if is_sound(node) else _damaged()
+
+
+def _words(node: Node) -> str:
     if node["type"] == "task":
         return str(node["task"])
-    parts = [words_of(part) for _piece, part in children(node)]
+    parts = [_words(part) for _piece, part in children(node)]
     if node["type"] == "chain":
         return _("chain of %(n)d: %(steps)s") % {"n": len(parts), "steps": _(", then ").join(parts)}
     if node["type"] == "group":
@@ -93,7 +122,7 @@ def words_of(node: Node) -> str:
 def part_rows(run: Run, parts: Iterable[Part], *, with_values: bool) -> list[PartRow]:
     """Return the lines of a run's parts; those of a run that was never sent come from its canvas alone."""
     rows = list(parts)
-    if not rows and run.canvas:
+    if not rows and is_sound(run.canvas):
         rows = [
             Part(run=run, position=number, path=leaf.path, role=leaf.role, task=leaf.task)
             for number, leaf in enumerate(leaves(run.canvas))

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.operations import canvas as canvases
+from schedulerui.presenters.canvas import is_sound
 from schedulerui.web.forms.fields import JSONText
 from schedulerui.web.forms.rule import without
 
@@ -151,6 +152,8 @@ def canvas_initial(canvas: Mapping[str, Any]) -> dict[str, object]:
     """Return what the form shows of a stored canvas: rows where they can say all of it, else JSON."""
     if not canvas:
         return {}
+    if not is_sound(canvas) or canvas["type"] == "task":
+        return {"canvas_shape": "json", "canvas_json": canvas}
     is_chord = canvas["type"] == "chord"
     steps = [*canvas["header"], canvas["body"]] if is_chord else canvas["steps"]
     if len(steps) > ROWS_MAX or not all(_fits_row(step) for step in steps):
