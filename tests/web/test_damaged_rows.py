@@ -59,3 +59,32 @@ def test_every_page_of_a_damaged_row_can_be_seen():
     stale = {"name": "Nightly", "version": 0, "kind": "crontab", "expression": "30 2 * * *", "tz": "UTC", "task": "t",
              "misfire": "latest", "overlap": "allow", "delivery": "at_least_once", "semantics": "celery-and"}  # fmt: skip
     assert client.post(f"{page}edit/", stale).status_code == 409
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "canvas",
+    [
+        {"type": "loop"},
+        {"steps": []},
+        {"type": "chain", "steps": "abc"},
+        {"type": "group", "steps": [{"type": "task"}]},
+        {"type": "chord", "header": [], "body": None},
+        {"type": "task", "task": "a", "args": [], "kwargs": {}, "options": {}, "immutable": False},
+        ["chain"],
+    ],
+    ids=json.dumps,
+)
+def test_pages_about_a_canvas_of_no_known_shape_can_be_seen(canvas):
+    schedule = a_schedule()
+    run = a_run(schedule, canvas=canvas)
+    Schedule.objects.filter(pk=schedule.pk).update(canvas=canvas)
+    client, page = logged_in(*PERMISSIONS), f"/schedules/{schedule.pk}/"
+    for url in (
+        page,
+        f"{page}edit/",
+        f"/schedules/new/?copy={schedule.pk}",
+        f"{page}run/custom/",
+        f"/runs/{run.uuid}/",
+    ):
+        assert client.get(url).status_code == 200, url
