@@ -15,13 +15,15 @@ from django.utils.translation import ngettext
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.presenters.states import state_of
-from schedulerui.recurrence import RuleError
+from schedulerui.recurrence import CrontabRule, RuleError
+from schedulerui.recurrence.load import by_quarter
 
 LANES = 30
 LOOKED_AT = 3_000
 """Newest runs of the stretch that say which schedules are the busiest, and that are drawn."""
 MARKS = 100
-"""Most coming times drawn in one lane."""
+"""Most coming times drawn one by one in a lane; more of them become bands."""
+QUARTER = timedelta(minutes=15)
 WIDTH = 1_000
 """Units of the drawing from its left to its right edge."""
 THINNEST = 2.0
@@ -38,21 +40,33 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """A stretch of coming times that are too many to be drawn one by one."""
+
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """One schedule: its bars and the marks of its coming times."""
+    """One schedule: its bars, and the marks of its coming times or the bands of many."""
 
     pk: int
     name: str
     bars: tuple[Bar, ...]
     marks: tuple[float, ...]
+    bands: tuple[Band, ...]
     sentence: str
     """The same for those who do not see the drawing."""
 
 
 def lanes_of(
     schedules: QuerySet[Schedule], *, start: datetime, end: datetime, now: datetime, is_chosen: bool
-) -> list[Lane]:
-    """Return at most ``LANES`` lanes: of the ``schedules`` if they were chosen, else of the busiest among them. Two queries."""
+) -> tuple[list[Lane], datetime | None]:
+    """Return at most ``LANES`` lanes: of the ``schedules`` if they were chosen, else of the busiest among them. Two queries.
+
+    With them comes the moment from which runs are drawn, where there are more than ``LOOKED_AT``; else None.
+    """
     runs = Run.objects.filter(due_at__gte=start, due_at__lt=min(end, now), schedule__isnull=False)
     columns = ("schedule_id", "state", "due_at", "started_at", "finished_at")
     shown = schedules.only(*COLUMNS)
@@ -66,7 +80,8 @@ def lanes_of(
         by_id = {row.pk: row for row in shown.filter(pk__in=busiest)}
         rows = [by_id[pk] for pk in busiest if pk in by_id]
     scale = _Scale(start=start, end=end)
-    return [_lane(row, [run for run in told if run[0] == row.pk], scale=scale, now=now) for row in rows]
+    drawn = [_lane(row, [run for run in told if run[0] == row.pk], scale=scale, now=now) for row in rows]
+    return drawn, told[-1][2] if len(told) == LOOKED_AT else None
 
 
 COLUMNS = (
@@ -93,13 +108,15 @@ def now_line(*, start: datetime, end: datetime, now: datetime) -> float | None:
 
 def _lane(schedule: Schedule, runs: Sequence[Told], *, scale: _Scale, now: datetime) -> Lane:
     bars = tuple(_bar(run, scale=scale, now=now) for run in reversed(runs))
-    marks = tuple(scale.x(moment) for moment in _coming(schedule, after=now, until=scale.end))
+    coming = _coming(schedule, after=now, until=scale.end)
+    bands = _bands(schedule, coming[0], scale=scale) if len(coming) == MARKS else ()
     return Lane(
         pk=schedule.pk,
         name=schedule.name,
         bars=bars,
-        marks=marks,
-        sentence=_sentence(runs, len(marks)),
+        marks=() if bands else tuple(scale.x(moment) for moment in coming),
+        bands=bands,
+        sentence=_sentence(runs, len(coming)),
     )
 
 
@@ -117,7 +134,7 @@ def _bar(run: Told, *, scale: _Scale, now: datetime) -> Bar:
     )
 
 
-def _coming(schedule: Schedule, *, after: datetime, until: datetime) -> Iterable[datetime]:
+def _coming(schedule: Schedule, *, after: datetime, until: datetime) -> Sequence[datetime]:
     if schedule.next_run_at is None:
         return ()
     try:
@@ -126,6 +143,30 @@ def _coming(schedule: Schedule, *, after: datetime, until: datetime) -> Iterable
         return list(islice(takewhile(lambda moment: moment < until, due), MARKS))
     except (RuleError, ValueError, TypeError):
         return ()
+
+
+def _bands(schedule: Schedule, first: datetime, *, scale: _Scale) -> tuple[Band, ...]:
+    """Return where a schedule of many times has any: all the rest for an interval, quarters of an hour for a crontab."""
+    until = min(scale.end, schedule.end_at or scale.end)
+    rule = schedule.timetable().rule
+    if isinstance(rule, CrontabRule):
+        quarters = (at for at, _n in by_quarter(rule, start=first - QUARTER, end=until))
+        stretches = _joined((max(at, first), min(at + QUARTER, until)) for at in quarters)
+    else:
+        stretches = [(first, until)]
+    found = ((scale.x(start), scale.x(end)) for start, end in stretches)
+    return tuple(Band(x=x, width=round(end - x, 1)) for x, end in found if end > x)
+
+
+def _joined(stretches: Iterable[tuple[datetime, datetime]]) -> list[tuple[datetime, datetime]]:
+    """Return the stretches in order, those that touch as one."""
+    joined: list[tuple[datetime, datetime]] = []
+    for start, end in stretches:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _sentence(runs: Sequence[Told], n_coming: int) -> str:

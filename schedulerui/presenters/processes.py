@@ -25,6 +25,8 @@ WORDS: Mapping[str, tuple[Any, str, str]] = {
     "stopped": (gettext_lazy("Stopped"), "off", "dash"),
 }
 """State of a process to (word, family of colours, icon)."""
+CLOCK_TOLD = 0.1
+"""Seconds by which clocks may differ without a word."""
 ALIVE = frozenset({"online", "stale"})
 
 
@@ -57,6 +59,18 @@ class WorkerRow:
     def is_alive(self) -> bool:
         """Whether it may still run tasks."""
         return self.state.key in ALIVE
+
+    @property
+    def clock_words(self) -> str:
+        """How its clock goes beside the database's; "—" where nobody told."""
+        if self.clock_offset is None:
+            return "—"
+        if abs(self.clock_offset) < CLOCK_TOLD:
+            return _("in step with the database")
+        seconds = f"{abs(self.clock_offset):.1f}"
+        if self.clock_offset > 0:
+            return _("%(seconds)s s ahead of the database") % {"seconds": seconds}
+        return _("%(seconds)s s behind the database") % {"seconds": seconds}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,8 @@ class Details:
     tasks: tuple[TaskLine, ...]
     n_more: int
     facts: tuple[tuple[Any, str], ...]
+    counts: tuple[tuple[str, str], ...]
+    """How many of each task it has run since its start."""
 
 
 def details_of(answers: Mapping[str, Any], *, with_values: bool) -> Details:
@@ -52,6 +54,7 @@ def details_of(answers: Mapping[str, Any], *, with_values: bool) -> Details:
         tasks=tuple(lines[:LISTED]),
         n_more=max(len(lines) - LISTED, 0),
         facts=tuple(_facts(answers.get("stats"))),
+        counts=tuple(_counts(answers.get("stats"))),
     )
 
 
@@ -78,15 +81,23 @@ def _facts(stats: Any) -> Iterator[tuple[Any, str]]:
     stats = _mapping(stats)
     if not stats:
         return
-    pool, usage, total = (_mapping(stats.get(name)) for name in ("pool", "rusage", "total"))
+    pool, usage = _mapping(stats.get("pool")), _mapping(stats.get("rusage"))
     yield _("Uptime"), _seconds(stats.get("uptime"))
-    yield _("Processes"), _text(pool.get("processes") or pool.get("max-concurrency"))
-    yield _("Tasks for a process"), _text(pool.get("max-tasks-per-child"))
+    yield _("Processes"), _listed(pool.get("processes") or pool.get("max-concurrency"))
+    limit = pool.get("max-tasks-per-child")
+    yield _("Tasks for a process"), str(_("no limit")) if limit == "N/A" else _text(limit)
     yield _("Prefetched"), _text(stats.get("prefetch_count"))
     yield _("Processor time"), _seconds(_sum(usage.get("utime"), usage.get("stime")))
     yield _("Largest memory"), _kibibytes(usage.get("maxrss"))
-    for name, n in list(total.items())[:LISTED]:
-        yield _text(name), _text(n)
+
+
+def _counts(stats: Any) -> Iterator[tuple[str, str]]:
+    for name, n in list(_mapping(_mapping(stats).get("total")).items())[:LISTED]:
+        yield _text(name), f"{n:,}" if isinstance(n, int) else _text(n)
+
+
+def _listed(value: object) -> str:
+    return _text(", ".join(map(str, value[:LISTED])) if isinstance(value, list) else value)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

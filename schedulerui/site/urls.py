@@ -8,6 +8,7 @@ from django.urls import include, path
 
 from schedulerui.web.health import healthz
 
+handler404 = "schedulerui.web.missing.missing"
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path(

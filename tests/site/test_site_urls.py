@@ -66,3 +66,19 @@ def test_a_foreign_address_is_not_followed_after_login(client):
 @pytest.mark.django_db
 def test_the_admin_asks_for_a_login(client):
     assert client.get("/admin/")["Location"].startswith("/admin/login/")
+
+
+@pytest.mark.django_db
+def test_an_address_that_does_not_exist_is_told_in_the_frame_to_people_alone(client):
+    plain = client.get("/nowhere/")
+    assert (plain.status_code, b"schedulerui:" in plain.content, b'class="rail' in plain.content) == (
+        404,
+        False,
+        False,
+    )
+    client.force_login(get_user_model().objects.create_superuser("admin"))
+    framed = client.get("/nowhere/")
+    assert framed.status_code == 404
+    assert 'class="rail' in framed.content.decode()
+    assert "There is nothing at this address." in framed.content.decode()
+    assert client.post("/nowhere/").status_code == 404

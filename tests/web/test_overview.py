@@ -175,7 +175,7 @@ def test_an_old_scan_says_nothing(reader):
     assert tiles(response).n_broken == 0
     assert "not scanned: no monitor runs" in text_of(response)
     a_finding("lease", n=0)
-    assert "every time has its row" in text_of(reader.get("/"))
+    assert "every time is accounted for" in text_of(reader.get("/"))
 
 
 @pytest.mark.parametrize("invariant", list(scanner.Invariant))

@@ -9,6 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from schedulerui.models import Schedule
+from schedulerui.presenters.lanes import lanes_of
 from schedulerui.presenters.load import edges_between, load_of
 from tests.web.people import (
     HOSTILE,
@@ -138,8 +139,8 @@ def test_cells_lead_to_their_runs(span, n_days):
 
 
 def test_each_cell_says_its_day():
-    assert "<strong>Wed 4</strong>" in show(span="7d")
-    assert '<span class="sr">Wednesday </span>4' in show(span="month")
+    assert ">Wed 4</strong>" in show(span="7d")
+    assert '<span class="cell__day">Wednesday</span> 4' in show(span="month")
 
 
 def test_one_can_go_back_and_forth_and_the_address_keeps_the_filter():
@@ -186,3 +187,35 @@ def test_it_asks_a_fixed_number_of_queries(span, django_assert_max_num_queries):
         a_run(a_schedule(f"s{n}", expression=f"{n} 14 * * *"), due_at=NOON - HOUR)
     with django_assert_max_num_queries(11 + OF_THE_PERSON):
         client.get(URL, {"span": span})
+
+
+def test_many_coming_times_are_drawn_as_bands_to_the_end_of_their_time():
+    a_schedule("Beat", kind="interval", every=2, period="seconds", expression="")
+    a_schedule("Mornings", expression="*/2 13,14,20 * * *")
+    a_schedule("Ends", kind="interval", every=5, period="seconds", expression="", end_at=NOON + 6 * HOUR)
+    drawn, since = lanes_of(
+        Schedule.objects.order_by("pk"), start=TODAY[0], end=TODAY[-1], now=NOON, is_chosen=True
+    )
+    found = {
+        lane.name: [(round(band.x), round(band.x + band.width)) for band in lane.bands] for lane in drawn
+    }
+    assert found == {"Beat": [(500, 1000)], "Mornings": [], "Ends": [(500, 750)]}
+    assert {len(lane.marks) for lane in drawn if not lane.bands} == {90}
+    assert since is None
+
+
+def test_a_crontab_of_many_times_has_a_band_for_each_stretch():
+    a_schedule("Mornings", expression="* 13,14,20 * * *")
+    drawn, _since = lanes_of(Schedule.objects.all(), start=TODAY[0], end=TODAY[-1], now=NOON, is_chosen=True)
+    assert [(round(band.x), round(band.x + band.width)) for band in drawn[0].bands] == [
+        (542, 625),
+        (833, 875),
+    ]
+
+
+def test_it_says_from_when_on_runs_are_drawn(monkeypatch):
+    monkeypatch.setattr("schedulerui.presenters.lanes.LOOKED_AT", 2)
+    schedule = a_schedule()
+    for hours in (1, 2, 3):
+        a_run(schedule, due_at=NOON - hours * HOUR)
+    assert "Drawn from 10:00 on: the newest 2 runs." in show()

@@ -41,7 +41,7 @@ class CanvasFields(forms.Form):
     canvas_json = JSONText(
         kind=dict,
         label=_("Canvas as JSON"),
-        help_text=_("In our form or as Celery's own dictionary of a signature."),
+        help_text=_("In the form of the example, or as Celery writes a signature in JSON."),
         widget=forms.Textarea(attrs={"rows": 8, "placeholder": EXAMPLE, **without("mono")}),
     )
 

@@ -105,9 +105,9 @@ class RuleForm(forms.Form):
     period = forms.ChoiceField(label=_("Unit"), choices=PERIODS, required=False, initial="minutes")
     anchor_at = WallTime(
         label=_("Counted from"),
-        help_text=_("In the time zone above. Empty: from the moment of saving."),
+        help_text=_("In the time zone below. Empty: from the moment of saving."),
     )
-    clocked_at_local = WallTime(label=_("Date and time"), help_text=_("On the clock of the time zone above."))
+    clocked_at_local = WallTime(label=_("Date and time"), help_text=_("On the clock of the time zone below."))
     solar_event = forms.ChoiceField(
         label=_("Event"), choices=[("", "—"), *SOLAR_EVENTS], required=False, initial="sunrise"
     )

@@ -30,6 +30,8 @@ FARTHEST = 10 * 366 * DAY
 """How far from today the timeline goes."""
 PER_DAY = 4
 """Cells for each day of a week."""
+MONDAY = date(2026, 3, 2)
+"""Any Monday: the first column of a month."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +87,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "before": _link(request, span=window.span, day=window.before),
         "after": _link(request, span=window.span, day=window.after),
         "today": _link(request, span=window.span, day=None),
-        "day_words": date_format(
-            window.day, "YEAR_MONTH_FORMAT" if window.span == "month" else "DATE_FORMAT"
-        ),
+        "day_words": date_format(window.day, "F Y" if window.span == "month" else "l j F Y"),
         "day_value": window.day.isoformat(),
         "now": now,
     }
@@ -121,12 +121,16 @@ def _day(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
         asked.pop(name, None)
     found = ScheduleFilter(asked, queryset=visible(request.user, Schedule.objects.all()), now=now)
     is_chosen = bool(found.active)
-    drawn = lanes.lanes_of(found.narrowed, start=window.start, end=window.end, now=now, is_chosen=is_chosen)
+    drawn, since = lanes.lanes_of(
+        found.narrowed, start=window.start, end=window.end, now=now, is_chosen=is_chosen
+    )
     load = load_of(edges_between(window.start, window.end, step=QUARTER), now=now)
     return {
         "filter": found,
         "is_chosen": is_chosen,
         "lanes": drawn,
+        "drawn_since": f"{since.astimezone(window.zone):%H:%M}" if since else "",
+        "n_drawn": lanes.LOOKED_AT,
         "strip": _strip(load),
         "strip_height": HEIGHT,
         "load": load,
@@ -196,6 +200,7 @@ def _cells(window: Window, now: datetime) -> dict[str, Any]:
     return {
         "load": load,
         "days": days,
+        "weekdays": [date_format(MONDAY + n * DAY, "D") for n in range(7)] if window.span == "month" else [],
         "lead_in": range(window.days()[0].weekday() if window.span == "month" else 0),
     }
 
@@ -212,7 +217,7 @@ def _cell(stretch: Stretch, window: Window, now: datetime) -> dict[str, Any]:
         address = f"{reverse('schedulerui:runs')}?{urlencode(moments)}"
     return {
         "stretch": stretch,
-        "hours": f"{stretch.start.astimezone(window.zone):%H:%M} to {stretch.end.astimezone(window.zone):%H:%M}",
+        "hours": f"{stretch.start.astimezone(window.zone):%H:%M} – {stretch.end.astimezone(window.zone):%H:%M}",  # noqa: RUF001 - a range is written with this dash
         "address": address,
         "is_now": stretch.start <= now < stretch.end,
     }
