@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from schedulerui.conf import settings
 from schedulerui.monitor import channels
-from schedulerui.operations import alerts, notifications, silences, troubles
+from schedulerui.operations import alerts, notifications, outages, silences, troubles
+from schedulerui.operations.outages import QueueOf
 from schedulerui.operations.troubles import Findings
 
 logger = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ class Lasting:
 class Alarms:
     """One monitor's memory of what it has seen, and its steps."""
 
-    def __init__(self, *, default_queue: Callable[[], str]) -> None:
+    def __init__(self, *, queue_of: QueueOf) -> None:
         self._beats, self._queues = Lasting(), Lasting()
-        self._default_queue = default_queue
+        self._queue_of = queue_of
 
     def look_at_schedules(self, now: datetime) -> int:
         """Flip what has changed about schedules."""
@@ -43,8 +43,8 @@ class Alarms:
 
     def look_at_processes(self, now: datetime) -> int:
         """Flip what has changed about beats and queues."""
-        beats = self._beats.of(troubles.of_beats(now=now), now=now)
-        queues = self._queues.of(troubles.of_queues(default_queue=self._default_queue(), now=now), now=now)
+        beats = self._beats.of(outages.of_beats(now=now), now=now)
+        queues = self._queues.of(outages.of_queues(queue_of=self._queue_of, now=now), now=now)
         return alerts.observe(beats, kind="beat", now=now) + alerts.observe(queues, kind="queue", now=now)
 
     def tell(self, now: datetime) -> int:

@@ -24,6 +24,7 @@ from schedulerui.operations import (
     history,
     housekeeping,
     losses,
+    outages,
     pickup,
     queues,
     spool,
@@ -168,7 +169,7 @@ def default_steps(celery_app: Celery | None = None, *, ear: foreign.Ear | None =
         if ear is not None:
             foreign.store(ear.take(), now=now)
 
-    alarms = Alarms(default_queue=lambda: str((celery_app or dispatch.app()).conf.task_default_queue))
+    alarms = Alarms(queue_of=lambda asked: routes.queue_for(asked, celery_app or dispatch.app()))
     return [
         Step("replaying the spool", _replay),
         Step("hearing foreign workers", listen),
@@ -192,7 +193,9 @@ def default_steps(celery_app: Celery | None = None, *, ear: foreign.Ear | None =
 
 def measure_queues(celery_app: Celery, *, now: datetime) -> None:
     """Measure every queue that somebody consumes, sends to or has asked for, and the app's default one."""
-    names = sorted({*queues.known(), str(celery_app.conf.task_default_queue)})
+    needed = outages.queues_needed(lambda asked: routes.queue_for(asked, celery_app))
+    default = str(celery_app.conf.task_default_queue)
+    names = sorted(name for name in {*queues.known(), *needed, default} if len(name) <= queues.NAME_MAX)
     for found in depths.measure(celery_app, names):
         if found.depth is None:
             queues.unmeasured(found.name, error=found.error, now=now)

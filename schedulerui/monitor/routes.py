@@ -7,6 +7,7 @@ from datetime import timedelta
 from celery import Celery
 
 from schedulerui.models import Run
+from schedulerui.operations.outages import Addressed
 
 RESTORING = ("redis", "rediss", "valkey", "sqs")
 """Transports that hand a dead worker's messages over again only after the visibility time-out."""
@@ -15,17 +16,23 @@ VISIBILITY_DEFAULT = 3600.0
 
 def queue_of(run: Run, celery_app: Celery) -> str:
     """Return the queue's name; empty when the run names an exchange or the app's routes cannot be asked."""
-    if run.queue:
-        return str(run.queue)
     options = run.options if isinstance(run.options, dict) else {}
-    if options.get("exchange") or options.get("routing_key"):
+    is_keyed = bool(options.get("exchange") or options.get("routing_key"))
+    return queue_for(Addressed(run.task, str(run.queue), is_keyed), celery_app)
+
+
+def queue_for(asked: Addressed, celery_app: Celery) -> str:
+    """Return the queue that a message so addressed goes to; empty when it cannot be told."""
+    if asked.queue:
+        return asked.queue
+    if asked.is_keyed:
         return ""
     try:
-        route = celery_app.amqp.router.route({}, run.task, (), {})
+        route = celery_app.amqp.router.route({}, asked.task, (), {})
     except Exception:  # noqa: BLE001 - a router is the host's own code
         return ""
-    queue = route.get("queue")
-    return str(getattr(queue, "name", queue) or celery_app.conf.task_default_queue)
+    routed = route.get("queue")
+    return str(getattr(routed, "name", routed) or celery_app.conf.task_default_queue)
 
 
 def redelivery_of(celery_app: Celery) -> timedelta:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from schedulerui.conf import settings
 from schedulerui.models import Alert, Notification, Silence
@@ -46,13 +46,10 @@ def tell(*, channels: Sequence[str], now: datetime) -> int:
 
     What flipped and flipped back before anybody was told is not told. What is silenced is told when the silence has ended.
     """
-    silenced = _silenced(now)
-    untold = Alert.objects.exclude(told_state=F("state")).select_related("schedule", "run").order_by("since")
+    untold = _audible(Alert.objects.exclude(told_state=F("state")), now)
     ours: list[Alert] = []
     with transaction.atomic():
-        for alert in untold[:TELL_AT_ONCE]:
-            if None in silenced or alert.schedule_id in silenced:
-                continue
+        for alert in untold.order_by("since")[:TELL_AT_ONCE]:
             seen = {"pk": alert.pk, "version": alert.version, "told_state": alert.told_state}
             if Alert.objects.filter(**seen).update(
                 told_state=alert.state, told_at=now, remind_at=_next_reminder(alert, now)
@@ -64,13 +61,10 @@ def tell(*, channels: Sequence[str], now: datetime) -> int:
 
 def remind(*, channels: Sequence[str], now: datetime) -> int:
     """Put what is still wrong a day after it was told into the outbox again; return how many alerts that were."""
-    silenced = _silenced(now)
-    due = Alert.objects.filter(remind_at__lte=now).exclude(state="ok").select_related("schedule", "run")
+    due = _audible(Alert.objects.filter(remind_at__lte=now).exclude(state="ok"), now)
     ours: list[Alert] = []
     with transaction.atomic():
         for alert in due.order_by("remind_at")[:TELL_AT_ONCE]:
-            if None in silenced or alert.schedule_id in silenced:
-                continue
             if Alert.objects.filter(pk=alert.pk, remind_at=alert.remind_at).update(
                 remind_at=_next_reminder(alert, now)
             ):
@@ -121,10 +115,13 @@ def _next_reminder(alert: Alert, now: datetime) -> datetime | None:
     return None if alert.state == "ok" else now + timedelta(seconds=settings().ALERT_REMIND_EVERY)
 
 
-def _silenced(now: datetime) -> set[int | None]:
-    """Return the schedules that nobody is told of now; None among them means: of nothing at all."""
+def _audible(alerts: QuerySet[Alert], now: datetime) -> QuerySet[Alert]:
+    """Return the alerts that no silence covers now, with what a message tells of them."""
     active = Silence.objects.filter(starts_at__lte=now, ends_at__gt=now)
-    return set(active.values_list("schedule_id", flat=True))
+    silenced = set(active.values_list("schedule_id", flat=True))
+    if None in silenced:
+        return alerts.none()
+    return alerts.exclude(schedule_id__in=silenced).select_related("schedule", "run")
 
 
 def _enqueue(alerts: list[Alert], *, channels: Sequence[str], now: datetime, event: str = "") -> None:

@@ -1,24 +1,28 @@
-"""What is wrong at a moment: late, failing and overlong runs, beats that do not tick, queues that nobody empties.
+"""What is wrong with schedules at a moment: late, missed, failing and overlong runs. ``outages`` looks at beats and queues.
 
 Every question is bounded: it asks the rows in trouble, not all of them, and says when it did not see all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q, QuerySet
+
 from schedulerui.conf import settings
 from schedulerui.facts import RunState, Trigger
-from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState, Worker
+from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState
 
 LOOKED_AT = 2_000
 """Most rows that one question looks at."""
 SOONEST = timedelta(seconds=5)
 """Nothing younger than this is looked at: it may be on its way."""
-FAILING = (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT)
+FAILING = (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT, RunState.EXPIRED)
+"""Ends that are failures; a schedule is failing until a later time of it succeeds."""
 QUEUED = (RunState.PENDING, RunState.SENT, RunState.RECEIVED)
+MOMENT = "%Y-%m-%d %H:%M:%S"
 OF_BEAT = (Trigger.SCHEDULE, Trigger.RETRY)
 
 
@@ -43,60 +47,20 @@ class Findings:
 
 
 def of_schedules(*, now: datetime) -> Findings:
-    """Return the worst trouble of each enabled schedule: failing before late. Four queries.
+    """Return the worst trouble of each enabled schedule: failing before late. Seven queries.
 
     While no beat ticks, nothing is called late for not being sent: that is one trouble, the beat's, and not all schedules'.
     """
-    failing, all_failing = _failing()
-    late, all_late = _late_to_start(now)
-    found = {trouble.key: trouble for trouble in _unsent(now) if is_ticking(now=now)}
-    found |= {trouble.key: trouble for trouble in (*late, *_overlong(now), *failing)}
-    return Findings(troubles=tuple(found.values()), is_complete=all_failing and all_late)
-
-
-def of_beats(*, now: datetime) -> Findings:
-    """Return one trouble when schedules are on and no beat can work; at most two queries."""
-    stale_at = now - timedelta(seconds=settings().BEAT_STALE_AFTER)
-    beats = list(Beat.objects.order_by("-seen_at").values_list("seen_at", "degraded")[:50])
-    ticking = [degraded for seen_at, degraded in beats if seen_at >= stale_at]
-    if any(not degraded for degraded in ticking):
-        return Findings()
-    if not Schedule.objects.filter(next_run_at__isnull=False).exists():
-        return Findings()
-    if ticking:
-        message = f"No beat can work: {ticking[0]}"
-    elif beats:
-        message = f"No beat has ticked since {beats[0][0]:%Y-%m-%d %H:%M:%S} UTC: nothing is sent."
-    else:
-        message = "No beat is running: nothing is sent."
-    return Findings(troubles=(Trouble(key="beat", kind="beat", state="down", message=message[:500]),))
-
-
-def of_queues(*, default_queue: str, now: datetime) -> Findings:
-    """Return a trouble for each queue that enabled schedules send to and no living worker takes from; two queries.
-
-    A living worker that has not told its queues might take from any: then nothing is said.
-    """
-    since = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    living = Worker.objects.filter(seen_at__gte=since, stopped_at=None, died_at=None)
-    told = list(living.values_list("queues", flat=True)[:LOOKED_AT])
-    if any(not queues for queues in told):
-        return Findings()
-    taken = {str(queue) for queues in told for queue in queues}
-    named = Schedule.objects.filter(next_run_at__isnull=False).order_by().values_list("queue", flat=True)
-    needed = {queue or default_queue for queue in named.distinct()[:LOOKED_AT]}
-    why = "no worker that is online takes from it" if told else "no worker is online"
-    return Findings(
-        troubles=tuple(
-            Trouble(
-                key=f"queue:{queue}"[:220],
-                kind="queue",
-                state="down",
-                message=f"Schedules send to the queue {queue} and {why}."[:500],
-            )
-            for queue in sorted(needed - taken)
-        )
+    kinds = (
+        _unsent(now) if is_ticking(now=now) else Findings(),
+        _missed(now),
+        _late_to_start(now),
+        _overlong(now),
+        _still_failing(),
+        _failing(),
     )
+    found = {trouble.key: trouble for kind in kinds for trouble in kind.troubles}
+    return Findings(troubles=tuple(found.values()), is_complete=all(kind.is_complete for kind in kinds))
 
 
 def is_ticking(*, now: datetime) -> bool:
@@ -105,15 +69,36 @@ def is_ticking(*, now: datetime) -> bool:
     return Beat.objects.filter(seen_at__gte=stale_at, degraded="").exists()
 
 
-def _failing() -> tuple[list[Trouble], bool]:
-    """Schedules whose last run went wrong, and those that failed and have not succeeded since."""
-    states = ScheduleState.objects.filter(schedule__enabled=True)
+def _failing() -> Findings:
+    """Schedules whose last run went wrong."""
+    states = ScheduleState.objects.filter(schedule__enabled=True, last_state__in=FAILING)
     columns = ("schedule_id", "last_state", "failure_streak", "last_run_id")
-    fresh = list(states.filter(last_state__in=FAILING).values_list(*columns)[:LOOKED_AT])
-    known = Alert.objects.filter(kind="schedule", state="failing").values("schedule_id")
-    lasting = states.filter(failure_streak__gt=0, schedule_id__in=known).values_list(*columns)[:LOOKED_AT]
-    rows = {row[0]: row for row in [*lasting, *fresh]}
-    return [_failed(*row) for row in rows.values()], len(fresh) < LOOKED_AT
+    rows = list(states.order_by("pk").values_list(*columns)[:LOOKED_AT])
+    return _findings((_failed(*row) for row in rows), n_rows=len(rows))
+
+
+def _still_failing() -> Findings:
+    """Schedules that failed and whose next run has begun and not succeeded: nothing has recovered yet."""
+    told = Alert.objects.filter(kind="schedule", state="failing", schedule__enabled=True).order_by("pk")
+    columns = (
+        "schedule_id",
+        "schedule__state__last_state",
+        "schedule__state__failure_streak",
+        "schedule__state__last_success_at",
+        "run__nominal_at",
+        "run__due_at",
+        "since",
+        "run_id",
+    )
+    rows = list(told.values_list(*columns)[:LOOKED_AT])
+    lasting = [
+        _failed(schedule_id, last_state or "", streak or 0, run_id)
+        for schedule_id, last_state, streak, succeeded_at, nominal_at, due_at, since, run_id in rows
+        if schedule_id is not None
+        and last_state != RunState.SUCCEEDED
+        and (streak or succeeded_at is None or succeeded_at < (nominal_at or due_at or since))
+    ]
+    return _findings(lasting, n_rows=len(rows))
 
 
 def _failed(schedule_id: int, last_state: str, streak: int, run_id: int | None) -> Trouble:
@@ -121,6 +106,7 @@ def _failed(schedule_id: int, last_state: str, streak: int, run_id: int | None) 
         RunState.LOST: "The worker that ran it is gone",
         RunState.REJECTED: "The worker rejected it",
         RunState.UNSENT: "It was not sent",
+        RunState.EXPIRED: "It expired before a worker began it",
     }
     message = words.get(RunState(last_state), "The last run failed") if last_state in FAILING else "It failed"
     if streak > 1:
@@ -128,45 +114,94 @@ def _failed(schedule_id: int, last_state: str, streak: int, run_id: int | None) 
     return _of(schedule_id, "failing", f"{message}.", run_id=run_id)
 
 
-def _unsent(now: datetime) -> Iterator[Trouble]:
+def _unsent(now: datetime) -> Findings:
     """Schedules whose time has come and that no beat has dealt with."""
     overdue = Schedule.objects.filter(next_run_at__lt=now - SOONEST).order_by("next_run_at")
-    for pk, due_at, grace in overdue.values_list("id", "next_run_at", "alert_grace")[:LOOKED_AT]:
-        if due_at is not None and now - due_at > _grace(grace):
-            yield _of(pk, "late", f"Due at {due_at:%Y-%m-%d %H:%M:%S} UTC and not sent.")
+    rows = list(overdue.values_list("id", "next_run_at", "alert_grace")[:LOOKED_AT])
+    late = (
+        _of(pk, "late", f"Due at {due_at:{MOMENT}} UTC and not sent.")
+        for pk, due_at, grace in rows
+        if due_at is not None and now - due_at > _grace(grace)
+    )
+    return _findings(late, n_rows=len(rows))
 
 
-def _late_to_start(now: datetime) -> tuple[list[Trouble], bool]:
-    """Schedules with a run that was sent and that no worker has begun within the grace."""
-    forgotten_at = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
-    queued = Run.objects.filter(
-        state__in=QUEUED,
-        due_at__lt=now - SOONEST,
-        due_at__gt=forgotten_at,
-        trigger__in=OF_BEAT,
-        schedule__enabled=True,
-    ).order_by("due_at")
-    columns = ("schedule_id", "due_at", "schedule__alert_grace", "pk", "state")
-    rows = list(queued.values_list(*columns)[:LOOKED_AT])
+def _missed(now: datetime) -> Findings:
+    """Schedules that have not run since a time at which no beat was there: those whose policy makes nothing up for it."""
+    missed = Run.objects.filter(state=RunState.MISSED, schedule__enabled=True, due_at__lt=now - SOONEST)
+    columns = (
+        "schedule_id",
+        "due_at",
+        "schedule__alert_grace",
+        "pk",
+        "schedule__state__last_run_at",
+        "covers_until",
+    )
+    rows = list(_fresh_or_told(missed, now).order_by("due_at").values_list(*columns)[:LOOKED_AT])
     found: dict[int, Trouble] = {}
-    for schedule_id, due_at, grace, pk, state in rows:
-        if schedule_id is not None and schedule_id not in found and now - due_at > _grace(grace):
-            where = "no worker has begun it" if state != RunState.RECEIVED else "its worker has not begun it"
-            message = f"Due at {due_at:%Y-%m-%d %H:%M:%S} UTC and {where}."
+    for schedule_id, due_at, grace, pk, ran_at, until in rows:
+        last = until or due_at
+        if schedule_id is not None and now - last > _grace(grace) and (ran_at is None or ran_at < last):
+            message = f"Missed at {last:{MOMENT}} UTC: no beat was there in time, and it has not run since."
             found[schedule_id] = _of(schedule_id, "late", message, run_id=pk)
-    return list(found.values()), len(rows) < LOOKED_AT
+    return _findings(found.values(), n_rows=len(rows))
 
 
-def _overlong(now: datetime) -> Iterator[Trouble]:
+def _late_to_start(now: datetime) -> Findings:
+    """Schedules with a run that was sent and that no worker has begun within the grace; none when a later time succeeded."""
+    queued = Run.objects.filter(
+        state__in=QUEUED, due_at__lt=now - SOONEST, trigger__in=OF_BEAT, schedule__enabled=True
+    )
+    columns = (
+        "schedule_id",
+        "due_at",
+        "schedule__alert_grace",
+        "pk",
+        "state",
+        "schedule__state__last_success_at",
+    )
+    rows = list(_fresh_or_told(queued, now).order_by("due_at").values_list(*columns)[:LOOKED_AT])
+    found: dict[int, Trouble] = {}
+    for schedule_id, due_at, grace, pk, state, succeeded_at in rows:
+        is_moot = succeeded_at is not None and succeeded_at > due_at
+        if schedule_id is None or schedule_id in found or is_moot or now - due_at <= _grace(grace):
+            continue
+        where = "no worker has begun it" if state != RunState.RECEIVED else "its worker has not begun it"
+        found[schedule_id] = _of(schedule_id, "late", f"Due at {due_at:{MOMENT}} UTC and {where}.", run_id=pk)
+    return _findings(found.values(), n_rows=len(rows))
+
+
+def _fresh_or_told(runs: QuerySet[Run], now: datetime) -> QuerySet[Run]:
+    """Return the runs of late, and older ones that stand as an alert: growing old is no recovery."""
+    forgotten_at = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
+    told = Alert.objects.filter(kind="schedule", state="late", run__due_at__lte=forgotten_at).values("run_id")
+    return runs.filter(
+        Q(due_at__gt=forgotten_at) | Q(pk__in=list(told.values_list("run_id", flat=True)[:LOOKED_AT]))
+    )
+
+
+def _overlong(now: datetime) -> Findings:
     """Schedules with a run that takes longer than its longest normal time."""
     running = Run.objects.filter(
         state=RunState.STARTED, schedule__enabled=True, schedule__max_duration__isnull=False
     )
     columns = ("schedule_id", "started_at", "schedule__max_duration", "pk")
-    for schedule_id, started_at, most, pk in running.values_list(*columns)[:LOOKED_AT]:
-        if schedule_id and started_at and most and now - started_at > timedelta(seconds=most):
-            message = f"Running since {started_at:%Y-%m-%d %H:%M:%S} UTC, longer than {most} s."
-            yield _of(schedule_id, "late", message, run_id=pk)
+    rows = list(running.order_by("due_at").values_list(*columns)[:LOOKED_AT])
+    overlong = (
+        _of(
+            schedule_id,
+            "late",
+            f"Running since {started_at:{MOMENT}} UTC, longer than {most} s.",
+            run_id=pk,
+        )
+        for schedule_id, started_at, most, pk in rows
+        if schedule_id and started_at and most and now - started_at > timedelta(seconds=most)
+    )
+    return _findings(overlong, n_rows=len(rows))
+
+
+def _findings(troubles: Iterable[Trouble], *, n_rows: int) -> Findings:
+    return Findings(troubles=tuple(troubles), is_complete=n_rows < LOOKED_AT)
 
 
 def _of(schedule_id: int, state: str, message: str, *, run_id: int | None = None) -> Trouble:

@@ -241,7 +241,7 @@ def test_a_monitor_that_has_just_started_takes_no_alarm_back(configured):
 
 def test_three_monitors_tell_of_a_missing_beat_once(configured, make_overdue):
     configured(ALERTS=[{"type": "email", "name": "mail", "to": "ops@example.org"}])
-    monitors = [Alarms(default_queue=lambda: "celery") for _n in range(3)]
+    monitors = [Alarms(queue_of=lambda asked: asked.queue or "celery") for _n in range(3)]
     for second in range(0, 60, 5):
         for monitor in monitors:
             moment = NOW + timedelta(seconds=second)

@@ -134,6 +134,15 @@ def test_a_silence_of_one_schedule_leaves_the_others_loud(failing, actor):
     assert look() == [(loud.name, "failing")]
 
 
+def test_what_is_silenced_does_not_stand_before_what_is_not(failing, actor, monkeypatch):
+    monkeypatch.setattr(alerts, "TELL_AT_ONCE", 1)
+    quiet = failing()
+    silences.add(ends_at=NOW + DAY, reason="", actor=actor, now=NOW, schedule=quiet)
+    look()
+    loud = failing()
+    assert look(NOW + MINUTE) == [(loud.name, "failing")]
+
+
 def test_a_silence_is_audited_and_can_be_ended(failing, actor):
     failing()
     silence = silences.add(ends_at=NOW + DAY, reason="deploy", actor=actor, now=NOW)
@@ -189,38 +198,64 @@ def test_a_look_that_did_not_see_all_calls_nothing_recovered(failing):
     assert alerts.observe(Findings(), kind="schedule", now=NOW) == 1
 
 
-def test_schedules_without_a_beat_are_one_trouble(make_schedule):
-    assert troubles.of_beats(now=NOW).troubles == ()
-    make_schedule()
-    assert [trouble.message for trouble in troubles.of_beats(now=NOW).troubles] == [
-        "No beat is running: nothing is sent."
-    ]
+def test_a_rejected_run_is_recovered_by_a_success_and_not_by_the_next_start(failing):
+    schedule = failing()
+    states = ScheduleState.objects.filter(schedule=schedule)
+    states.update(last_state="rejected", failure_streak=0)
+    look()
+    states.update(last_state="started")
+    assert look(NOW + MINUTE) == []
+    states.update(last_success_at=NOW + MINUTE)
+    assert look(NOW + 2 * MINUTE) == [(schedule.name, "recovered")]
 
 
-def test_a_beat_that_ticks_and_cannot_work_is_a_trouble_with_its_reason(make_schedule, beat):
-    make_schedule()
-    assert troubles.of_beats(now=NOW).troubles == ()
-    Beat.objects.update(degraded="broker: refused")
-    assert "broker: refused" in troubles.of_beats(now=NOW).troubles[0].message
-    Beat.objects.update(degraded="")
-    assert "since 2026" in troubles.of_beats(now=NOW + MINUTE).troubles[0].message
+def test_a_run_that_expired_in_the_queue_is_a_failure(make_schedule):
+    schedule = make_schedule()
+    ScheduleState.objects.filter(schedule=schedule).update(last_state="expired")
+    assert look() == [(schedule.name, "failing")]
+    assert "expired before a worker" in Alert.objects.get().message
 
 
-def test_a_queue_that_no_living_worker_takes_from_is_a_trouble(make_schedule, make_worker):
-    make_schedule(queue="reports")
-    make_schedule()
-    found = troubles.of_queues(default_queue="celery", now=NOW)
-    assert [trouble.key for trouble in found.troubles] == ["queue:celery", "queue:reports"]
-    make_worker(instance="b6a0d1de-53c1-4d43-9c44-8f8c2c6f9f3a", queues=["celery"])
-    found = troubles.of_queues(default_queue="celery", now=NOW)
-    assert [trouble.key for trouble in found.troubles] == ["queue:reports"]
-    assert "no worker that is online takes from it" in found.troubles[0].message
+def test_a_missed_time_is_told_after_its_grace_until_the_schedule_runs_again(make_schedule):
+    schedule = make_schedule(alert_grace=60)
+    missed = a_run(schedule, state="missed", due_at=NOW - MINUTE)
+    assert look() == []
+    assert look(NOW + SECOND) == [(schedule.name, "late")]
+    assert "no beat was there" in Alert.objects.get().message
+    assert look(NOW + 3 * DAY) == [(schedule.name, "reminder")]
+    ScheduleState.objects.filter(schedule=schedule).update(last_run_at=missed.due_at + MINUTE)
+    assert look(NOW + 3 * DAY) == [(schedule.name, "recovered")]
 
 
-def test_a_worker_that_has_not_told_its_queues_might_take_from_any(make_schedule, make_worker):
-    make_schedule(queue="reports")
-    make_worker(instance="b6a0d1de-53c1-4d43-9c44-8f8c2c6f9f3a", queues=[])
-    assert troubles.of_queues(default_queue="celery", now=NOW).troubles == ()
+def test_times_missed_before_a_run_that_made_up_for_them_are_no_alert(make_schedule):
+    schedule = make_schedule(alert_grace=0)
+    a_run(schedule, state="missed", due_at=NOW - 3 * MINUTE)
+    a_run(schedule, state="missed", due_at=NOW - 2 * MINUTE)
+    ScheduleState.objects.filter(schedule=schedule).update(last_run_at=NOW - MINUTE, last_state="succeeded")
+    assert look() == []
+
+
+def test_many_times_missed_in_one_row_end_with_the_last_of_them(make_schedule):
+    schedule = make_schedule(alert_grace=0)
+    a_run(schedule, state="missed", due_at=NOW - DAY / 2, covers_until=NOW - MINUTE, count=700)
+    ScheduleState.objects.filter(schedule=schedule).update(last_run_at=NOW - DAY / 3)
+    assert look() == [(schedule.name, "late")]
+
+
+def test_a_lost_message_is_no_alert_once_a_later_time_succeeded(make_schedule):
+    schedule = make_schedule(alert_grace=0)
+    a_run(schedule, state="sent", due_at=NOW - MINUTE)
+    assert look() == [(schedule.name, "late")]
+    ScheduleState.objects.filter(schedule=schedule).update(last_success_at=NOW)
+    assert look(NOW + MINUTE) == [(schedule.name, "recovered")]
+
+
+def test_growing_old_is_no_recovery(make_schedule):
+    schedule = make_schedule()
+    a_run(schedule, state="sent", due_at=NOW - 10 * MINUTE)
+    assert look() == [(schedule.name, "late")]
+    look(NOW + 2 * DAY)
+    assert Alert.objects.get().state == "late"
 
 
 def test_a_message_belongs_to_one_monitor_at_a_time(failing):
@@ -273,12 +308,16 @@ def test_old_messages_and_windows_go(failing):
     assert silences.purge(now=NOW + 31 * DAY) == 1
 
 
-def test_the_questions_cost_the_same_however_many_fail(failing, django_assert_num_queries):
+def test_the_questions_cost_the_same_however_many_are_in_trouble(
+    failing, make_schedule, beat, django_assert_num_queries
+):
+    Beat.objects.update(seen_at=NOW + 10 * MINUTE)
     failing()
-    with django_assert_num_queries(5):
-        troubles.of_schedules(now=NOW)
+    with django_assert_num_queries(9):
+        troubles.of_schedules(now=NOW + 10 * MINUTE)
     for _n in range(30):
         failing()
-    with django_assert_num_queries(5):
-        found = troubles.of_schedules(now=NOW)
-    assert len(found.troubles) == 31
+        a_run(make_schedule(), state="sent", due_at=NOW)
+    with django_assert_num_queries(9):
+        found = troubles.of_schedules(now=NOW + 10 * MINUTE)
+    assert len(found.troubles) == 61
