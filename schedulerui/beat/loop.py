@@ -162,7 +162,7 @@ class Loop(Sender):
         self._resume_due(now)
         due_at, lease_until, waiting_at = claims.next_wake(now, store=self._store)
         interval_at = self._store.first_interval_due() if steady > now else None
-        is_waiting = waiting_at is not None and waiting_at <= now
+        is_waiting = waiting_at is not None and waiting_at <= steady
         moments: list[datetime | None] = [due_at, lease_until]
         if is_waiting:
             moments.append(now + timedelta(seconds=max(self._promote_at - began, 0.0)))

@@ -101,9 +101,11 @@ def request(run: Run, *, by: str, terminate: bool, now: datetime) -> bool:
 def supersede(kept: Mapping[int, str], *, now: datetime) -> None:
     """Make room for the newest run of schedules that cancel the one before; inside the claim that inserts it.
 
-    ``kept``: schedule to the key of the run that is to wait. What is alive is asked to end, what waited before is called off.
+    ``kept``: schedule to the key of the run that is to wait. What is alive is asked to end, what waited before is called off. One
+    that another beat holds is asked too and not called off: its message may be out.
     """
-    Run.objects.filter(schedule__in=kept, state__in=ABROAD, cancel_requested_at__isnull=True).update(
+    alive = Run.objects.filter(schedule__in=kept, state__in=(RunState.PENDING, *ABROAD))
+    alive.filter(cancel_requested_at__isnull=True).update(
         cancel_requested_at=now, cancel_requested_by=OF_OVERLAP, cancel_terminate=True
     )
     Run.objects.filter(schedule__in=kept, state=RunState.WAITING).exclude(key__in=kept.values()).update(

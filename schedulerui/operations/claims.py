@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, DataError, IntegrityError
@@ -18,7 +18,7 @@ from schedulerui.conf import settings
 from schedulerui.crash import crash_point
 from schedulerui.facts import Overlap, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule
-from schedulerui.operations import quarantine, tokens
+from schedulerui.operations import known, quarantine, tokens
 from schedulerui.operations import runs as run_verbs
 from schedulerui.operations.store import DJANGO, Blocker, Lease, Planned, Store
 from schedulerui.planning import plan
@@ -123,6 +123,7 @@ def _plan_all(batch: _Batch, schedules: Sequence[Schedule]) -> None:
     exclusive = [schedule.pk for schedule in schedules if schedule.overlap != Overlap.ALLOW]
     if exclusive:
         queued_since = batch.now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
+        batch.store.hold(exclusive)
         batch.blockers = batch.store.active(exclusive, queued_since=queued_since)
     for schedule in schedules:
         _plan_into(batch, schedule, batch.blockers.get(schedule.pk, []))
@@ -217,7 +218,7 @@ def _claim_singly(refused: _Batch, *, limit: int, touch: Callable[[], object]) -
             with store.transaction():
                 touch()
                 _plan_all(batch, _load([pk], batch))
-                _pass_over_known(batch)
+                batch.planned = [known.pass_over(each, store=store) for each in batch.planned]
                 made = _apply(batch)
             claimed.extend(made)
             n_schedules += len(batch.planned)
@@ -231,18 +232,3 @@ def _claim_singly(refused: _Batch, *, limit: int, touch: Callable[[], object]) -
     store.put_aside(broken, now=now)
     claimed.sort(key=lambda run: (run.due_at, run.pk))
     return Claim(runs=tuple(claimed), n_schedules=n_schedules, n_quarantined=len(broken))
-
-
-def _pass_over_known(batch: _Batch) -> None:
-    """Drop planned rows whose occurrence has a row: a clock that differs, or a restored backup, led back to it."""
-    for position, each in enumerate(batch.planned):
-        known = batch.store.known_keys([run.key for run in each.plan.runs])
-        if known:
-            logger.warning(
-                "%d occurrences of schedule %s had a row",
-                len(known),
-                each.schedule.pk,
-                extra={"action": "known_again"},
-            )
-            kept = tuple(run for run in each.plan.runs if run.key not in known)
-            batch.planned[position] = replace(each, plan=replace(each.plan, runs=kept))

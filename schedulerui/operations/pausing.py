@@ -51,17 +51,22 @@ def end(schedule: Schedule, *, until: datetime) -> Pause | None:
 
 def account(schedule: Schedule, pause: Pause, *, accounted_until: datetime | None, now: datetime) -> None:
     """Insert one skipped row for all times in the pause, in the transaction that ends it; none when there were none."""
-    try:
-        times = _times(schedule.timetable(), pause, accounted_until=accounted_until)
-    except RuleError:  # the schedule's own row says so
-        return
-    if times is None:
-        return
-    row = _row(schedule, times, reason=pause.reason, now=now)
-    if Run.objects.filter(key=row.key).exists():
+    row = row_of(schedule, pause, accounted_until=accounted_until, now=now)
+    if row is None or Run.objects.filter(key=row.key).exists():
         return
     row.save(force_insert=True)
     outcomes.note_decisions([row])
+
+
+def row_of(
+    schedule: Schedule, pause: Pause, *, accounted_until: datetime | None, now: datetime
+) -> Run | None:
+    """Return the row for all times in the pause, not saved; None when there were none. No I/O."""
+    try:
+        times = _times(schedule.timetable(), pause, accounted_until=accounted_until)
+    except RuleError:  # the schedule's own row says so
+        return None
+    return None if times is None else _row(schedule, times, reason=pause.reason, now=now)
 
 
 def _times(timetable: Timetable, pause: Pause, *, accounted_until: datetime | None) -> Times | None:

@@ -34,23 +34,31 @@ def promote(
 ) -> Claim:
     """Let waiting runs go whose schedule has nothing alive any more, or whose time to try again has come.
 
-    Of one schedule the oldest only, so that two of them never go at once; two beats that look at the same moment choose the same
-    one, and the conditional update gives it to one of them.
+    Of one schedule the oldest only. Whether something is active is asked again while the schedule is held, so that two beats
+    that saw different runs wait, or a claim or a click at the same moment, never let two of them go at once.
     """
     oldest: dict[object, Run] = {}
     for run in store.waiting(now, limit=limit):
         oldest.setdefault(run.schedule_id or run.pk, run)
-    exclusive = {
-        run.schedule_id: run
-        for run in oldest.values()
-        if run.schedule is not None and run.schedule.overlap != Overlap.ALLOW
-    }
-    blockers = store.active([pk for pk in exclusive if pk is not None], queued_since=queued_since)
-    free = [
-        run for run in oldest.values() if not _is_held(run, blockers.get(run.schedule_id or 0, []), now=now)
-    ]
-    taken = store.promote(free, lease=lease)
+    free = _free(list(oldest.values()), store=store, now=now, queued_since=queued_since)
+    if not free:
+        return Claim()
+    with store.transaction():
+        store.hold(_exclusive(free))
+        free = _free(free, store=store, now=now, queued_since=queued_since)
+        taken = store.promote(free, lease=lease)
     return Claim(runs=tuple(sorted(taken, key=lambda run: (run.due_at, run.pk))))
+
+
+def _free(runs: Sequence[Run], *, store: Store, now: datetime, queued_since: datetime) -> list[Run]:
+    blockers = store.active(_exclusive(runs), queued_since=queued_since)
+    return [run for run in runs if not _is_held(run, blockers.get(run.schedule_id or 0, []), now=now)]
+
+
+def _exclusive(runs: Sequence[Run]) -> list[int]:
+    """Return the schedules of these runs that let no two of them go at once."""
+    schedules = (run.schedule for run in runs)
+    return sorted(each.pk for each in schedules if each is not None and each.overlap != Overlap.ALLOW)
 
 
 def release(

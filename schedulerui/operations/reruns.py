@@ -45,12 +45,14 @@ def run_custom(
 ) -> Queued:
     """Run a schedule once with other values; the schedule keeps its own. Raises Schedule.DoesNotExist.
 
-    The same promises as ``runs.run_now``: one run for one token, committed before it is published.
+    The same promises as ``runs.run_now``: one run for one token, committed before it is published, and none beside an active one
+    of a schedule whose runs must not overlap.
     """
     schedule = Schedule.objects.get(pk=schedule_id)
     run = runs.manual_run(schedule, token=token, actor=actor, now=now)
     _apply(run, values)
-    return runs.start(run, schedule=schedule, action="run_custom", actor=actor, now=now, publish=publish)
+    asked = runs.Asked(action="run_custom", actor=actor, now=now)
+    return runs.start(run, schedule=schedule, asked=asked, publish=publish)
 
 
 def run_again(
@@ -72,9 +74,8 @@ def run_again(
     run = _copy(earlier, token=token, actor=actor, now=now)
     if values is not None:
         _apply(run, values)
-    return runs.start(
-        run, schedule=earlier.schedule, action="run_again", actor=actor, now=now, publish=publish
-    )
+    asked = runs.Asked(action="run_again", actor=actor, now=now)
+    return runs.start(run, schedule=earlier.schedule, asked=asked, publish=publish)
 
 
 def original_values(earlier: Run) -> Values:

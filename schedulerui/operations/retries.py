@@ -46,20 +46,19 @@ def wait_before(number: int, *, first: int) -> timedelta:
     return min(timedelta(seconds=first * 2 ** min(number - 1, 20)), LONGEST)
 
 
-def _try_again(run: Run, state: RunState) -> None:
-    limits = Schedule.objects.filter(pk=run.schedule_id or 0, enabled=True, retry_max__gt=0)
-    found = limits.values_list("uuid", "retry_max", "retry_after").first()
-    if found is None:
-        return
-    schedule, most, wait = found
-    ended = Run.objects.select_related("retry_of").get(pk=run.pk)
+def next_try(ended: Run, schedule: Schedule, *, state: RunState) -> Run | None:
+    """Return the next try of a run that has ended so, not saved; None when its schedule allows no more. No I/O.
+
+    ``ended`` comes with the first run of its row of tries.
+    """
     number = ended.retry_number + 1
-    if number > most or (state is RunState.UNSENT and ended.delivery_mode == Delivery.AT_MOST_ONCE):
-        return
+    is_unknown = state is RunState.UNSENT and ended.delivery_mode == Delivery.AT_MOST_ONCE
+    if number > schedule.retry_max or not schedule.enabled or is_unknown:
+        return None
     first = ended.retry_of or ended
     now = ended.finished_at or ended.due_at
-    due_at = now + wait_before(number, first=wait)
-    again = Run(
+    due_at = now + wait_before(number, first=schedule.retry_after)
+    return Run(
         **{name: getattr(ended, name) for name in COPIED},
         key=key_of(first.uuid, number),
         trigger=Trigger.RETRY,
@@ -67,12 +66,22 @@ def _try_again(run: Run, state: RunState) -> None:
         retry_number=number,
         due_at=due_at,
         created_at=now,
-        task_id=_task_id(schedule, first, number),
+        task_id=_task_id(schedule.uuid, first, number),
         state=RunState.WAITING,
         progress=progress(RunState.WAITING),
-        reason=f"tries again after a failure, {number} of {most}",
+        reason=f"tries again after a failure, {number} of {schedule.retry_max}",
         options=_options(ended, shift=due_at - ended.due_at),
     )
+
+
+def _try_again(run: Run, state: RunState) -> None:
+    limits = Schedule.objects.filter(pk=run.schedule_id or 0, enabled=True, retry_max__gt=0)
+    schedule = limits.only("uuid", "enabled", "retry_max", "retry_after").first()
+    if schedule is None:
+        return
+    again = next_try(Run.objects.select_related("retry_of").get(pk=run.pk), schedule, state=state)
+    if again is None:
+        return
     try:
         with transaction.atomic():
             again.save(force_insert=True)

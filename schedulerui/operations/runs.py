@@ -37,6 +37,18 @@ class Queued:
     """Why it was not sent at once, in a sentence; beat tries again."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asked for a run, when (UTC) and how."""
+
+    action: str
+    """What the audit row says."""
+    actor: Actor
+    now: datetime
+    waits: bool = True
+    """If runs of its schedule must not overlap and one is active, beat sends it after that one's end."""
+
+
 def run_now(
     schedule_id: int,
     *,
@@ -56,26 +68,26 @@ def run_now(
     """
     schedule = Schedule.objects.get(pk=schedule_id)
     run = manual_run(schedule, token=token, actor=actor, now=now)
-    if not even_if_running and _is_held(schedule, now=now):
-        wait(run)
-    return start(run, schedule=schedule, action="run_now", actor=actor, now=now, publish=publish)
+    asked = Asked(action="run_now", actor=actor, now=now, waits=not even_if_running)
+    return start(run, schedule=schedule, asked=asked, publish=publish)
 
 
 def start(
     run: Run,
     *,
     schedule: Schedule | None,
-    action: str,
-    actor: Actor,
-    now: datetime,
+    asked: Asked,
     publish: Publish | None = None,
 ) -> Queued:
     """Commit a run that a person asked for, with its audit row, and publish it after that; the same key is the same run.
 
     Must not be called inside a transaction.
     """
+    action, actor, now = asked.action, asked.actor, asked.now
     try:
         with transaction.atomic():
+            if asked.waits and schedule is not None and _is_held(schedule, now=now):
+                wait(run)
             run.save(force_insert=True)
             note_last_run(run)
             if schedule is not None:
@@ -101,8 +113,11 @@ def wait(run: Run) -> None:
 
 
 def _is_held(schedule: Schedule, *, now: datetime) -> bool:
+    """Tell whether something of it is active; until the transaction ends no beat claims or promotes another run of it."""
     if schedule.overlap == Overlap.ALLOW:
         return False
+    # The write comes first: on every database that is a lock, which claims and promotions take too.
+    Schedule.objects.filter(pk=schedule.pk).update(version=F("version"))
     queued_since = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
     return Run.objects.filter(schedule=schedule).in_the_way(queued_since=queued_since).exists()
 

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 
 from django.db import DataError, connection, transaction
-from django.db.models import F, Max, Min, QuerySet, Value
+from django.db.models import F, Max, Min, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
 from schedulerui.crash import crash_point
-from schedulerui.facts import RunState, progress
+from schedulerui.facts import RunState, Trigger, progress
 from schedulerui.models import Beat, Run, Schedule, ScheduleState
 from schedulerui.operations import beats, bulk_sql, cancellations, outcomes, quarantine
 from schedulerui.operations import runs as run_verbs
@@ -68,6 +68,14 @@ class DjangoStore:
         """Read these rows in one statement."""
         return list(Schedule.objects.filter(pk__in=ids).order_by("next_run_at", "id"))
 
+    def hold(self, ids: Collection[int]) -> None:
+        """Write to them what they hold, in the order of their ids: on every database that is a lock."""
+        rows = Schedule.objects.filter(pk__in=ids)
+        if connection.features.has_select_for_update:
+            list(rows.order_by("pk").select_for_update().values_list("pk", flat=True))
+        else:
+            rows.update(version=F("version"))
+
     def active(self, ids: Collection[int], *, queued_since: datetime) -> dict[int, list[Blocker]]:
         """Ask for all of them in one statement."""
         found: dict[int, list[Blocker]] = {}
@@ -85,8 +93,9 @@ class DjangoStore:
         cancellations.supersede(kept, now=now)
 
     def waiting(self, now: datetime, *, limit: int) -> list[Run]:
-        """Read from the index of states."""
-        due = Run.objects.filter(state=RunState.WAITING, due_at__lte=now).select_related("schedule")
+        """Read from the index of states. Only a try has a time of its own; an interval's may lie ahead of the wall's clock."""
+        waiting = Run.objects.filter(state=RunState.WAITING).select_related("schedule")
+        due = waiting.filter(~Q(trigger=Trigger.RETRY) | Q(due_at__lte=now))
         return list(due.order_by("due_at", "pk")[:limit])
 
     def promote(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:

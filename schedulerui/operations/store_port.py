@@ -70,6 +70,9 @@ class Store(Protocol):
     def load(self, ids: Sequence[int]) -> list[Schedule]:
         """Return these schedules in order of due time; raises whatever a value that cannot be read raises."""
 
+    def hold(self, ids: Collection[int]) -> None:
+        """Hold these schedules until the transaction ends: who asks what is active and then decides must be alone with it."""
+
     def active(self, ids: Collection[int], *, queued_since: datetime) -> dict[int, list[Blocker]]:
         """Return what holds the next run of these schedules back, the oldest first: runs that may be alive, and waiting ones."""
 
@@ -77,7 +80,7 @@ class Store(Protocol):
         """Ask for the end of what is alive of these schedules, and cancel what waits but the run with the given key."""
 
     def waiting(self, now: datetime, *, limit: int) -> list[Run]:
-        """Return waiting runs that are due, the oldest first, each with its schedule."""
+        """Return the runs that wait for others, and the tries whose time has come; the oldest first, each with its schedule."""
 
     def promote(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
         """Take each of these runs if it still waits; returns those won."""

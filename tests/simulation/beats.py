@@ -9,27 +9,29 @@ from __future__ import annotations
 import random
 import uuid
 from datetime import datetime, timedelta
-from typing import Any
 
 from greenlet import greenlet
 
 from schedulerui.beat.loop import Loop
 from schedulerui.beat.ports import Ports
-from schedulerui.facts import Actor
 from schedulerui.models import Schedule
-from schedulerui.operations import runs as run_verbs
 from schedulerui.recurrence.window import INSTANT
 from schedulerui.testing import DULL_WEDNESDAY as NOON
 from tests.celery_app import app
-from tests.simulation.invariants import PEOPLE, Broken, Violation, Watch, require
+from tests.simulation.invariants import Broken, Violation, Watch, require
+from tests.simulation.people import People
 from tests.simulation.processes import LEASE, OPTIONS, Beat, Crash, Making, NoSession, quiet
-from tests.simulation.tables import Database, check_run
+from tests.simulation.tables import Database
+from tests.simulation.workers import Workers
 
 N_STEPS = 500
 """Steps in trouble; as many as it takes in peace follow."""
 HOUR = 3_600.0
 PACES = (0.0, 0.0, 0.001, 0.003, 0.02, 0.5)
 """Seconds that a step takes; the long ones only in trouble."""
+BUSY = 0.3
+"""How likely workers do something before a step in peace."""
+UNENDED = frozenset({"waiting", "pending", "sent", "started"})
 CALM = 40.0
 """Seconds of peace after which nothing may be overdue: a lease, and a few ticks."""
 FAULTS = {
@@ -44,7 +46,7 @@ FAULTS = {
 }
 
 
-class World:
+class World(Workers, People):
     """One history. ``run`` raises Broken, with the trace, if something did not hold."""
 
     def __init__(self, seed: int, making: Making | None = None) -> None:
@@ -88,8 +90,8 @@ class World:
         if not ready:
             self.true = min(beat.wakes_at for beat in self.beats)
             ready = [beat for beat in self.beats if beat.wakes_at <= self.true]
-        if self.is_troubled and self.choose.random() < self.making.people:
-            self._people()
+        if self.choose.random() < (self.making.people if self.is_troubled else BUSY):
+            (self._people if self.is_troubled else self._work_on_any)()
         self._resume(self.choose.choice(ready))
 
     def _calm_down(self) -> None:
@@ -110,13 +112,19 @@ class World:
     def _drain(self) -> None:
         """Switch all off, and go on until no run is pending; a lease may have been taken with a clock too fast."""
         for schedule in self.db.schedules():
-            schedule.__dict__.update(enabled=False, next_run_at=None, next_nominal_at=None)
+            schedule.__dict__.update(enabled=False, next_run_at=None, next_nominal_at=None, resume_at=None)
         for beat in self.beats:
             if beat.loop is not None:
                 beat.loop._max_sleep = 60.0
-        until = self.true + 1.2 * HOUR
-        while self.true < until and any(run.state == "pending" for run in self.db.runs()):
+        until, n_steps = self.true + 1.2 * HOUR, 0
+        while self.true < until and any(run.state in UNENDED for run in self.db.runs()):
             self._one_step()
+            n_steps += 1
+            if n_steps > N_STEPS and all(beat.about_to[0] == "sleep" for beat in self.beats):
+                self.true += 20.0
+
+    def _work_on_any(self) -> None:
+        self._work(self.choose.choice(self.db.schedules()))
 
     def _start(self, beat: Beat) -> Beat:
         beat.is_dead, beat.frozen_since = False, None
@@ -129,7 +137,7 @@ class World:
     def _live(self, beat: Beat) -> None:
         clock, broker = self.making.clock(self, beat), self.making.broker(self, beat)
         assert beat.store is not None
-        ports = Ports(store=beat.store, broker=broker, session=NoSession())
+        ports = Ports(store=beat.store, broker=broker, session=NoSession(), resume=beat.store.resume_due)
         beat.loop = Loop(app=app, clock=clock, options=OPTIONS, max_sleep=1.0, ports=ports)
         beat.loop.heart.name = beat.name
         while True:
@@ -207,67 +215,6 @@ class World:
             if self.true - beat.frozen_since > LEASE / 2:
                 self.db.roll_back(beat.store.current)
 
-    # people, workers, and the clock
-
-    def _people(self) -> None:
-        verb = getattr(self, f"_{self.choose.choice(self.making.verbs)}")
-        verb(self.choose.choice(self.db.schedules()))
-
-    def _edit(self, schedule: Schedule) -> None:
-        if self.choose.random() < 0.5:
-            self._change(schedule, "edits the arguments", args=[self.choose.random()])
-            return
-        every = self.choose.choice([7, 10, 20, 60])
-        self._change(schedule, f"sets every {every} s", every=every, is_moved=True)
-
-    def _switch(self, schedule: Schedule) -> None:
-        word = "switches off" if schedule.enabled else "switches on"
-        self._change(schedule, word, enabled=not schedule.enabled, is_moved=True)
-
-    def _rewind(self, schedule: Schedule) -> None:
-        """A backup is played back, or another program writes: times that have their rows are due again."""
-        if schedule.next_nominal_at is None:
-            return
-        earlier = schedule.timetable().first(schedule.next_nominal_at - timedelta(seconds=45))
-        assert earlier is not None
-        self._change(schedule, "is led back", next_nominal_at=earlier.nominal_at, next_run_at=earlier.due_at)
-
-    def _change(self, schedule: Schedule, word: str, *, is_moved: bool = False, **values: Any) -> None:
-        key = ("schedule", schedule.pk)
-        if any(key in transaction.writes for transaction in self.db.open):
-            return  # would wait for the writer: another time
-        self.note(PEOPLE, f"{word} {schedule.pk}")
-        row = Schedule.__new__(Schedule)
-        row.__dict__.update({**schedule.__dict__, **values, "version": schedule.version + 1})
-        if is_moved:
-            first = row.timetable().first(self.wall()) if row.enabled else None
-            row.next_nominal_at = first.nominal_at if first else None
-            row.next_run_at = first.due_at if first else None
-        self.db.rows[key] = row
-        times = [run.nominal_at for run in self.db.runs() if run.schedule_id == row.pk and run.nominal_at]
-        if row.next_nominal_at is not None and max(times, default=NOON) >= row.next_nominal_at:
-            self.watch.led_back.add(row.pk)
-
-    def _run_now(self, schedule: Schedule) -> None:
-        token = str(self.choose.getrandbits(32))
-        run = run_verbs.manual_run(schedule, token=token, actor=Actor(name="ana"), now=self.wall())
-        run.pk, run.task_id = next(self.db.ids), str(uuid.UUID(int=self.choose.getrandbits(128)))
-        run.lease_until = self.wall()
-        check_run(run)
-        self.note(PEOPLE, f"runs {schedule.pk} now and dies before it is sent: {run.pk}")
-        self.db.rows["run", run.pk] = run
-
-    def _work(self, schedule: Schedule) -> None:
-        """Workers finish what was sent."""
-        for run in self.db.runs():
-            is_held = any(("run", run.pk) in transaction.writes for transaction in self.db.open)
-            if run.state == "sent" and run.schedule_id == schedule.pk and not is_held:
-                run.__dict__.update(state="succeeded", progress=run.progress + 60)
-
-    def _set_clock(self, _schedule: Schedule) -> None:
-        self.offset = self.choose.choice([0.0, 0.0, HOUR, -HOUR])
-        self.note("clock", f"stands {self.offset:+.0f} s from the truth")
-
     # making
 
     def _schedule(self, number: int) -> Schedule:
@@ -283,7 +230,14 @@ class World:
             anchor_at=NOON - timedelta(days=1),
             misfire=choose.choice(["latest", "all", "none"]),
             grace=choose.choice([5, 30]),
-            overlap=choose.choice(["allow", "allow", "skip"]),
+            overlap=choose.choice(["allow", "skip", "queue", "queue", "cancel_previous", "cancel_previous"]),
+            queue_max=choose.choice([1, 1, 2, 3]),
+            cancel_grace=choose.choice([5, 30]),
+            catchup_window=choose.choice([None, None, 60]),
+            catchup_max=choose.choice([2, 100]),
+            max_runs=choose.choice([None, None, None, 5, 15]),
+            retry_max=choose.choice([0, 0, 1, 3]),
+            retry_after=choose.choice([1, 10]),
             delivery=choose.choice(["at_least_once", "at_least_once", "at_most_once"]),
             jitter=choose.choice([0, 0, 3]),
             created_at=NOON,

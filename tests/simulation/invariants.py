@@ -8,7 +8,8 @@ from itertools import takewhile
 
 from schedulerui.models import Run, Schedule
 from schedulerui.recurrence.window import INSTANT
-from tests.simulation.tables import EXCLUSIVE, Database, Key, holds_back
+from tests.simulation.exclusion import Exclusion, covers
+from tests.simulation.tables import EXCLUSIVE, Database, Key
 
 PEOPLE = "people"
 """The actor of every change that no beat makes."""
@@ -27,7 +28,7 @@ def require(condition: object, sentence: str) -> None:
         raise Violation(sentence)
 
 
-class Watch:
+class Watch(Exclusion):
     """Watches one database; ``looks`` tells what each beat has read from its clocks."""
 
     def __init__(self, db: Database, *, lease: float, error: type[BaseException] = Violation) -> None:
@@ -37,6 +38,7 @@ class Watch:
         self.read_at: dict[str, dict[datetime, float]] = defaultdict(dict)
         self.looked_at: dict[str, float] = {}
         self.led_back: set[int] = set()
+        self.forced: set[int] = set()
         db.on_commit, db.on_refusal = self.committed, self.refused
 
     def require(self, condition: object, sentence: str) -> None:
@@ -57,10 +59,13 @@ class Watch:
     def committed(self, actor: str, before: dict[Key, object], after: dict[Key, object]) -> None:
         if actor == PEOPLE:
             return
+        inserted = {pk for table, pk in after if table == "run" and (table, pk) not in before}
         for key, row in after.items():
             old = before.get(key)
             if isinstance(row, Schedule) and isinstance(old, Schedule):
                 self._moved(old, row)
+                if old.paused_at is not None and row.paused_at is None:
+                    self.resumed(old, row, inserted)
             elif isinstance(row, Run):
                 self._changed(actor, old, row)
 
@@ -82,11 +87,10 @@ class Watch:
         )
         rows = [run for run in self.db.runs() if run.schedule_id == new.pk and run.nominal_at]
         known = {run.nominal_at for run in rows}
-        spans = [(run.nominal_at, run.covers_until) for run in rows if run.nominal_at and run.covers_until]
         until = new.next_nominal_at
         times = (each.nominal_at for each in new.timetable().after(old.next_nominal_at - INSTANT))
         for nominal in takewhile(lambda moment: moment < until, times):
-            has_row = nominal in known or any(first <= nominal <= last for first, last in spans)
+            has_row = nominal in known or any(covers(run, nominal) for run in rows)
             self.require(has_row, f"I2: {nominal} of schedule {new.pk} was passed without a row")
 
     def _changed(self, actor: str, old: object, run: Run) -> None:
@@ -94,7 +98,10 @@ class Watch:
             self._inserted(run)
             return
         self.require(old.task_id == run.task_id, f"I5: run {run.pk} got another task id")
-        if run.state == "pending" and old.owner != actor and old.lease_until is not None:
+        if run.state == "pending" and old.state == "waiting":
+            self.promoted(run)
+        is_touched = (old.owner, old.lease_until) != (run.owner, run.lease_until)
+        if run.state == "pending" and is_touched and old.owner != actor and old.lease_until is not None:
             has_ended = old.lease_until <= self.wall_read[actor]
             self.require(has_ended, f"I4: {actor} touched run {run.pk}, which {old.owner} holds")
 
@@ -102,20 +109,20 @@ class Watch:
         assert run.schedule_id is not None
         schedule = self.db.rows["schedule", run.schedule_id]
         assert isinstance(schedule, Schedule)
+        if run.trigger == "retry":
+            self.tried(run, schedule)
+            return
         self.require(
             run.schedule_version == schedule.version,
             f"run {run.pk} was made from version {run.schedule_version} of {schedule.version}",
         )
-        if schedule.overlap in EXCLUSIVE and run.state == "pending":
-            others = [
-                other.pk
-                for other in self.db.runs()
-                if other.schedule_id == schedule.pk
-                and other.pk != run.pk
-                and other.trigger == "schedule"
-                and holds_back(other, run.created_at - timedelta(days=1))
-            ]
-            self.require(not others, f"overlap: run {run.pk} beside {others}")
+        self.counted(run, schedule)
+        if run.state in {"pending", "waiting"}:
+            self.require(schedule.enabled, f"run {run.pk} was made of schedule {schedule.pk}, which is off")
+        if run.state == "pending" and schedule.overlap in EXCLUSIVE:
+            self.alone(run, schedule)
+        if run.state == "waiting":
+            self.came_to_wait(run, schedule)
 
     def refused(self, run: Run) -> None:
         """The unique key is the last line of defence: only a schedule that was led back may come so far."""
@@ -155,12 +162,13 @@ class Watch:
         self.require(not twice, f"I1: more than one run for {twice[:3]}")
         for run in runs:
             n_messages = len(self.messages[run.pk])
-            self.require(run.state != "pending", f"I4: run {run.pk} is still pending")
+            self.require(run.state not in {"pending", "waiting"}, f"I4: run {run.pk} is still {run.state}")
             self.require(
                 run.state != "sent" or n_messages, f"run {run.pk} counts as sent and no message went out"
             )
             self.require(
-                run.state != "unsent" or run.reason, f"I4: run {run.pk} was given up without a reason"
+                run.state not in {"unsent", "cancelled"} or run.reason,
+                f"I4: run {run.pk} was given up without a reason",
             )
             if run.delivery_mode == "at_most_once":
                 self.require(n_messages <= 1, f"run {run.pk} went out {n_messages} times, not at most once")

@@ -6,126 +6,16 @@ by others whole or not at all. Reads take no lock: ``lock_due`` hands the same r
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import contextmanager
-
-from django.db import IntegrityError, OperationalError
-
 from schedulerui.facts import RunState, progress
 from schedulerui.models import Run, Schedule
-from schedulerui.operations.store import Blocker, Store
-from tests.simulation.tables import (
-    Database,
-    Key,
-    Transaction,
-    check_run,
-    check_schedule,
-    clone,
-    holds_back,
-    same,
-)
-
-WAITS_MAX = 40
-"""How often a statement waits for another writer before it gives up."""
+from schedulerui.operations.store import Store
+from tests.simulation.memory_overlap import Overlapping
+from tests.simulation.memory_pauses import Pausing
+from tests.simulation.tables import clone
 
 
-class MemoryStore(Store):
-    """One session. ``step`` is passed before each statement and commit; it returns what goes wrong there, if anything."""
-
-    def __init__(self, database: Database, *, actor: str, step: Callable[[str, str], str]) -> None:
-        self.db, self.actor, self._step = database, actor, step
-        self.current: Transaction | None = None
-
-    # transactions
-
-    @contextmanager
-    def transaction(self):
-        self._fail_before(self._step("begin", ""))
-        self.current = Transaction(self.actor)
-        self.db.open.append(self.current)
-        try:
-            yield
-        except BaseException:
-            self._forget()
-            raise
-        self.commit()
-
-    def commit(self) -> None:
-        assert self.current is not None
-        try:
-            fault = self._step("commit", "")
-            self._fail_before(fault)
-            self._fail_if_killed(self.current)
-        except BaseException:
-            self._forget()
-            raise
-        done, self.current = self.current, None
-        self.db.commit(done)
-        self._fail_after(fault)
-
-    def _forget(self) -> None:
-        if self.current is not None:
-            self.db.roll_back(self.current)
-            self.current = None
-
-    @contextmanager
-    def _statement(self, what: str):
-        fault = self._step("statement", what)
-        self._fail_before(fault)
-        if self.current is not None:
-            self._fail_if_killed(self.current)
-            yield self.current
-            return
-        alone = Transaction(self.actor)
-        self.db.open.append(alone)
-        try:
-            yield alone
-        except BaseException:
-            self.db.roll_back(alone)
-            raise
-        self.db.commit(alone)
-        self._fail_after(fault)
-
-    @staticmethod
-    def _fail_before(fault: str) -> None:
-        if fault == "database away":
-            raise OperationalError("away")
-
-    @staticmethod
-    def _fail_after(fault: str) -> None:
-        if fault == "answer lost":
-            raise OperationalError("the answer was lost")
-
-    @staticmethod
-    def _fail_if_killed(transaction: Transaction) -> None:
-        if transaction.is_killed:
-            raise OperationalError("the session stood still for too long")
-
-    # rows
-
-    def _seen(self, transaction: Transaction, key: Key):
-        return transaction.writes.get(key, self.db.rows.get(key))
-
-    def _rows(self, transaction: Transaction, table: str):
-        keys = dict.fromkeys(key for key in (*self.db.rows, *transaction.writes) if key[0] == table)
-        return [self._seen(transaction, key) for key in keys]
-
-    def _write(self, transaction: Transaction, key: Key, **values):
-        """Change one row; the caller has waited for its writer."""
-        row = clone(self._seen(transaction, key))
-        row.__dict__.update(values)
-        (check_run if isinstance(row, Run) else check_schedule)(row)
-        transaction.writes[key] = row
-        return row
-
-    def _wait_for(self, transaction: Transaction, keys) -> None:
-        """Wait until no other transaction has written these rows; raises OperationalError when that takes too long."""
-        for _ in range(WAITS_MAX):
-            if not any(self.db.writer(key, but=transaction) for key in keys):
-                return
-            self._fail_before(self._step("wait", "for a writer"))
-            self._fail_if_killed(transaction)
-        raise OperationalError("lock time-out")
+class MemoryStore(Overlapping, Pausing, Store):
+    """The questions and changes that the protocol asks for."""
 
     # questions
 
@@ -163,53 +53,6 @@ class MemoryStore(Store):
         with self._statement(f"load {list(ids)}") as tx:
             found = [clone(self._seen(tx, ("schedule", pk))) for pk in ids]
             return sorted(found, key=lambda s: (str(s.next_run_at), s.pk))
-
-    def active(self, ids, *, queued_since):
-        with self._statement("active") as tx:
-            found: dict[int, list[Blocker]] = {}
-            for r in sorted(self._rows(tx, "run"), key=lambda r: r.pk):
-                if r.schedule_id in ids and (r.state == "waiting" or holds_back(r, queued_since)):
-                    blocker = Blocker(run_id=r.pk, state=r.state, cancel_requested_at=r.cancel_requested_at)
-                    found.setdefault(r.schedule_id, []).append(blocker)
-            return found
-
-    def waiting(self, now, *, limit):
-        with self._statement("waiting") as tx:
-            due = [clone(r) for r in self._rows(tx, "run") if r.state == "waiting" and r.due_at <= now]
-            for run in due:
-                run.schedule = clone(self._seen(tx, ("schedule", run.schedule_id)))
-            return sorted(due, key=lambda r: (r.due_at, r.pk))[:limit]
-
-    def promote(self, runs, *, lease):
-        taken = []
-        for run in runs:
-            with self._statement(f"promote {run.pk}") as tx:
-                self._wait_for(tx, [("run", run.pk)])
-                if self._seen(tx, ("run", run.pk)).state != "waiting":
-                    continue
-                values = {
-                    "state": "pending", "progress": progress(RunState.PENDING), "owner": lease.owner,
-                    "lease_until": lease.until, "publishes": 1,
-                }  # fmt: skip
-                self._write(tx, ("run", run.pk), **values)
-                run.__dict__.update(values)
-                taken.append(run)
-        return taken
-
-    def supersede(self, kept, *, now):
-        with self._statement(f"supersede {sorted(kept)}") as tx:
-            mine = [r for r in self._rows(tx, "run") if r.schedule_id in kept and r.key not in kept.values()]
-            self._wait_for(tx, [("run", r.pk) for r in mine])
-            for row in (self._seen(tx, ("run", r.pk)) for r in mine):
-                if row.state == "waiting":
-                    values = {
-                        "progress": progress(RunState.CANCELLED),
-                        "finished_at": now,
-                        "reason": "superseded",
-                    }
-                    self._write(tx, ("run", row.pk), state="cancelled", **values)
-                elif row.state == "sent" and row.cancel_requested_at is None:
-                    self._write(tx, ("run", row.pk), cancel_requested_at=now, cancel_terminate=True)
 
     def known_keys(self, keys):
         with self._statement("known keys") as tx:
@@ -249,23 +92,6 @@ class MemoryStore(Store):
         with self._statement(f"insert {[row.key for row in rows]}") as tx:
             for row in rows:
                 self._insert(tx, row)
-
-    def _insert(self, tx, row: Run) -> None:
-        check_run(row)
-        for _ in range(WAITS_MAX):
-            twin = next(
-                (o for t in self.db.open if t is not tx for o in t.writes.values() if same(o, row)), None
-            )
-            if twin is None:
-                break
-            self._fail_before(self._step("wait", "for the writer of the key"))
-            self._fail_if_killed(tx)
-        if self.db.has_unique_key and any(same(other, row) for other in self._rows(tx, "run")):
-            if self.db.on_refusal is not None:
-                self.db.on_refusal(row)
-            raise IntegrityError(f"a run with the key {row.key} exists")
-        row.pk = next(self.db.ids)
-        tx.writes["run", row.pk] = clone(row)
 
     def note_runs(self, rows):
         return None
@@ -323,15 +149,6 @@ class MemoryStore(Store):
                     values |= {"state": "sent", "progress": progress(RunState.SENT), "reason": ""}
                 self._write(tx, ("run", run.pk), **values)
             return len(runs)
-
-    def mark_unsent(self, run, *, reason, now):
-        with self._statement(f"mark unsent {run.pk}") as tx:
-            self._wait_for(tx, [("run", run.pk)])
-            if self._seen(tx, ("run", run.pk)).state != "pending":
-                return False
-            values = {"progress": progress(RunState.UNSENT), "lease_until": None, "finished_at": now}
-            self._write(tx, ("run", run.pk), state="unsent", reason=reason, **values)
-            return True
 
     # beats are information, never a lock
 

@@ -23,6 +23,9 @@ LEASE = 30.0
 OPTIONS = Settings(DISPATCH_LEASE=LEASE, CLAIM_BATCH=20, MANUAL_SEND_WITHIN=60.0)
 
 
+WORK = ("work",) * 8
+
+
 class Crash(BaseException):
     """kill -9: nothing of the beat's own runs after it."""
 
@@ -93,8 +96,8 @@ class Making:
     rates: tuple[float, ...] = (0.002, 0.01, 0.03)
     """How likely a step is to crash or freeze."""
     freezes: tuple[float, ...] = (1.0, 14.0, 29.0, 32.0, 70.0)
-    verbs: tuple[str, ...] = ("edit", "edit", "switch", "run_now", "rewind", "work", "work", "set_clock")
-    people: float = 0.03
+    verbs: tuple[str, ...] = ("edit", "edit", "switch", "pause", "run_now", "rewind", "set_clock", *WORK)
+    people: float = 0.06
     """How likely people do something before a step."""
 
 

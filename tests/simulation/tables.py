@@ -64,6 +64,11 @@ class Database:
     def schedules(self) -> list[Schedule]:
         return [row for row in self.rows.values() if isinstance(row, Schedule)]
 
+    def schedule_of(self, run: Run) -> Schedule:
+        found = self.rows["schedule", run.schedule_id or 0]
+        assert isinstance(found, Schedule)
+        return found
+
     def find_run(self, pk) -> Run | None:
         found = self.rows.get(("run", pk))
         return found if isinstance(found, Run) else None
@@ -101,4 +106,4 @@ def holds_back(run: Run, queued_since) -> bool:
     return run.state in {str(state) for state in ACTIVE}
 
 
-EXCLUSIVE = frozenset({str(Overlap.SKIP)})
+EXCLUSIVE = frozenset({str(Overlap.SKIP), str(Overlap.QUEUE), str(Overlap.CANCEL_PREVIOUS)})
