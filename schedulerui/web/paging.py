@@ -43,11 +43,13 @@ def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size:
         return Page(rows=[], is_bad_cursor=True)
     at, pk = key
     if older:
+        bound = Q(**{f"{moment}__lte": at})  # what an index can begin at: SQLite begins at none of two alternatives
         beyond = Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "id__lt": pk})
-        rows = list(queryset.filter(beyond).order_by(f"-{moment}", "-id")[: size + 1])
+        rows = list(queryset.filter(bound, beyond).order_by(f"-{moment}", "-id")[: size + 1])
         return _cut(rows, moment, size, has_newer=True)
+    bound = Q(**{f"{moment}__gte": at})
     beyond = Q(**{f"{moment}__gt": at}) | Q(**{moment: at, "id__gt": pk})
-    rows = list(queryset.filter(beyond).order_by(moment, "id")[: size + 1])
+    rows = list(queryset.filter(bound, beyond).order_by(moment, "id")[: size + 1])
     shown = rows[:size][::-1]
     return Page(
         rows=shown,

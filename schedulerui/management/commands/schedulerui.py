@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -11,6 +12,7 @@ from django.db import DatabaseError
 
 from schedulerui.management.verbs import (
     checking,
+    indexing,
     listing,
     monitor,
     naming,
@@ -32,9 +34,13 @@ RECOMPUTE_HELP = """\
 Compute the next runs anew after an update of the zone data (tzdata), and list those that moved. Restart the beats first:
 they compute with the data that they were started with."""
 
+INDEX_HELP = """\
+Make the indexes by which PostgreSQL finds words inside names, tasks and tags (extension pg_trgm), while everything goes on. Without
+them words are looked for row by row. May be called as often as one likes."""
+
 
 class Command(BaseCommand):
-    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, recompute, monitor."
+    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, recompute, index, monitor."
     requires_system_checks: list[
         str
     ] = []  # a probe asks `status` every few seconds; `check` is there for the others
@@ -68,6 +74,7 @@ class Command(BaseCommand):
         recompute.add_argument(
             "--dry-run", action="store_true", help="list what would move and write nothing"
         )
+        _add(verbs, "index", text=INDEX_HELP)
         _add(verbs, "monitor", text="Watch workers, queues and lost runs until SIGTERM or Ctrl-C.")
 
     def handle(self, *args: object, **options: Any) -> None:
@@ -88,25 +95,22 @@ class Command(BaseCommand):
             text, code = status.show(as_json=options["json"])
         elif verb == "check":
             text, code = checking.show(as_json=options["json"], is_all=options["all"], hours=options["hours"])
-        elif verb == "list":
-            text = listing.show(as_json=options["json"])
-        elif verb == "next":
-            text = upcoming.show(name, n=options["n"])
-        elif verb == "recompute":
-            text = recomputing.show(dry_run=options["dry_run"])
-        elif verb == "pause":
-            text = toggle.pause(name, until=options["until"], reason=options["reason"])
         elif verb == "monitor":
             monitor.watch()
             return code
         else:
-            simple = {
-                "run": running.run,
-                "enable": toggle.enable,
-                "disable": toggle.disable,
-                "resume": toggle.enable,
+            simple: dict[str, Callable[[], str]] = {
+                "list": lambda: listing.show(as_json=options["json"]),
+                "next": lambda: upcoming.show(name, n=options["n"]),
+                "recompute": lambda: recomputing.show(dry_run=options["dry_run"]),
+                "index": indexing.make,
+                "run": lambda: running.run(name),
+                "enable": lambda: toggle.enable(name),
+                "disable": lambda: toggle.disable(name),
+                "pause": lambda: toggle.pause(name, until=options["until"], reason=options["reason"]),
+                "resume": lambda: toggle.enable(name),
             }
-            text = simple[verb](name)
+            text = simple[verb]()
         self.stdout.write(text)
         return code
 
