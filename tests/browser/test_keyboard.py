@@ -103,15 +103,6 @@ def test_u_takes_the_switch_back_where_it_was_turned(page, rows, visit, place):
     assert Schedule.objects.get(name="Fine").enabled
 
 
-def test_the_undo_of_a_page_without_scripts_is_a_plain_form(page_without_javascript, rows, visit):
-    page = page_without_javascript
-    visit(page)("/schedules/?q=Fine")
-    page.get_by_role("switch", name="Fine").click()
-    page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("switch", name="Fine")).to_have_attribute("aria-checked", "true")
-    expect(page).to_have_url(re.compile(r"q=Fine#schedule-\d+$"))
-
-
 @pytest.mark.parametrize(
     ("letter", "address"),
     [

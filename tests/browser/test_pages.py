@@ -121,31 +121,3 @@ def test_a_server_that_goes_away_leaves_the_page_and_a_sentence(browser, rows, v
         expect(page.locator("#schedule-rows tr")).to_have_count(5)
         page.unroute("**/live/schedules/**")
         expect(page.get_by_text(re.compile("^Updated "))).to_be_visible(timeout=15_000)
-
-
-def test_everything_works_without_a_script(page_without_javascript, rows, visit):
-    page = page_without_javascript
-    with recording():
-        go = visit(page)
-        go("/schedules/?q=Fine")
-        page.get_by_role("switch", name="Fine").click()
-        expect(page).to_have_url(re.compile(r"q=Fine#schedule-\d+$"))
-        expect(page.get_by_role("switch", name="Fine")).to_have_attribute("aria-checked", "false")
-        expect(page.get_by_role("status").filter(has_text="Fine is paused")).to_be_visible()
-        page.get_by_role("link", name="Run now Fine").click()
-        page.get_by_role("button", name="Run now").click()
-        expect(page).to_have_url(re.compile(r"/runs/[0-9a-f-]{36}/$"))
-        go("/schedules/")
-        page.get_by_label("Search").fill("fail")
-        page.get_by_role("button", name="Apply").click()
-        expect(page.locator("#schedule-rows tr")).to_have_count(1)
-        page.get_by_role("link", name="Last run").click()
-        expect(page).to_have_url(re.compile("sort=last"))
-
-
-def test_the_colours_can_be_chosen_without_a_script(page_without_javascript, rows, visit):
-    page = page_without_javascript
-    visit(page)("/schedules/")
-    page.locator(".rail__person summary").click()
-    page.locator(".rail__person").get_by_role("button", name="Dark").click()
-    expect(page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -7,7 +7,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from schedulerui import clock
-from schedulerui.models import Schedule
 from schedulerui.operations import schedules
 from tests.browser.test_pages import RULES, visit
 from tests.web.people import ANA, a_run
@@ -42,13 +41,6 @@ def test_a_time_is_skipped_and_taken_back(page, hourly, visit):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     skipped.get_by_role("button", name="Run after all").click()
     expect(skipped).to_have_count(0)
-
-
-def test_a_time_is_skipped_without_a_script(page_without_javascript, hourly, visit):
-    visit(page_without_javascript)(f"/schedules/{hourly.pk}/")
-    skip_the_first(page_without_javascript)
-    expect(page_without_javascript.locator("#schedule-coming li.is-skipped")).to_have_count(1)
-    assert len(Schedule.objects.get().skips) == 1
 
 
 def test_the_preview_follows_spread_and_window_while_one_types(page, hourly, visit):
