@@ -1,8 +1,7 @@
-"""The monitor's steps about alerts: look, flip, tell, send."""
+"""The monitor's steps about alerts: look, flip, tell. ``courier`` sends."""
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime, timedelta
 
 from schedulerui.conf import settings
@@ -10,8 +9,6 @@ from schedulerui.monitor import channels
 from schedulerui.operations import alerts, notifications, outages, silences, troubles
 from schedulerui.operations.outages import QueueOf
 from schedulerui.operations.troubles import Findings
-
-logger = logging.getLogger(__name__)
 
 
 class Lasting:
@@ -54,26 +51,6 @@ class Alarms:
         if settings().PING_URLS:
             n_told += notifications.note_pings(settings().PING_URLS, now=now)
         return n_told
-
-
-def send(now: datetime) -> int:
-    """Send what is in the outbox; return how many messages were taken. One that fails is tried again later."""
-    n_sent = 0
-    for notification in notifications.claim(now=now):
-        try:
-            channels.deliver(notification)
-        except channels.ChannelError as error:
-            logger.warning(
-                "a message by %s was not taken: %s",
-                notification.channel,
-                error,
-                extra={"action": "alert_refused"},
-            )
-            notifications.refused(notification, error=str(error), now=now)
-        else:
-            notifications.delivered(notification, now=now)
-            n_sent += 1
-    return n_sent
 
 
 def purge(now: datetime) -> int:

@@ -18,7 +18,8 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 from schedulerui import clock, dispatch
 from schedulerui.conf import settings
 from schedulerui.monitor import depths, foreign, invariants, routes
-from schedulerui.monitor.alarms import Alarms, purge, send
+from schedulerui.monitor.alarms import Alarms, purge
+from schedulerui.monitor.courier import Courier
 from schedulerui.operations import (
     cancellations,
     history,
@@ -40,6 +41,8 @@ REPEAT_EVERY = 5.0
 """Seconds between two orders to end the same body."""
 SURPLUS_EVERY = 60.0
 """Seconds between two looks at some hundred schedules for runs that are too many."""
+PURGED_A_MINUTE = 10_000
+"""Most old runs deleted in one go."""
 GAP_MIN = 3.0
 """Seconds between two looks that are never a gap: a busy machine is no suspended one."""
 
@@ -107,8 +110,9 @@ def run(
     watch = clock_ or clock.DatabaseClock()
     ear = foreign.Ear(lambda: celery_app or dispatch.app()) if steps is None else None
     chosen = default_steps(celery_app, ear=ear) if steps is None else steps
-    if ear is not None:
-        ear.start()
+    beside = [ear, Courier(watch)] if ear is not None else []
+    for thread in beside:
+        thread.start()
     vigil = Vigil(watch)
     logger.info("the monitor has started", extra={"action": "monitor_start"})
     try:
@@ -116,8 +120,8 @@ def run(
             round_of(chosen, watch, vigil=vigil)
             stop.wait(settings().MONITOR_EVERY)
     finally:
-        if ear is not None:
-            ear.stop()
+        for thread in beside:
+            thread.stop()
         connections[DEFAULT_DB_ALIAS].close()
         logger.info("the monitor has ended", extra={"action": "monitor_stop"})
 
@@ -180,11 +184,10 @@ def default_steps(celery_app: Celery | None = None, *, ear: foreign.Ear | None =
         Step("looking at beats and queues", alarms.look_at_processes, calm=limits.BEAT_STALE_AFTER),
         Step("looking at schedules", alarms.look_at_schedules, calm=limits.BEAT_STALE_AFTER),
         Step("telling people", alarms.tell),
-        Step("sending messages", send, is_slow=True),
         Step("purging old messages", purge, every=CLEAN_EVERY),
         Step("looking for lost messages", look, is_slow=True),
         Step("scanning the invariants", invariants.Scans().scan, every=invariants.EVERY),
-        Step("purging old runs", housekeeping.purge_runs, every=CLEAN_EVERY),
+        Step("purging old runs", _purge_runs, every=SURPLUS_EVERY),
         Step("purging runs of other code", housekeeping.purge_unscheduled, every=CLEAN_EVERY),
         Step("purging surplus runs", Surplus().purge, every=SURPLUS_EVERY),
         Step("purging old processes", housekeeping.purge_processes, every=CLEAN_EVERY),
@@ -210,6 +213,11 @@ def look_for_messages(celery_app: Celery, *, now: datetime) -> int:
         queue_of=lambda run: routes.queue_of(run, celery_app),
         redelivery=routes.redelivery_of(celery_app),
     )
+
+
+def _purge_runs(now: datetime) -> int:
+    # Little at a time and often: a round that deletes for a minute would notice nothing else meanwhile.
+    return housekeeping.purge_runs(now, most=PURGED_A_MINUTE)
 
 
 def _replay(_now: datetime) -> int:

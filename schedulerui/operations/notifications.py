@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from schedulerui.facts import RunState
 from schedulerui.models import Notification, Run, Schedule
@@ -15,6 +15,11 @@ LEASE = timedelta(seconds=60)
 WAITS = (30, 120, 600, 3600)
 """Seconds to wait after each failed try; after the last one the message is given up, and the page says why."""
 KEPT_FOR = timedelta(days=30)
+PINGS_KEPT_FOR = timedelta(days=2)
+"""There are two for each run; longer than ``PINGED_WITHIN``, or a run would be pinged again."""
+PINGED_WITHIN = timedelta(days=1)
+BATCH = 1_000
+"""Messages deleted in one statement."""
 PINGED_RUNS = 50
 """Newest runs of a schedule that are looked at for pings: more than one round of a monitor can miss."""
 PINGS: Mapping[RunState, str] = {
@@ -46,13 +51,27 @@ def delivered(notification: Notification, *, now: datetime) -> None:
     Notification.objects.filter(pk=notification.pk).update(state="sent", sent_at=now, error="")
 
 
+def is_overtaken(notification: Notification) -> bool:
+    """Return whether it is a ping and a newer one of the same schedule was taken: sent now, it would tell what is over."""
+    if notification.channel != "ping":
+        return False
+    newer = Notification.objects.filter(channel="ping", state="sent", pk__gt=notification.pk)
+    return newer.filter(payload__schedule=notification.payload.get("schedule")).exists()
+
+
+def give_up(notification: Notification, *, error: str) -> None:
+    """Note why the message is not sent at all."""
+    mine = Notification.objects.filter(pk=notification.pk, state="waiting")
+    mine.update(state="failed", error=error[:500])
+
+
 def refused(notification: Notification, *, error: str, now: datetime) -> None:
     """Note why the channel did not take the message, and when to try again, if at all."""
-    mine = Notification.objects.filter(pk=notification.pk, state="waiting")
     text = error.replace("\x00", "")[:500]
     if notification.tries > len(WAITS):
-        mine.update(state="failed", error=text)
+        give_up(notification, error=text)
         return
+    mine = Notification.objects.filter(pk=notification.pk, state="waiting")
     wait = timedelta(seconds=WAITS[max(notification.tries, 1) - 1])
     mine.update(next_try_at=now + wait, error=text)
 
@@ -65,7 +84,7 @@ def note_pings(urls: Mapping[str, str], *, now: datetime) -> int:
     """
     fresh: list[Notification] = []
     for pk, name in Schedule.objects.filter(name__in=list(urls)).values_list("pk", "name"):
-        rows = Run.objects.filter(schedule=pk, due_at__gt=now - timedelta(days=1)).newest_first()
+        rows = Run.objects.filter(schedule=pk, due_at__gt=now - PINGED_WITHIN).newest_first()
         for uuid, state in rows.values_list("uuid", "state")[:PINGED_RUNS]:
             event = PINGS.get(RunState(state))
             if event:
@@ -79,10 +98,17 @@ def note_pings(urls: Mapping[str, str], *, now: datetime) -> int:
 
 
 def purge(*, now: datetime) -> int:
-    """Delete messages older than ``KEPT_FOR`` that are sent or given up; return how many."""
-    old = Notification.objects.exclude(state="waiting").filter(created_at__lt=now - KEPT_FOR)
-    deleted, _ = old.delete()
-    return deleted
+    """Delete old messages that are sent or given up, pings earlier than others; return how many."""
+    done = Notification.objects.exclude(state="waiting")
+    old_pings = done.filter(channel="ping", created_at__lt=now - PINGS_KEPT_FOR)
+    return _delete(done.filter(created_at__lt=now - KEPT_FOR)) + _delete(old_pings)
+
+
+def _delete(rows: QuerySet[Notification]) -> int:
+    n_gone = 0
+    while ids := list(rows.order_by("created_at").values_list("pk", flat=True)[:BATCH]):
+        n_gone += rows.filter(pk__in=ids).delete()[0]
+    return n_gone
 
 
 def _ping(key: str, *, event: str, schedule: str, now: datetime) -> Notification:

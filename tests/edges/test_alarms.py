@@ -9,17 +9,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.core import mail
+from django.db import OperationalError
 from django.test import override_settings
 
 from schedulerui import conf
 from schedulerui.facts import Actor
 from schedulerui.models import Alert, Notification
-from schedulerui.monitor import alarms, channels
+from schedulerui.monitor import channels, courier
 from schedulerui.monitor.alarms import Alarms, Lasting
-from schedulerui.operations import schedules
+from schedulerui.monitor.courier import Courier
+from schedulerui.operations import notifications, schedules
 from schedulerui.operations.troubles import Findings, Trouble
 from schedulerui.signals import alert_changed
 from schedulerui.testing import DULL_WEDNESDAY as NOW
+from schedulerui.testing import FrozenClock
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 DOWN = Trouble(key="beat", kind="beat", state="down", message="No beat is running: nothing is sent.")
@@ -214,12 +218,56 @@ def test_a_refused_message_waits_in_the_outbox_and_goes_when_the_server_is_back(
     configured(ALERTS=[{"type": "webhook", "name": "chat", "url": listener.url}])
     a_message("chat")
     listener.status = 503
-    assert alarms.send(NOW) == 0
+    assert courier.send(NOW) == 1
     stored = Notification.objects.get()
     assert (stored.state, stored.error) == ("waiting", "The server answered 503.")
     listener.status = 200
-    assert alarms.send(NOW + timedelta(seconds=30)) == 1
+    assert courier.send(NOW + timedelta(seconds=30)) == 1
     assert Notification.objects.get().state == "sent"
+
+
+def test_a_ping_that_was_refused_is_not_sent_after_a_newer_one(configured, listener):
+    configured(PING_URLS={"Nightly": listener.url + "/abc"})
+    listener.status = 503
+    start = a_message("ping", event="start", schedule="Nightly")
+    assert courier.send(NOW) == 1
+    listener.status = 200
+    a_message("ping", event="success", schedule="Nightly")
+    a_message("ping", event="fail", schedule="Other")
+    assert courier.send(NOW + timedelta(seconds=30), limit=1) == 1
+    assert courier.send(NOW + timedelta(seconds=60)) == 2
+    start.refresh_from_db()
+    assert (start.state, start.error) == ("failed", "A newer ping of this schedule was faster.")
+    assert [path for _method, path, _body in listener.asked] == ["/abc/start", "/abc"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_courier_sends_in_a_thread_of_its_own_and_outlives_a_database_that_is_away(
+    configured, monkeypatch
+):
+    configured(ALERTS=[{"type": "signal", "name": "code"}], MONITOR_EVERY=0.05)
+    told, failures = [], [OperationalError("away")]
+    claim = notifications.claim
+
+    def faulty(**options):
+        if failures:
+            raise failures.pop()
+        return claim(**options)
+
+    def receive(*, alerts, **_more):
+        told.append((threading.current_thread().name, alerts[0]["subject"]))
+
+    monkeypatch.setattr(notifications, "claim", faulty)
+    alert_changed.connect(receive)
+    carrying = Courier(FrozenClock(NOW))
+    a_message("code")
+    carrying.start()
+    try:
+        eventually(lambda: Notification.objects.filter(state="sent").exists(), within=20)
+    finally:
+        carrying.stop()
+        alert_changed.disconnect(receive)
+    assert told == [("schedulerui-courier", "Nightly")]
 
 
 def test_only_what_lasts_is_an_alarm():
@@ -247,7 +295,7 @@ def test_three_monitors_tell_of_a_missing_beat_once(configured, make_overdue):
             moment = NOW + timedelta(seconds=second)
             monitor.look_at_processes(moment)
             monitor.tell(moment)
-            alarms.send(moment)
+            courier.send(moment)
     assert sorted(message.subject for message in mail.outbox) == [
         "[schedulerui] beat: down",
         "[schedulerui] celery: down",

@@ -308,6 +308,19 @@ def test_old_messages_and_windows_go(failing):
     assert silences.purge(now=NOW + 31 * DAY) == 1
 
 
+def test_pings_go_earlier_and_in_batches_while_what_waits_stays(make_schedule, monkeypatch):
+    monkeypatch.setattr(notifications, "BATCH", 2)
+    schedule = make_schedule(name="Nightly")
+    for _n in range(5):
+        a_run(schedule, due_at=NOW)
+    notifications.note_pings({"Nightly": "https://ping.example/abc"}, now=NOW)
+    waiting = Notification.objects.order_by("pk").first()
+    Notification.objects.exclude(pk=waiting.pk).update(state="sent")
+    assert notifications.purge(now=NOW + 2 * DAY) == 0
+    assert notifications.purge(now=NOW + 3 * DAY) == 4
+    assert Notification.objects.get() == waiting
+
+
 def test_the_questions_cost_the_same_however_many_are_in_trouble(
     failing, make_schedule, beat, django_assert_num_queries
 ):
