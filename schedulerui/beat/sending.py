@@ -27,6 +27,8 @@ class Sender:
     """The half of a beat's loop that talks to the broker."""
 
     heart: Heart
+    _claimed_at: tuple[datetime, float]
+    """The claim's moment, and where the monotonic clock stood then."""
 
     def __init__(self, *, clock: Clock, options: Settings, store: Store, out: Broker) -> None:
         self._clock, self._options = clock, options
@@ -41,6 +43,7 @@ class Sender:
     def _publish(self, claimed: list[Run], *, now: datetime, started: float) -> None:
         """Publish and mark; ``now`` was the moment when the monotonic clock stood at ``started``."""
         deadline, self._sent_at = started + self._options.DISPATCH_LEASE / 2, now
+        self._claimed_at = now, started
         marked_at, self._untried = self._clock.monotonic(), deque(claimed)
         while self._untried:
             if self._clock.monotonic() > deadline:
@@ -54,12 +57,16 @@ class Sender:
             except dispatch.BrokerUnavailable as error:
                 self._lose_broker(self._take_untried(), reason=str(error))
                 break
-            # Counted on from the claim's reading: asking the database for the time would be a query for each message.
-            self._sent_at = now + timedelta(seconds=self._clock.monotonic() - started)
+            self._sent_at = self._moment()
             if self._clock.monotonic() - marked_at > self._options.MARK_EVERY:
                 self._flush()
                 marked_at = self._clock.monotonic()
         self._flush()
+
+    def _moment(self) -> datetime:
+        """Counted on from the claim's reading: asking the database for the time would be a query for each message."""
+        now, started = self._claimed_at
+        return now + timedelta(seconds=self._clock.monotonic() - started)
 
     def _take_untried(self) -> list[Run]:
         left, self._untried = list(self._untried), deque()
@@ -89,7 +96,7 @@ class Sender:
             logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
             self._store.mark_unsent(self._untried.popleft(), reason=str(error), now=self._clock.now())
             return True
-        self.heart.count()
+        self.heart.count(late=(self._moment() - run.due_at).total_seconds())
         return True
 
     def _give_back(self, left: list[Run], *, reason: str, is_tried: bool) -> None:

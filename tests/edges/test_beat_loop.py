@@ -51,6 +51,18 @@ def test_it_writes_no_heartbeat_on_every_tick(loop, clock, django_assert_max_num
         loop.tick()
 
 
+def test_it_counts_how_late_each_message_went(loop, clock, sent, make_schedule):
+    make_schedule()
+    clock.shift(seconds=63)
+    loop.tick()
+    clock.shift(seconds=60)
+    loop.tick()
+    clock.shift(seconds=20)  # the row is written with the next heartbeat
+    loop.tick()
+    told = Beat.objects.get().latency
+    assert (told["5.0"], told["0.01"], told["sum"]) == (2, 0, 6.0)
+
+
 def test_with_the_broker_away_it_claims_nothing_and_says_so(loop, clock, sent, make_schedule):
     make_schedule()
     sent.broken = dispatch.BrokerUnavailable("connection refused")
