@@ -21,7 +21,7 @@ register = template.Library()
 
 _PARTS = re.compile(r"[^.]+[.]*|[.]+")
 _BREAK = SafeString("<wbr>")
-_FITS = 24
+_FITS = 20
 """Characters of a task's name that need no help to fit into a column."""
 
 

@@ -68,9 +68,13 @@ def test_each_state_has_a_word_a_style_and_an_icon(key):
     shown = state_of(key)
     assert shown.word[:1].isupper(), "its name in the database is no word"
     assert f"--{shown.family}-mark:" in STYLES
-    if shown.family != "off":  # which is how the part itself looks
-        for part in ("chip", "spark", "bar"):
-            assert f".{part}--{shown.family} " in STYLES, part
+    assert f'[class*="--{shown.family}"]' in STYLES
+    for part, colour in (
+        ("chip", "background: var(--w)"),
+        ("spark", "stroke: var(--m,"),
+        ("bar", "fill: var(--m,"),
+    ):
+        assert colour in STYLES.partition(f"\n  .{part} {{")[2].partition("\n  .")[0], part
     assert f'id="{shown.icon}"' in SPRITE
 
 
