@@ -29,6 +29,7 @@ PERMISSIONS: Mapping[str, str] = {
     "view_values": "schedulerui.view_values",
     "control_workers": "schedulerui.control_workers",
     "view_audit": "schedulerui.view_change",
+    "view_metrics": "schedulerui.view_metrics",
 }
 """Verb to the Django permission that allows it."""
 

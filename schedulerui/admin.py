@@ -92,7 +92,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Run the selected schedules now"), permissions=["operate"])
     def run_now(self, request: Request, chosen: QuerySet[Schedule]) -> None:
         actor, now = actor_in_admin(request), DatabaseClock().now()
-        for pk in list(chosen.values_list("pk", flat=True)):
+        for pk in self._allowed(request, chosen):
             queued = runs.run_now(pk, token=uuid.uuid4().hex, actor=actor, now=now)
             name = queued.run.schedule_name
             if queued.sent:
@@ -104,8 +104,21 @@ class ScheduleAdmin(ReadOnlyAdmin):
     def _toggle(self, request: Request, chosen: QuerySet[Schedule], operation: Callable[..., Toggled]) -> int:
         """Do it for each one and return how many it changed."""
         actor, now = actor_in_admin(request), DatabaseClock().now()
-        pks = list(chosen.values_list("pk", flat=True))
-        return sum(operation(pk, actor=actor, now=now).changed for pk in pks)
+        return sum(operation(pk, actor=actor, now=now).changed for pk in self._allowed(request, chosen))
+
+    def _allowed(self, request: Request, chosen: QuerySet[Schedule]) -> list[int]:
+        """Return the keys of those that the person may operate, and say how many of the chosen are none."""
+        found = list(chosen)
+        allowed = [schedule.pk for schedule in found if may(request.user, "operate", schedule)]
+        if len(allowed) < len(found):
+            n = len(found) - len(allowed)
+            text = ngettext(
+                "%(n)d schedule was left as it is: your account may not operate it.",
+                "%(n)d schedules were left as they are: your account may not operate them.",
+                n,
+            )
+            self.message_user(request, text % {"n": n}, messages.WARNING)
+        return allowed
 
 
 @admin.register(Run)
@@ -145,6 +158,7 @@ class ChangeAdmin(ReadOnlyAdmin):
 class WorkerAdmin(ReadOnlyAdmin):
     """Lists worker processes, the one heard of last first."""
 
+    is_of_schedules = False
     list_display = ("hostname", "pid", "seen_at", "stopped_at", "died_at", "pool", "pool_size", "active")
     search_fields = ("hostname",)
     ordering = ("-seen_at",)
@@ -157,5 +171,6 @@ class WorkerAdmin(ReadOnlyAdmin):
 class BeatAdmin(ReadOnlyAdmin):
     """Lists beat processes, the one that ticked last first."""
 
+    is_of_schedules = False
     list_display = ("host", "pid", "seen_at", "lag", "dispatched", "degraded")
     ordering = ("-seen_at",)

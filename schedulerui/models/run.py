@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import Case, Count, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.facts import ACTIVE, FINISHED, RunState, Trigger
@@ -49,25 +49,45 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Return those of which nothing more is expected."""
         return self.filter(state__in=[str(state) for state in FINISHED])
 
-    def tally(self, edges: Sequence[datetime], *, states: Sequence[str] = ()) -> list[int]:
-        """Count runs by due time in each stretch between two edges (ascending), of these states or of any; one query.
+    def tally(self, edges: Sequence[datetime], *, groups: Sequence[Sequence[str]] = ((),)) -> list[list[int]]:
+        """Count all runs by due time in each stretch between two edges (ascending), for each group of states; one query.
 
-        Each stretch is a range of an index: a truncating function would have to read every row.
+        A group without states counts any. Each stretch is a range of an index: a truncating function would have to read every
+        row. Not narrowed by filters before it.
         """
-        table = connection.ops.quote_name(self.model._meta.db_table)  # noqa: SLF001 - Django's documented introspection
-        of_states = f" AND state IN ({', '.join(['%s'] * len(states))})" if states else ""
-        one = f"SELECT %s, COUNT(*) FROM {table} WHERE due_at >= %s AND due_at < %s{of_states}"  # noqa: S608 - our own table's name
-        counts = [0] * (len(edges) - 1)
-        if not counts:
+        counts = [[0] * (len(edges) - 1) for _group in groups]
+        if not edges[1:]:
             return counts
+        table = connection.ops.quote_name(self.model._meta.db_table)  # noqa: SLF001 - Django's documented introspection
         moment = connection.ops.adapt_datetimefield_value
+        parts: list[str] = []
         values: list[Any] = []
-        for place, (first, last) in enumerate(itertools.pairwise(edges)):
-            values += [place, moment(first), moment(last), *states]
+        for group, states in enumerate(groups):
+            of_states = f" AND state IN ({', '.join(['%s'] * len(states))})" if states else ""
+            one = f"SELECT %s, %s, COUNT(*) FROM {table} WHERE due_at >= %s AND due_at < %s{of_states}"  # noqa: S608 - our own table's name
+            for place, (first, last) in enumerate(itertools.pairwise(edges)):
+                parts.append(one)
+                values += [group, place, moment(first), moment(last), *states]
         with connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join([one] * len(counts)), values)
-            for place, n in cursor.fetchall():
-                counts[int(place)] = int(n)
+            cursor.execute(" UNION ALL ".join(parts), values)
+            for group, place, n in cursor.fetchall():
+                counts[int(group)][int(place)] = int(n)
+        return counts
+
+    def tally_narrowed(
+        self, edges: Sequence[datetime], *, groups: Sequence[Sequence[str]]
+    ) -> list[list[int]]:
+        """Count as ``tally`` does, but only the runs of this query; reads each of them."""
+        counts = [[0] * (len(edges) - 1) for _group in groups]
+        if not edges[1:]:
+            return counts
+        whens = [When(due_at__lt=edge, then=Value(place)) for place, edge in enumerate(edges[1:])]
+        inside = self.filter(due_at__gte=edges[0], due_at__lt=edges[-1]).order_by()
+        placed = inside.annotate(place=Case(*whens, output_field=models.IntegerField()))
+        for place, state, n in placed.values_list("place", "state").annotate(n=Count("pk")):
+            for group, states in enumerate(groups):
+                if not states or state in states:
+                    counts[group][place] += n
         return counts
 
     def abandoned(self, now: datetime) -> RunQuerySet:

@@ -148,6 +148,7 @@ class Schedule(models.Model):
             ("run_custom", "May run with other arguments"),
             ("view_values", "May see arguments, results and tracebacks"),
             ("control_workers", "May control workers"),
+            ("view_metrics", "May see totals over all schedules"),
         ]
         indexes = [
             # Beat's query and the list's default order. Null is not in the way: no range scan reaches it, on any database.

@@ -61,13 +61,20 @@ class Lane:
 
 
 def lanes_of(
-    schedules: QuerySet[Schedule], *, start: datetime, end: datetime, now: datetime, is_chosen: bool
+    schedules: QuerySet[Schedule],
+    *,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    is_chosen: bool,
+    runs: QuerySet[Run] | None = None,
 ) -> tuple[list[Lane], datetime | None]:
     """Return at most ``LANES`` lanes: of the ``schedules`` if they were chosen, else of the busiest among them. Two queries.
 
-    With them comes the moment from which runs are drawn, where there are more than ``LOOKED_AT``; else None.
+    ``runs``: the only ones that are looked at. With the lanes comes the moment from which runs are drawn, where there are more than ``LOOKED_AT``; else None.
     """
-    runs = Run.objects.filter(due_at__gte=start, due_at__lt=min(end, now), schedule__isnull=False)
+    known = Run.objects.all() if runs is None else runs
+    runs = known.filter(due_at__gte=start, due_at__lt=min(end, now), schedule__isnull=False)
     columns = ("schedule_id", "state", "due_at", "started_at", "finished_at")
     shown = schedules.only(*COLUMNS)
     if is_chosen:

@@ -7,11 +7,13 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, QuerySet
 
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
+from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters.overview import FAILING
 from schedulerui.recurrence import CrontabRule, RuleError, SolarRule, parse_rule, upcoming
 from schedulerui.recurrence.load import by_quarter
@@ -19,7 +21,9 @@ from schedulerui.recurrence.load import by_quarter
 MOST_RULES = 2_000
 """Most different rules that are counted; the most common ones."""
 MOST_MOMENTS = 5_000
-"""Most single moments (once, solar) that are counted."""
+"""Most single moments that are counted."""
+MOST_SOLAR = 50
+"""Most different solar rules that are counted: each costs some milliseconds."""
 SECONDS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400, "weeks": 604_800}
 
 
@@ -55,11 +59,21 @@ class Load:
         return max([1, *(each.planned + each.ran for each in self.stretches)])
 
 
-def load_of(edges: Sequence[datetime], *, now: datetime) -> Load:
-    """Return the stretches between the edges (aware, ascending, at least two); seven queries."""
-    planned, n_rules, n_left_out = _planned(edges, now=now)
+def load_of(
+    edges: Sequence[datetime],
+    *,
+    now: datetime,
+    schedules: QuerySet[Schedule] | None = None,
+    runs: RunQuerySet | None = None,
+) -> Load:
+    """Return the stretches between the edges (aware, ascending, at least two); three queries.
+
+    ``schedules`` and ``runs``: the only ones that count; without them all do, which costs less.
+    """
+    on = Schedule.objects.all() if schedules is None else schedules
+    planned, n_rules, n_left_out = _planned(edges, on, now=now)
     past = [edge for edge in edges if edge < now]
-    told = _past(past, until=min(edges[-1], now)) if past else {}
+    told = _past(past, until=min(edges[-1], now), runs=runs) if past else {}
     stretches = [
         Stretch(
             start=start,
@@ -72,79 +86,95 @@ def load_of(edges: Sequence[datetime], *, now: datetime) -> Load:
     return Load(stretches=tuple(stretches), n_rules=n_rules, n_left_out=n_left_out)
 
 
-def _past(starts: Sequence[datetime], *, until: datetime) -> Mapping[str, list[int]]:
+def _past(
+    starts: Sequence[datetime], *, until: datetime, runs: RunQuerySet | None
+) -> Mapping[str, list[int]]:
     edges = [*starts, until] if starts[-1] < until else list(starts)
-    decided = [str(RunState.SKIPPED), str(RunState.MISSED)]
-    skipped, missed = (Run.objects.tally(edges, states=[state]) for state in decided)
-    failed = Run.objects.tally(edges, states=FAILING)
-    all_of_them = Run.objects.tally(edges)
+    groups: list[list[str]] = [[str(RunState.SKIPPED)], [str(RunState.MISSED)], [*FAILING], []]
+    if runs is None:
+        skipped, missed, failed, all_of_them = Run.objects.tally(edges, groups=groups)
+    else:
+        skipped, missed, failed, all_of_them = runs.tally_narrowed(edges, groups=groups)
     ran = [n - s - m for n, s, m in zip(all_of_them, skipped, missed, strict=True)]
     return {"ran": ran, "failed": failed, "missed": missed, "skipped": skipped}
 
 
-def _planned(edges: Sequence[datetime], *, now: datetime) -> tuple[list[float], int, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """Schedules of one rule; ``first`` is the key of one of them."""
+
+    kind: str
+    expression: str
+    tz: str
+    semantics: str
+    every: int | None
+    period: str
+    solar_event: str
+    latitude: float | None
+    longitude: float | None
+    n: int
+    first: int
+
+
+RULE = (
+    "kind", "expression", "tz", "semantics", "every", "period", "solar_event", "latitude", "longitude",
+)  # fmt: skip
+
+
+def _planned(
+    edges: Sequence[datetime], schedules: QuerySet[Schedule], *, now: datetime
+) -> tuple[list[float], int, int]:
     counts = [0.0] * (len(edges) - 1)
     start, end = max(edges[0], now), edges[-1]
     if start >= end:
         return counts, 0, 0
-    on = Schedule.objects.filter(next_run_at__isnull=False).order_by()
-    n_rules, n_left_out = _add_crontabs(counts, edges, on, start=start)
-    n_rules += _add_intervals(counts, edges, on, start=start)
+    on: Any = schedules.filter(next_run_at__isnull=False).order_by()
+    ruled = on.exclude(kind__in=["clocked", "manual"]).values(*RULE).annotate(n=Count("pk"), first=Min("pk"))
+    # One walk through the schedules for all kinds; the last kind by name first, for crontabs are the most.
+    found = [_Group(**row) for row in ruled.order_by("-kind", "-n", "first")[: 2 * MOST_RULES + 1]]
+    crontabs = [group for group in found if group.kind == "crontab"]
+    for group in crontabs[:MOST_RULES]:
+        _add_crontab(counts, edges, group, start=start)
+    others = [group for group in found if group.kind != "crontab"]
+    for group in others:
+        if group.kind == "interval":
+            seconds = (group.every or 0) * SECONDS.get(group.period, 0)
+            _spread(counts, edges, _times(start, end, seconds) * group.n, start=start)
+    for group in [each for each in others if each.kind == "solar"][:MOST_SOLAR]:
+        _add_solar(counts, edges, group, start=start)
     _add_moments(counts, edges, on.filter(kind="clocked", next_run_at__gte=start, next_run_at__lt=end))
-    n_rules += _add_solar(counts, edges, on, start=start)
-    return counts, n_rules, n_left_out
+    n_rules = min(len(crontabs), MOST_RULES) + len(others)
+    return counts, n_rules, max(len(crontabs) - MOST_RULES, 0)
 
 
-def _add_crontabs(
-    counts: list[float], edges: Sequence[datetime], on: object, *, start: datetime
-) -> tuple[int, int]:
-    groups = (
-        on.filter(kind="crontab")  # type: ignore[attr-defined] # a queryset, whose stubs do not know values() after order_by()
-        .values_list("expression", "tz", "semantics")
-        .annotate(n=Count("pk"), first=Min("pk"))
-        .order_by("-n", "first")
-    )
-    rows = list(groups[: MOST_RULES + 1])
-    for expression, tz, semantics, n_schedules, first in rows[:MOST_RULES]:
-        rule = _rule(kind="crontab", expression=expression, tz=tz, semantics=semantics, seed=str(first))
-        if not isinstance(rule, CrontabRule):
-            continue
-        found = [(at, n * n_schedules) for at, n in by_quarter(rule, start=start, end=edges[-1])]
-        if "H" in expression and n_schedules > 1:  # each of them has its own minute: all over the stretch
-            _spread(counts, edges, sum(n for _at, n in found), start=start)
-            continue
-        for at, n in found:
-            _add(counts, edges, at, n)
-    return min(len(rows), MOST_RULES), max(len(rows) - MOST_RULES, 0)
+def _times(start: datetime, end: datetime, seconds: float) -> float:
+    return (end - start).total_seconds() / seconds if seconds else 0.0
 
 
-def _add_intervals(counts: list[float], edges: Sequence[datetime], on: object, *, start: datetime) -> int:
-    groups = list(
-        on.filter(kind="interval").values_list("every", "period").annotate(n=Count("pk"))[:MOST_RULES]  # type: ignore[attr-defined] # as above
-    )
-    length = (edges[-1] - start).total_seconds()
-    for every, period, n in groups:
-        seconds = (every or 0) * SECONDS.get(period, 0)
-        if seconds:
-            _spread(counts, edges, n * length / seconds, start=start)
-    return len(groups)
+def _add_crontab(counts: list[float], edges: Sequence[datetime], group: _Group, *, start: datetime) -> None:
+    spec = {"expression": group.expression, "tz": group.tz, "semantics": group.semantics}
+    rule = _rule(kind="crontab", seed=str(group.first), **spec)
+    if not isinstance(rule, CrontabRule):
+        return
+    found = [(at, n * group.n) for at, n in by_quarter(rule, start=start, end=edges[-1])]
+    if "H" in group.expression and group.n > 1:  # each of them has its own minute: all over the stretch
+        _spread(counts, edges, sum(n for _at, n in found), start=start)
+        return
+    for at, n in found:
+        _add(counts, edges, at, n)
 
 
-def _add_moments(counts: list[float], edges: Sequence[datetime], schedules: object) -> None:
-    for at in schedules.values_list("next_run_at", flat=True)[:MOST_MOMENTS]:  # type: ignore[attr-defined] # as above
+def _add_moments(counts: list[float], edges: Sequence[datetime], schedules: Any) -> None:
+    for at in schedules.values_list("next_run_at", flat=True)[:MOST_MOMENTS]:
         _add(counts, edges, at, 1)
 
 
-def _add_solar(counts: list[float], edges: Sequence[datetime], on: object, *, start: datetime) -> int:
-    columns = ("solar_event", "latitude", "longitude", "tz")
-    groups = list(on.filter(kind="solar").values_list(*columns).annotate(n=Count("pk"))[:50])  # type: ignore[attr-defined] # as above
-    for event, latitude, longitude, tz, n in groups:
-        fields = {"event": event, "latitude": latitude, "longitude": longitude}
-        rule = _rule(kind="solar", tz=tz, fields=fields)
-        if isinstance(rule, SolarRule):
-            for at in _until(upcoming(rule, start, 45), edges[-1]):
-                _add(counts, edges, at, n)
-    return len(groups)
+def _add_solar(counts: list[float], edges: Sequence[datetime], group: _Group, *, start: datetime) -> None:
+    fields = {"event": group.solar_event, "latitude": group.latitude, "longitude": group.longitude}
+    rule = _rule(kind="solar", tz=group.tz, fields=fields)
+    if isinstance(rule, SolarRule):
+        for at in _until(upcoming(rule, start, 45), edges[-1]):
+            _add(counts, edges, at, group.n)
 
 
 def _until(moments: Iterable[datetime], end: datetime) -> list[datetime]:

@@ -33,6 +33,7 @@ SENTENCES = {
     "view_values": _("Your account may not see arguments and results."),
     "control_workers": _("Your account may not control workers."),
     "view_audit": _("Your account may not see the audit log."),
+    "view_metrics": _("Your account may not see totals over all schedules."),
 }
 
 

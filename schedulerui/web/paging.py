@@ -31,6 +31,11 @@ class Page(Generic[Row]):
     def is_first(self) -> bool:
         return not self.newer
 
+    @property
+    def is_all(self) -> bool:
+        """Whether there are no rows beside these."""
+        return not (self.newer or self.older or self.is_bad_cursor)
+
 
 def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size: int) -> Page[Row]:
     """Return one page of ``queryset``, ordered by ``moment`` and id, newest first; one query."""
@@ -43,7 +48,9 @@ def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size:
         return Page(rows=[], is_bad_cursor=True)
     at, pk = key
     if older:
-        bound = Q(**{f"{moment}__lte": at})  # what an index can begin at: SQLite begins at none of two alternatives
+        bound = Q(
+            **{f"{moment}__lte": at}
+        )  # what an index can begin at: SQLite begins at none of two alternatives
         beyond = Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "id__lt": pk})
         rows = list(queryset.filter(bound, beyond).order_by(f"-{moment}", "-id")[: size + 1])
         return _cut(rows, moment, size, has_newer=True)

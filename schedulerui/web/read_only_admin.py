@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from schedulerui.access import may
+from schedulerui.access import may, visible
 from schedulerui.facts import Actor
 from schedulerui.web.client_address import client_address
 
@@ -25,8 +26,15 @@ class ReadOnlyAdmin(ModelAdmin):
     """Shows rows to those who have the dashboard's permission ``verb``; adds, changes and deletes none."""
 
     verb: ClassVar[str] = "view"
+    is_of_schedules: ClassVar[bool] = True
+    """Whether its rows are schedules or belong to one."""
     list_per_page = 50
     show_full_result_count = False  # a second COUNT over the whole table, for nothing that helps
+
+    def get_queryset(self, request: Request) -> QuerySet[Any]:
+        """Return the rows that the person may know of, where they belong to schedules: for lists, pages and actions alike."""
+        rows = super().get_queryset(request)
+        return visible(request.user, rows) if self.is_of_schedules else rows
 
     def has_module_permission(self, request: Request) -> bool:
         return self.has_view_permission(request)

@@ -88,13 +88,14 @@ EXPECTED = {
     "about/": SHOWN_TO_READERS,
     "about/components/": SHOWN_TO_READERS,
     "alerts/": SHOWN_TO_READERS,
+    "alerts/try/": Expected(post="302 403 403 303 303"),
     # nothing is chosen here, so the operator gets the form again, with a sentence
     "alerts/silence/": Expected(post="302 403 403 422 422"),
     "alerts/silence/<int:pk>/end/": Expected(post="302 403 403 404 404"),  # no silence has the schedule's id
     # for machines: no login page for those who bring neither token nor login
-    "metrics": Expected(get="401 403 200 200 200"),
+    "metrics": Expected(get="401 403 403 403 200"),
     "readyz": Expected(get="401 403 200 200 200"),
-    "health.json": Expected(get="401 403 503 503 503"),  # no beat ticks here
+    "health.json": Expected(get="401 403 403 403 503"),  # no beat ticks here
     # no Flower here, so those who may see it get the sentence; a POST without an origin is refused to all
     "flower/": Expected(get="302 403 403 403 503", post="302 403 403 403 403"),
     "flower/<path:path>": Expected(get="302 403 403 403 503", post="302 403 403 403 403"),

@@ -53,8 +53,13 @@ def test_a_machine_needs_a_token_or_a_login_and_is_not_sent_to_a_page(path, beat
     assert Client().get(path, headers={"Authorization": "Bearer "}).status_code == 401
     assert Client().get(path, headers=token).status_code == 200
     assert logged_in().get(path).status_code == 403
-    assert logged_in("view").get(path).status_code == 200
-    assert logged_in("view").post(path).status_code == 405
+    assert logged_in("view", "view_metrics").get(path).status_code == 200
+    assert logged_in("view", "view_metrics").post(path).status_code == 405
+
+
+@pytest.mark.parametrize(("path", "status"), [("/metrics", 403), ("/health.json", 403), ("/readyz", 200)])
+def test_totals_over_all_schedules_have_a_right_of_their_own(path, status, beat):
+    assert logged_in("view").get(path).status_code == status
 
 
 @pytest.mark.parametrize("path", PATHS)

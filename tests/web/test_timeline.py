@@ -66,7 +66,7 @@ def test_the_load_counts_the_past_by_rows_and_the_future_by_rules():
 def test_rules_are_counted_once_and_multiplied(django_assert_num_queries):
     for n in range(40):
         a_schedule(f"s{n}", expression="30 14 * * *")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(3):
         load = load_of(TODAY, now=NOON)
     assert load.n_rules == 1
     assert sum(each.planned for each in load.stretches) == 40

@@ -1,10 +1,14 @@
-"""Answers for machines: metrics, readiness, and health as JSON; with a token or a login that may view."""
+"""Answers for machines: metrics, readiness, and health as JSON; with a token or a login.
+
+Metrics and health are totals over all schedules, also those that ACCESS_FILTER hides from a person: they have a right of their own.
+"""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -15,14 +19,18 @@ from schedulerui.access import may
 from schedulerui.conf import settings
 from schedulerui.presenters import metrics, status
 from schedulerui.web.csp import dress
+from schedulerui.web.decorators import SENTENCES
 
 Answer = Callable[[HttpRequest, datetime], HttpResponse]
 BEARER = "Bearer "
 
 
-def _by_token_or_login(answer: Answer) -> Callable[[HttpRequest], HttpResponse]:
-    """Let those through who bear ``METRICS_TOKEN`` and those who are logged in and may view; a machine gets no login page."""
+def _by_token_or(verb: str) -> Callable[[Answer], Callable[[HttpRequest], HttpResponse]]:
+    """Let those through who bear ``METRICS_TOKEN`` and those who are logged in and may ``verb``; a machine gets no login page."""
+    return partial(_guarded, verb)
 
+
+def _guarded(verb: str, answer: Answer) -> Callable[[HttpRequest], HttpResponse]:
     def view(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             return dress(HttpResponseNotAllowed(["GET", "HEAD"]))
@@ -30,8 +38,8 @@ def _by_token_or_login(answer: Answer) -> Callable[[HttpRequest], HttpResponse]:
             if not request.user.is_authenticated:
                 headers = {"WWW-Authenticate": 'Bearer realm="schedulerui"'}
                 return dress(HttpResponse("A token or a login is needed.\n", status=401, headers=headers))
-            if not may(request.user, "view"):
-                return dress(HttpResponse("Your account may not see schedules.\n", status=403))
+            if not may(request.user, verb):
+                return dress(HttpResponse(f"{SENTENCES[verb]}\n", status=403))
         try:
             return dress(answer(request, clock.now()))
         except DatabaseError:
@@ -49,13 +57,13 @@ def _bears_token(request: HttpRequest) -> bool:
     return hmac.compare_digest(given.removeprefix(BEARER).strip().encode(), token.encode())
 
 
-@_by_token_or_login
+@_by_token_or("view_metrics")
 def prometheus(_request: HttpRequest, now: datetime) -> HttpResponse:
     """Answer the samples in Prometheus' text format."""
     return HttpResponse(metrics.exposition(now=now), content_type=metrics.CONTENT_TYPE)
 
 
-@_by_token_or_login
+@_by_token_or("view")
 def readyz(_request: HttpRequest, _now: datetime) -> HttpResponse:
     """Answer 200 when this process can serve pages: the database answers and is migrated; else 503 with the reason."""
     executor = MigrationExecutor(connection)
@@ -71,7 +79,7 @@ def readyz(_request: HttpRequest, _now: datetime) -> HttpResponse:
     return HttpResponse("ready\n", content_type="text/plain")
 
 
-@_by_token_or_login
+@_by_token_or("view_metrics")
 def health(_request: HttpRequest, now: datetime) -> HttpResponse:
     """Answer what ``schedulerui status --json`` prints: 200 when a beat ticks and can work, else 503 with the problems."""
     report = status.collect(now=now)

@@ -71,8 +71,11 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     if found.is_scan and request.GET.get("count") != "exact":
         looked_at = _bound()
         narrowed = narrowed.filter(due_at__gte=looked_at) if looked_at else narrowed
-    count, is_capped = capped_count(narrowed, is_exact=request.GET.get("count") == "exact")
     page = page_of(narrowed, moment="due_at", request=request, size=settings().PAGE_SIZE)
+    if page.is_all:  # a second walk through what no index finds would tell the same
+        count, is_capped = len(page.rows), False
+    else:
+        count, is_capped = capped_count(narrowed, is_exact=request.GET.get("count") == "exact")
     return {
         "filter": found,
         "page": page,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -15,8 +16,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui import clock
-from schedulerui.access import visible
-from schedulerui.models import Schedule
+from schedulerui.access import is_limited, visible
+from schedulerui.models import Run, Schedule
+from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters import lanes
 from schedulerui.presenters.load import Load, Stretch, edges_between, load_of
 from schedulerui.web.decorators import gate
@@ -91,7 +93,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "day_value": window.day.isoformat(),
         "now": now,
     }
-    context |= _day(request, window, now) if window.span == "24h" else _cells(window, now)
+    context |= _day(request, window, now) if window.span == "24h" else _cells(request, window, now)
     return render(request, "schedulerui/pages/timeline.html", context)
 
 
@@ -122,9 +124,9 @@ def _day(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
     found = ScheduleFilter(asked, queryset=visible(request.user, Schedule.objects.all()), now=now)
     is_chosen = bool(found.active)
     drawn, since = lanes.lanes_of(
-        found.narrowed, start=window.start, end=window.end, now=now, is_chosen=is_chosen
+        found.narrowed, start=window.start, end=window.end, now=now, is_chosen=is_chosen, runs=_runs(request)
     )
-    load = load_of(edges_between(window.start, window.end, step=QUARTER), now=now)
+    load = _load(request, edges_between(window.start, window.end, step=QUARTER), now=now)
     return {
         "filter": found,
         "is_chosen": is_chosen,
@@ -141,6 +143,21 @@ def _day(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
         "now_x": lanes.now_line(start=window.start, end=window.end, now=now),
         "width": lanes.WIDTH,
     }
+
+
+def _load(request: HttpRequest, edges: Sequence[datetime], *, now: datetime) -> Load:
+    """Return what there was and will be to do, of the schedules that the person may know of."""
+    return load_of(
+        edges, now=now, schedules=visible(request.user, Schedule.objects.all()), runs=_runs(request)
+    )
+
+
+def _runs(request: HttpRequest) -> RunQuerySet | None:
+    """Return the runs that the person may know of; None: all."""
+    if not is_limited():
+        return None
+    known: Any = visible(request.user, Run.objects.all())
+    return known  # type: ignore[no-any-return] # filtering a RunQuerySet gives one
 
 
 def _hour(load: Load, n: int) -> Stretch:
@@ -177,7 +194,7 @@ def _strip(load: Load) -> list[dict[str, float]]:
     return bars
 
 
-def _cells(window: Window, now: datetime) -> dict[str, Any]:
+def _cells(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
     edges = [window.start]
     for day in window.days():
         midnight = datetime.combine(day, time(), tzinfo=window.zone)
@@ -185,7 +202,7 @@ def _cells(window: Window, now: datetime) -> dict[str, Any]:
         for part in range(1, parts + 1):
             wall = midnight + part * DAY / parts  # wall time: a day of 23 or 25 hours still ends at midnight
             edges.append(wall.astimezone(UTC))
-    load = load_of(edges, now=now)
+    load = _load(request, edges, now=now)
     cells = [_cell(stretch, window, now) for stretch in load.stretches]
     per_day = PER_DAY if window.span == "7d" else 1
     days = [

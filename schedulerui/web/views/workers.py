@@ -27,7 +27,7 @@ N_RUNNING = 50
 @gate("view", methods=("GET", "HEAD"))
 def workers(request: HttpRequest) -> HttpResponse:
     """Answer the page; to htmx its body alone, or 204 while it looks as ``since`` says."""
-    context = _context()
+    context = _context(request)
     is_htmx = bool(htmx_of(request))
     if is_htmx and request.GET.get("since") == context["since"]:
         return unchanged()
@@ -35,13 +35,14 @@ def workers(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-def _context() -> dict[str, Any]:
+def _context(request: HttpRequest) -> dict[str, Any]:
     now = clock.now()
     found = list(Worker.objects.order_by("-seen_at", "-id")[:N_PROCESSES])
     rows = processes.worker_rows(found, now=now)
     beats = processes.beat_rows(Beat.objects.order_by("host", "pid")[:N_PROCESSES], now=now)
     queues = processes.queue_rows(Queue.objects.order_by("name")[:N_PROCESSES], now=now)
-    needed = Schedule.objects.enabled().order_by("task").values_list("task", flat=True).distinct()
+    wanted = visible(request.user, Schedule.objects.enabled())
+    needed = wanted.order_by("task").values_list("task", flat=True).distinct()
     return {
         "workers": rows,
         "n_alive": sum(row.is_alive for row in rows),

@@ -1,0 +1,188 @@
+"""People who may know of some schedules only, at every place that shows, counts or changes several at once."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from schedulerui import clock, conf
+from schedulerui.models import Alert, Change, Run, SavedView, Schedule
+from tests.web.people import a_run, a_schedule, a_worker, logged_in, text_of
+
+pytestmark = pytest.mark.django_db
+HIDDEN = "Nobody may know of this"
+
+
+def only_mine(user, schedules):
+    return schedules.filter(owner="ana")
+
+
+def not_b(user, verb, obj):
+    return not (isinstance(obj, Schedule) and verb == "operate" and obj.name == "B")
+
+
+@pytest.fixture
+def host(settings):
+    def decides(**options):
+        settings.SCHEDULERUI = {**settings.SCHEDULERUI, **options}
+        conf.reset()
+
+    yield decides
+    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
+    conf.reset()
+
+
+@pytest.fixture
+def limited(host):
+    """One schedule that may be known and one that may not, each with a run an hour ago."""
+    host(ACCESS_FILTER=f"{__name__}.only_mine")
+    now = clock.now()
+    found = {}
+    for name, owner, task in (("Shown", "ana", "tests.add"), (HIDDEN, "bob", "hidden.task")):
+        schedule = a_schedule(
+            name, owner=owner, task=task, queue=f"q-{owner}", tags=f" t-{owner} ", expression="* * * * *"
+        )
+        run = a_run(schedule, task=task, due_at=now)
+        found[owner] = (schedule, run)
+    return found
+
+
+def staff(*codenames):
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def clerk(db):
+    return staff("view_schedule", "view_change", "operate_schedule")
+
+
+@pytest.mark.parametrize("page", ["schedule", "run", "change"])
+def test_the_admin_lists_what_they_may_know_of(limited, clerk, page):
+    listed = text_of(clerk.get(f"/admin/schedulerui/{page}/"))
+    assert "Shown" in listed
+    assert HIDDEN not in listed
+    assert HIDDEN not in text_of(clerk.get(f"/admin/schedulerui/{page}/?q=nobody"))
+
+
+def test_the_admin_has_no_page_of_what_they_may_not_know_of(limited, clerk):
+    schedule, run = limited["bob"]
+    change = Change.objects.get(schedule=schedule)
+    for page, row in (("schedule", schedule), ("run", run), ("change", change)):
+        for view in ("change", "history"):
+            response = clerk.get(f"/admin/schedulerui/{page}/{row.pk}/{view}/", follow=True)
+            assert HIDDEN not in text_of(response)
+
+
+def act(client, action, *chosen):
+    given = {"action": action, "_selected_action": [schedule.pk for schedule in chosen]}
+    return client.post("/admin/schedulerui/schedule/", given, follow=True)
+
+
+@pytest.mark.parametrize("action", ["disable", "run_now"])
+def test_the_admins_actions_leave_what_they_may_not_know_of(limited, clerk, action):
+    before = Run.objects.count()
+    act(clerk, action, limited["bob"][0])
+    assert Schedule.objects.filter(enabled=True).count() == 2
+    assert Run.objects.count() == before
+
+
+def test_the_admins_actions_ask_about_each_schedule(host, clerk):
+    host(ACCESS=f"{__name__}.not_b")
+    first, second = a_schedule("A"), a_schedule("B")
+    page = text_of(act(clerk, "disable", first, second))
+    assert "1 schedule was left as it is" in page
+    assert list(Schedule.objects.filter(enabled=False).values_list("name", flat=True)) == ["A"]
+
+
+@pytest.mark.parametrize("span", ["24h", "7d", "month"])
+def test_the_timeline_counts_what_they_may_know_of(limited, span):
+    client = logged_in("view")
+    load = client.get("/timeline/", {"span": span}).context["load"]
+    ran = sum(stretch.ran for stretch in load.stretches)
+    planned = sum(stretch.planned for stretch in load.stretches)
+    assert ran == 1
+    assert load.n_rules == 1
+    assert 0 < planned <= 31 * 24 * 60 + 1
+
+
+def test_their_lanes_are_of_what_they_may_know_of(limited):
+    lanes = logged_in("view").get("/timeline/").context["lanes"]
+    assert [lane.name for lane in lanes] == ["Shown"]
+
+
+def test_totals_over_all_schedules_are_not_for_them(limited):
+    client = logged_in("view", "operate")
+    assert client.get("/metrics").status_code == 403
+    assert client.get("/health.json").status_code == 403
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_they_export_what_they_may_know_of(limited, form):
+    ids = [schedule.pk for schedule, _run in limited.values()]
+    body = text_of(logged_in("view").post("/schedules/bulk/", {"action": form, "id": ids}))
+    rows = list(csv.DictReader(io.StringIO(body))) if form == "csv" else json.loads(body)
+    assert [row["name"] for row in rows] == ["Shown"]
+
+
+@pytest.mark.parametrize("query", ["", "q=nobody", "owner=bob", "queue=q-bob"])
+def test_all_matching_are_those_they_may_know_of(limited, query):
+    given = {"action": "disable", "all": "1", "query": query, "seen": 1 if not query else 0, "sure": "1"}
+    logged_in("view", "operate").post("/schedules/bulk/", given)
+    assert Schedule.objects.get(name=HIDDEN).enabled
+
+
+@pytest.mark.parametrize(
+    ("typed", "hidden"),
+    [("task:", "hidden.task"), ("queue:", "q-bob"), ("tag:", "t-bob"), ("owner:", "bob")],
+)
+def test_completion_knows_the_values_of_what_they_may_know_of(limited, typed, hidden):
+    page = text_of(logged_in("view").get("/complete/", {"q": typed, "of": "schedules"}))
+    assert "role=" in page
+    assert hidden not in page
+
+
+def test_completion_of_runs_names_the_schedules_they_may_know_of(limited):
+    page = text_of(logged_in("view").get("/complete/", {"q": "schedule:", "of": "runs"}))
+    assert "Shown" in page
+    assert HIDDEN not in page
+
+
+def test_a_saved_view_shows_what_they_may_know_of_and_is_nobody_elses(limited):
+    client = logged_in("view")
+    client.post("/views/save/", {"page": "schedules", "name": "All", "query": "on=on"})
+    view = SavedView.objects.get()
+    page = text_of(client.get(f"/schedules/?{view.query}"))
+    assert "Shown" in page
+    assert HIDDEN not in page
+    other = logged_in("view")
+    assert "All</a>" not in text_of(other.get("/schedules/"))
+    assert other.post(f"/views/{view.pk}/delete/").status_code == 404
+
+
+def test_the_page_about_workers_names_the_missing_tasks_of_what_they_may_know_of(limited):
+    now = clock.now()
+    a_worker(tasks=["something.else"], seen_at=now, started_at=now)
+    page = text_of(logged_in("view").get("/workers/"))
+    assert "tests.add" in page
+    assert "hidden.task" not in page
+
+
+def test_lists_and_their_counts_leave_out_the_rest(limited):
+    Alert.objects.create(
+        key=f"schedule:{limited['bob'][0].pk}", kind="schedule", schedule=limited["bob"][0], state="failing",
+        since=clock.now(), message=HIDDEN,
+    )  # fmt: skip
+    client = logged_in("view", "view_audit")
+    assert client.get("/schedules/").context["count"] == 1
+    assert client.get("/runs/").context["count"] == 1
+    for address in ("/", "/runs/", "/alerts/", "/audit/", f"/runs/?schedule={limited['bob'][0].pk}"):
+        assert HIDDEN not in text_of(client.get(address))
