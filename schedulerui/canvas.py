@@ -39,6 +39,11 @@ def children(node: Node) -> list[tuple[str, Node]]:
     return [(str(number), part) for number, part in enumerate(node.get("steps", ()))]
 
 
+def join(path: str, piece: str) -> str:
+    """Return the path of a part of the node at ``path``."""
+    return f"{path}.{piece}" if path else piece
+
+
 def leaves(canvas: Node) -> list[Leaf]:
     """Return the tasks in the order in which a reader meets them."""
     found: list[Leaf] = []
@@ -56,11 +61,21 @@ def _walk(node: Node, path: str, role: str, after: frozenset[str], found: list[L
     for piece, part in children(node):
         if piece == BODY:
             before = ends
-        last = _walk(part, f"{path}.{piece}".lstrip("."), BODY if piece == BODY else role, before, found)
+        last = _walk(part, join(path, piece), BODY if piece == BODY else role, before, found)
         ends = last if node["type"] == "chain" or piece == BODY else ends | last
         if node["type"] == "chain":
             before = last
     return ends
+
+
+def entries(canvas: Node) -> frozenset[str]:
+    """Return the paths of the tasks that wait for no other: what is sent first, and all at once."""
+    return frozenset(leaf.path for leaf in leaves(canvas) if not leaf.after)
+
+
+def stands_in(path: str, node_path: str) -> bool:
+    """Return whether a task stands in the node at ``node_path``; everything stands in the whole."""
+    return not node_path or path == node_path or path.startswith(f"{node_path}.")
 
 
 def unreachable(found: list[Leaf], stopped: set[str]) -> Iterator[tuple[str, str]]:
@@ -76,6 +91,11 @@ def unreachable(found: list[Leaf], stopped: set[str]) -> Iterator[tuple[str, str
 def task_id_of(run_task_id: str, path: str) -> str:
     """Return the task id of a part: the same for every sending of a run."""
     return str(uuid.uuid5(NAMESPACE, f"{run_task_id}/{path}"))
+
+
+def group_id_of(run_task_id: str, path: str) -> str:
+    """Return the id of a group or of a chord's header: the same for every sending, so that a chord counts each task once."""
+    return str(uuid.uuid5(NAMESPACE, f"{run_task_id}/{path}#group"))
 
 
 def needs_backend(node: Node) -> bool:

@@ -1,18 +1,31 @@
 """A run that is a canvas on its way out: Celery's own signatures, under task ids that follow from the run's.
 
-A second sending has the same id for every task, so the parts' rows, written before the first message, serve both.
+A second sending has the same id for every task and every group, so the parts' rows, written before the first message, serve
+both, and a chord counts what either sending brought. What a worker has received of the first one is not sent again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from celery import Celery, chain, chord, group
 from celery.canvas import Signature
 from kombu import Producer
 
-from schedulerui.canvas import Node, children, leaves, needs_backend, task_id_of
+from schedulerui.canvas import (
+    Node,
+    children,
+    entries,
+    group_id_of,
+    join,
+    leaves,
+    needs_backend,
+    stands_in,
+    task_id_of,
+)
+from schedulerui.facts import RunState
 from schedulerui.models import Part, Run
 
 NOT_FOR_PARTS = frozenset({"headers", "retry", "retry_policy"})
@@ -39,14 +52,19 @@ def write_parts(run: Run) -> None:
 
 
 def publish(run: Run, options: Mapping[str, Any], *, producer: Producer, celery_app: Celery) -> None:
-    """Send what can begin of a canvas; ``options`` are the run's own, for parts that say nothing else.
+    """Send what can begin of a canvas and has not arrived; ``options`` are the run's own, for parts that say nothing else.
 
     Raises NoResultBackend, and whatever Celery raises.
     """
     if needs_backend(run.canvas) and not can_join(celery_app):
         message = "a chord, or a group with a step after it, needs a result backend that can join tasks, and the app has none"
         raise NoResultBackend(message)
-    made = signature(run, run.canvas, "", options, celery_app)
+    waiting = _waiting(run)
+    if not waiting:
+        return
+    made = _Signatures(run=run, options=options, app=celery_app, waiting=waiting).of(
+        run.canvas, "", is_free=True
+    )
     # The connection is the beat's: a group would ask for one of its own.
     made.apply_async(producer=producer, retry=options["retry"], retry_policy=options["retry_policy"])
 
@@ -60,43 +78,60 @@ def can_join(celery_app: Celery) -> bool:
     return True
 
 
-def signature(
-    run: Run,
-    node: Node,
-    path: str,
-    options: Mapping[str, Any],
-    celery_app: Celery,
-    *,
-    is_joined: bool = False,
-) -> Signature[Any]:
-    """Return Celery's signature of a node; ``is_joined``: a chord waits for its results, so they must not be ignored."""
-    if node["type"] == "task":
-        return _task(run, node, path, options, celery_app, is_joined=is_joined)
-    below = needs_backend(node) or is_joined
-    parts = [
-        signature(run, part, f"{path}.{piece}".lstrip("."), options, celery_app, is_joined=below)
-        for piece, part in children(node)
-    ]
-    if node["type"] == "chain":
-        return chain(*parts, app=celery_app)
-    if node["type"] == "group":
-        return group(parts, app=celery_app)
-    return chord(parts[:-1], parts[-1], app=celery_app)
+def _waiting(run: Run) -> frozenset[str]:
+    """Return the paths of the tasks to send now; of a run that may have been sent before, those that no worker has had."""
+    first = entries(run.canvas)
+    if run.publishes <= 1:
+        return first
+    arrived = Part.objects.filter(run_id=run.pk).exclude(state=RunState.WAITING)
+    return first.difference(arrived.values_list("path", flat=True))
 
 
-def _task(
-    run: Run, node: Node, path: str, options: Mapping[str, Any], celery_app: Celery, *, is_joined: bool
-) -> Signature[Any]:
-    headers = dict(options["headers"])
-    headers["schedulerui"] = {**headers["schedulerui"], "part": path}
-    usual = {name: value for name, value in options.items() if name not in NOT_FOR_PARTS}
-    own = {**usual, **node["options"], "headers": headers, "task_id": task_id_of(str(run.task_id), path)}
-    if is_joined:
-        own["ignore_result"] = False
-    return celery_app.signature(
-        node["task"],
-        args=tuple(node["args"]),
-        kwargs=dict(node["kwargs"]),
-        options=own,
-        immutable=node["immutable"],
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Signatures:
+    """Makes Celery's signatures of one run; ``options`` are those of a part that says nothing else."""
+
+    run: Run
+    options: Mapping[str, Any]
+    app: Celery
+    waiting: frozenset[str]
+    """Paths of the tasks to send now."""
+
+    def of(self, node: Node, path: str, *, is_joined: bool = False, is_free: bool = False) -> Signature[Any]:
+        """Return the signature of a node; ``is_joined``: a chord waits for its results, so they must not be ignored.
+
+        ``is_free``: each part goes its own way, so those that have arrived are left out. A chain and a chord go as a whole.
+        """
+        if node["type"] == "task":
+            return self._task(node, path, is_joined=is_joined)
+        is_free = is_free and node["type"] == "group"
+        places = [(join(path, piece), part) for piece, part in children(node)]
+        below = needs_backend(node) or is_joined
+        parts = [
+            self.of(part, place, is_joined=below, is_free=is_free)
+            for place, part in places
+            if not is_free or any(stands_in(each, place) for each in self.waiting)
+        ]
+        if node["type"] == "chain":
+            return chain(*parts, app=self.app)
+        # A chord's header has the id that the chord is given, as Celery itself does where it makes a chord of a chain.
+        group_id = group_id_of(str(self.run.task_id), path)
+        if node["type"] == "group":
+            return group(parts, app=self.app, task_id=group_id)
+        return chord(parts[:-1], parts[-1], app=self.app, task_id=group_id)
+
+    def _task(self, node: Node, path: str, *, is_joined: bool) -> Signature[Any]:
+        headers = dict(self.options["headers"])
+        headers["schedulerui"] = {**headers["schedulerui"], "part": path}
+        usual = {name: value for name, value in self.options.items() if name not in NOT_FOR_PARTS}
+        task_id = task_id_of(str(self.run.task_id), path)
+        own = {**usual, **node["options"], "headers": headers, "task_id": task_id}
+        if is_joined:
+            own["ignore_result"] = False
+        return self.app.signature(
+            node["task"],
+            args=tuple(node["args"]),
+            kwargs=dict(node["kwargs"]),
+            options=own,
+            immutable=node["immutable"],
+        )

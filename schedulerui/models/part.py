@@ -23,6 +23,7 @@ class Part(models.Model):
     progress = models.BigIntegerField(default=0)
     worker = models.CharField(max_length=255, blank=True, default="")
     worker_instance = models.UUIDField(null=True, blank=True)
+    start_token = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - null means: nobody has started it
     received_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -142,11 +142,12 @@ def repeat(now: datetime, *, tell: Tell | None = None) -> int:
 
 def unwanted(now: datetime) -> list[str]:
     """Return the task ids that no worker is to begin: what a worker reads at its start and with each heartbeat."""
-    waiting = Run.objects.filter(
-        state__in=[RunState.SENT, RunState.RECEIVED, RunState.RETRYING],
-        cancel_requested_at__gt=now - REMEMBERED,
-    )
+    not_begun = [RunState.SENT, RunState.RECEIVED, RunState.RETRYING]
+    # Of a canvas that has begun, most parts may not have.
+    either = Q(state__in=not_begun) | (Q(state=RunState.STARTED) & ~Q(canvas={}))
+    waiting = Run.objects.filter(either, cancel_requested_at__gt=now - REMEMBERED)
     rows = list(waiting.order_by("-cancel_requested_at").values_list("pk", "task_id", "canvas")[:LISTED])
     of_parts = [pk for pk, _task_id, canvas in rows if canvas]
-    parts = Part.objects.filter(run__in=of_parts).values_list("task_id", flat=True) if of_parts else []
+    kept = Part.objects.filter(run__in=of_parts, state__in=[RunState.WAITING, *not_begun])
+    parts = kept.values_list("task_id", flat=True) if of_parts else []
     return [*(str(task_id) for _pk, task_id, canvas in rows if not canvas and task_id), *map(str, parts)]

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, dispatch_canvas
-from schedulerui.canvas import Node, leaves, needs_backend
+from schedulerui.canvas import Node, join, leaves, needs_backend
 from schedulerui.operations import send_options
 
 DEPTH_MAX = 8
@@ -88,10 +88,10 @@ def _node(value: object, path: str, *, depth: int) -> dict[str, Any]:
     if shape == "task":
         return _task(given, path)
     if shape == "chord":
-        header = _several(given.get("header"), _join(path, "header"), path, depth=depth)
-        body = _node(given.get("body"), _join(path, "body"), depth=depth + 1)
+        header = _several(given.get("header"), join(path, "header"), path, depth=depth)
+        body = _node(given.get("body"), join(path, "body"), depth=depth + 1)
         return {"type": "chord", "header": header, "body": body}
-    return {"type": shape, "steps": _several(given.get("steps"), _join(path, "steps"), path, depth=depth)}
+    return {"type": shape, "steps": _several(given.get("steps"), join(path, "steps"), path, depth=depth)}
 
 
 def _several(value: object, place: str, path: str, *, depth: int) -> list[dict[str, Any]]:
@@ -99,11 +99,7 @@ def _several(value: object, place: str, path: str, *, depth: int) -> list[dict[s
         raise CanvasError(place, _("This must be a list with at least one step."))
     if len(value) > TASKS_MAX:
         raise CanvasError(place, _("It holds more than %(most)d tasks.") % {"most": TASKS_MAX})
-    return [_node(part, _join(path, str(number)), depth=depth + 1) for number, part in enumerate(value)]
-
-
-def _join(path: str, piece: str) -> str:
-    return f"{path}.{piece}" if path else piece
+    return [_node(part, join(path, str(number)), depth=depth + 1) for number, part in enumerate(value)]
 
 
 def _task(given: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from schedulerui.conf import settings
 from schedulerui.facts import RunState, progress
 from schedulerui.models import Attempt, Run, Worker
-from schedulerui.operations import parts
+from schedulerui.operations import part_losses
 from schedulerui.operations.history import lock, record
 from schedulerui.operations.outcomes import follow
 from schedulerui.operations.reports import Report
@@ -25,7 +25,7 @@ def mark_lost(now: datetime, *, limit: int = LOST_BATCH) -> int:
     A body that had started is lost. A message that the worker had only received was not acknowledged: the broker hands it over
     again, so the run is sent and not started. A later delivery opens either again, and a late result corrects it.
     """
-    moved = parts.mark_lost(now, limit=limit)
+    moved = part_losses.mark_lost(now, limit=limit) + part_losses.give_up_stale(now, limit=limit)
     for attempt in list(_orphans(now - timedelta(seconds=settings().LOST_AFTER))[:limit]):
         if attempt.state == RunState.STARTED:
             moved += record(_obituary(attempt, now))

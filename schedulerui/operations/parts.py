@@ -1,22 +1,20 @@
 """Reports about the parts of a canvas: each moves its part, and the run's state follows from all of them.
 
-Under the lock of the run's row, so that two parts that end at once both count.
+Under the lock of the run's row, so that two parts that end at once both count. A run is over when none of its parts may go on.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
 
-from schedulerui.canvas import leaves, unreachable
-from schedulerui.conf import settings
+from schedulerui.canvas import entries, leaves, unreachable
 from schedulerui.facts import FINISHED, MAX_DELIVERY, RANK, RunState, progress
-from schedulerui.models import Part, Run, Worker
+from schedulerui.models import Part, Run
 from schedulerui.operations import columns
 from schedulerui.operations.outcomes import follow
 from schedulerui.operations.reports import Report, clean
@@ -29,8 +27,11 @@ STOPPED = (
     RunState.IGNORED,
     RunState.LOST,
 )
-"""Ends of a part that end its run, the one that says most first."""
-BEGUN = frozenset({RunState.STARTED, RunState.RETRYING, RunState.SUCCEEDED})
+"""Ends of a part that are its run's end, the one that says most first."""
+BEGUN = frozenset({RunState.STARTED, RunState.RETRYING, *STOPPED, RunState.SUCCEEDED})
+HAD = frozenset({RunState.RECEIVED, *BEGUN} - {RunState.LOST})
+"""States of a part that some worker has: that another one has received it too is no news until its body begins there."""
+UNTOLD = "its end was not told; what comes after it has begun"
 
 
 def record(report: Report) -> bool | None:
@@ -39,67 +40,88 @@ def record(report: Report) -> bool | None:
     if known is None:
         return None
     with transaction.atomic():
-        run = _lock(known)
-        parts = list(Part.objects.filter(run_id=known).defer("traceback").order_by("position"))
+        run, parts = lock(known)
         part = next((row for row in parts if row.task_id == report.task_id), None)
         if run is None or part is None:
             return None
         if not _merge_part(part, report):
             return False
-        _give_up(run, parts)
-        _follow_parts(run, parts, part, report)
+        _settle(run, parts, part, moment=report.moment)
     return True
+
+
+def catch_up(run_id: int) -> None:
+    """Let a run that has just been marked as sent be what its parts have told meanwhile."""
+    with transaction.atomic():
+        run, parts = lock(run_id)
+        told = [part for part in parts if part.progress]
+        if run is not None and told:
+            _settle(run, parts, told[-1], moment=max(part.finished_at or run.due_at for part in told))
 
 
 def derive(states: Sequence[RunState]) -> RunState:
     """Return the state of a run whose parts are in these states."""
-    for state in STOPPED:
-        if state in states:
-            return state
-    if all(state is RunState.SUCCEEDED for state in states):
-        return RunState.SUCCEEDED
+    if all(state in FINISHED for state in states):
+        return next((state for state in STOPPED if state in states), RunState.SUCCEEDED)
     if any(state in BEGUN for state in states):
         return RunState.STARTED
     return RunState.RECEIVED if RunState.RECEIVED in states else RunState.SENT
 
 
-def mark_lost(now: datetime, *, limit: int) -> int:
-    """Declare parts lost whose worker instance is unheard of for LOST_AFTER seconds; return how many.
-
-    One that was only received goes the same way: the broker hands it over again, and that delivery opens it.
-    """
-    before = now - timedelta(seconds=settings().LOST_AFTER)
-    heard = Worker.objects.filter(seen_at__gte=before).values("instance")
-    running = Part.objects.filter(
-        worker_instance__isnull=False, state__in=[RunState.RECEIVED, RunState.STARTED], received_at__lt=before
-    )
-    orphans = (
-        running.exclude(worker_instance__in=heard)
-        .order_by("id")
-        .values_list("task_id", "worker_instance", "worker")
-    )
-    return sum(bool(record(_obituary(*orphan, now))) for orphan in list(orphans[:limit]))
+def note_duplicate(task_id: str, *, reason: str) -> None:
+    """Say of a part that another message of it was dropped; it stays what its own message made of it."""
+    Part.objects.filter(task_id=task_id, reason="").update(reason=reason[:500])
 
 
-def _obituary(task_id: str, instance: uuid.UUID | None, worker: str, now: datetime) -> Report:
-    reason = f"{worker or 'its worker'} was gone before it told the end"
-    return Report(
-        task_id=task_id, state=RunState.LOST, moment=now, instance=instance, worker=worker, reason=reason
-    )
+def hand_back(task_id: str, *, reason: str) -> bool:
+    """Let a part wait again that a worker had only received when it died: the broker hands it over again."""
+    run_id = Part.objects.filter(task_id=task_id).values_list("run_id", flat=True).first()
+    with transaction.atomic():
+        run, parts = lock(run_id or 0)
+        part = next((row for row in parts if row.task_id == task_id), None)
+        if run is None or part is None or part.state != RunState.RECEIVED:
+            return False
+        # What comes next is another delivery, and counted as one.
+        reached = (part.progress // 100 + 1) * 100 + RANK[RunState.WAITING]
+        gone = {"worker": "", "worker_instance": None, "received_at": None, "reason": reason[:500]}
+        _write(part, {**gone, "state": str(RunState.WAITING), "progress": reached})
+        _give_back(run, parts, gone)
+    return True
 
 
-def _lock(pk: int) -> Run | None:
+def _give_back(run: Run, parts: Sequence[Part], gone: dict[str, Any]) -> None:
+    """Show a run as sent whose parts all wait for a worker again."""
+    if derive([RunState(row.state) for row in parts]) is not RunState.SENT:
+        return
+    attempt, delivery = _counts(parts)
+    reached = (attempt * 100 + delivery) * 100 + RANK[RunState.SENT]
+    sent = {
+        **gone,
+        "state": str(RunState.SENT),
+        "progress": reached,
+        "attempt": attempt,
+        "delivery": delivery,
+    }
+    received = Run.objects.filter(pk=run.pk, state=RunState.RECEIVED, progress__lt=reached)
+    if received.update(**sent):
+        follow(run, RunState.SENT, runtime=None, is_again=False)
+
+
+def lock(pk: int) -> tuple[Run | None, list[Part]]:
+    """Return the run with its row locked until the transaction ends, and its parts."""
     runs = Run.objects.filter(pk=pk)
     if not connection.features.has_select_for_update:
         runs.update(progress=F("progress"))  # SQLite: who writes first waits for its turn
-    return runs.select_for_update().defer("args", "kwargs", "headers", "options").first()
+    run = runs.select_for_update().defer("args", "kwargs", "headers", "options").first()
+    return run, list(Part.objects.filter(run_id=pk).defer("traceback").order_by("position"))
 
 
 def _merge_part(part: Part, report: Report) -> bool:
     """Move the part if the report is further along; the columns are set on the object too."""
     attempt, delivery = _which(part, report)
     reached = progress(report.state, attempt=attempt, delivery=delivery)
-    if reached <= part.progress:
+    is_echo = report.state is RunState.RECEIVED and part.state in HAD and attempt == part.progress // 10_000
+    if reached <= part.progress or is_echo:
         return False
     told = columns.told(report, started_at=report.started_at or part.started_at)
     is_new = reached // 100 != part.progress // 100
@@ -138,22 +160,60 @@ def _write(part: Part, changes: dict[str, Any]) -> None:
 
 
 def _give_up(run: Run, parts: Sequence[Part]) -> None:
-    """Close the parts that wait for one that has stopped; should one come all the same, its report opens it again."""
+    """Close the parts that wait for one that has stopped, and open those again that no longer do."""
     by_path = {part.path: part for part in parts}
-    stopped = {part.path for part in parts if RunState(part.state) in STOPPED}
-    for path, cause in unreachable(leaves(run.canvas), stopped) if stopped else ():
-        part = by_path.get(path)
-        if part is not None and part.state == RunState.WAITING:
-            reason = f"not reached: {by_path[cause].task} ({cause}) ended as {by_path[cause].state}"
+    stopped = {part.path for part in parts if part.state in STOPPED}
+    held = dict(unreachable(leaves(run.canvas), stopped)) if stopped else {}
+    for part in parts:
+        cause = by_path.get(held.get(part.path, ""))
+        if cause is not None and part.state == RunState.WAITING:
             state = RunState.CANCELLED
+            reason = f"not reached: {cause.task} ({cause.path}) ended as {cause.state}"
             _write(part, {"state": str(state), "progress": progress(state), "reason": reason[:500]})
+        elif cause is None and part.state == RunState.CANCELLED:
+            _write(part, {"state": str(RunState.WAITING), "progress": part.progress + 1, "reason": ""})
 
 
-def _follow_parts(run: Run, parts: Sequence[Part], part: Part, report: Report) -> None:
-    state = derive([RunState(row.state) for row in parts])
+def _infer(run: Run, parts: Sequence[Part]) -> None:
+    """Take a lost part for succeeded when one has begun that only its success can have sent; a late report says it better."""
+    by_path = {part.path: part for part in parts}
+    for leaf in leaves(run.canvas):
+        next_one = by_path.get(leaf.path)
+        if next_one is None or next_one.state not in HAD:
+            continue
+        for part in (by_path[path] for path in leaf.after if path in by_path):
+            if part.state == RunState.LOST:
+                reached = part.progress - part.progress % 100 + RANK[RunState.SUCCEEDED] - 1
+                _write(part, {"state": str(RunState.SUCCEEDED), "progress": reached, "reason": UNTOLD})
+
+
+def _is_half_sent(run: Run, parts: Sequence[Part]) -> bool:
+    """Whether the rest of the run may still have to be sent: then it stays what it is, so that recovery finds it."""
+    state = RunState(run.state)
+    if state is RunState.SENT or RANK[state] >= RANK[RunState.RECEIVED]:
+        return False
+    first = entries(run.canvas)
+    return any(part.state == RunState.WAITING for part in parts if part.path in first)
+
+
+def _counts(parts: Sequence[Part]) -> tuple[int, int]:
+    """Return the run's attempt and delivery: those of all parts together."""
     attempt = sum(row.progress // 10_000 for row in parts)
     delivery = 1 + sum(max(row.progress // 100 % 100, 1) - 1 for row in parts)
+    return attempt, min(delivery, MAX_DELIVERY)
+
+
+def _settle(run: Run, parts: Sequence[Part], part: Part, *, moment: datetime) -> None:
+    """Let the other parts, and the run, follow from what ``part`` has become."""
+    _infer(run, parts)
+    _give_up(run, parts)
+    if _is_half_sent(run, parts):
+        return
+    state = derive([RunState(row.state) for row in parts])
+    attempt, delivery = _counts(parts)
     reached = progress(state, attempt=attempt, delivery=delivery)
+    if run.state == RunState.LOST and state is not RunState.LOST:
+        reached = max(reached, run.progress + 1)  # what was lost has turned up
     times = _times(parts)
     if reached <= run.progress or RANK[state] < RANK[RunState.RECEIVED]:
         if times["started_at"] is not None and run.started_at is None:
@@ -161,7 +221,7 @@ def _follow_parts(run: Run, parts: Sequence[Part], part: Part, report: Report) -
         return
     is_end = state in FINISHED
     was_over = RunState(run.state) in FINISHED
-    ended_at = _ended_at(parts, report.moment) if is_end else None
+    ended_at = _ended_at(parts, moment) if is_end else None
     runtime = _between(times["started_at"], ended_at)
     changes: dict[str, object] = {
         **times,
@@ -169,7 +229,7 @@ def _follow_parts(run: Run, parts: Sequence[Part], part: Part, report: Report) -
         "state": str(state),
         "progress": reached,
         "attempt": attempt,
-        "delivery": min(delivery, MAX_DELIVERY),
+        "delivery": delivery,
         "finished_at": ended_at,
         "runtime": runtime,
         "worker": part.worker,

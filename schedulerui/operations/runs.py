@@ -18,7 +18,7 @@ from schedulerui.conf import settings
 from schedulerui.crash import crash_point
 from schedulerui.facts import Actor, Overlap, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
-from schedulerui.operations import audit, outcomes, tokens
+from schedulerui.operations import audit, outcomes, parts, tokens
 
 logger = logging.getLogger(__name__)
 
@@ -236,4 +236,7 @@ def mark_sent(runs: Iterable[Run], *, sent_at: datetime) -> int:
     ScheduleState.objects.filter(
         schedule_id__in={run.schedule_id for run in sent}, last_run_id__in=ids, last_state=RunState.PENDING
     ).update(last_state=RunState.SENT)
+    for run in sent:
+        if run.canvas:
+            parts.catch_up(run.pk)
     return marked

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from schedulerui.facts import FINISHED, RANK, RunState, progress
-from schedulerui.models import Attempt, Run
+from schedulerui.models import Attempt, Part, Run
+from schedulerui.operations import parts
 from schedulerui.operations.history import DUPLICATE, lock
 from schedulerui.operations.outcomes import follow
 from schedulerui.operations.reports import Report, clean
@@ -45,9 +46,17 @@ def begin(task_id: str, *, run: str, token: str, may_repeat: bool) -> Verdict:
     own_id, cancelled_at, cancelled_by = found
     if cancelled_at is not None:
         return Verdict(reason=f"cancelled by {cancelled_by or 'somebody'} before it started")
-    if may_repeat or own_id != task_id:
+    if may_repeat or (own_id != task_id and _begin_part(task_id, token)):
         return Verdict()
     return Verdict(reason=DUPLICATE, is_duplicate=True)
+
+
+def _begin_part(task_id: str, token: str) -> bool:
+    """Take the start of a part; what is neither the run nor a part of it, which a task may send, is let through."""
+    mine = Part.objects.filter(task_id=task_id)
+    return (
+        bool(mine.filter(start_token__isnull=True).update(start_token=token[:TOKEN_MAX])) or not mine.exists()
+    )
 
 
 def drop(report: Report, *, reason: str) -> None:
@@ -58,6 +67,7 @@ def drop(report: Report, *, reason: str) -> None:
     with transaction.atomic():
         run = lock(report.task_id)
         if run is None:
+            parts.note_duplicate(report.task_id, reason=reason)
             return
         rows = list(Attempt.objects.filter(run=run).order_by("attempt", "delivery"))
         dropped = _delivery(rows, run, report)

@@ -8,10 +8,11 @@ import pytest
 from schedulerui.dispatch_canvas import write_parts
 from schedulerui.facts import RunState
 from schedulerui.models import Part, Run, ScheduleState
-from schedulerui.operations import canvas
+from schedulerui.operations import canvas, starts
 from schedulerui.operations.history import record
 from schedulerui.operations.losses import mark_lost
 from schedulerui.operations.reports import Report
+from schedulerui.operations.runs import mark_sent
 from tests.operations.history_cases import NEW, OLD, after, make_run
 from tests.web.people import a_schedule
 
@@ -73,8 +74,11 @@ def test_other_parts_of_a_group_go_on_after_a_failure_and_are_counted_once():
     schedule = a_schedule()
     run = a_canvas_run("group", 2, schedule=schedule)
     record(told(run, "0", S.FAILED, 1))
+    run.refresh_from_db()
+    assert (run.state, run.finished_at) == ("started", None)
     record(told(run, "1", S.SUCCEEDED, 2))
     run.refresh_from_db()
+    assert run.finished_at == after(2)
     assert (run.state, states(run)) == ("failed", ["failed", "succeeded"])
     assert len(ScheduleState.objects.get(schedule=schedule).recent) == 2
 
@@ -96,6 +100,8 @@ def test_a_lost_part_that_is_delivered_again_opens_its_run():
     run.refresh_from_db()
     assert (run.state, states(run)) == ("lost", ["lost", "cancelled"])
     record(told(run, "0", S.SUCCEEDED, 9, instance=NEW))
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("started", ["succeeded", "waiting"])
     record(told(run, "1", S.SUCCEEDED, 10, instance=NEW))
     run.refresh_from_db()
     assert (run.state, states(run)) == ("succeeded", ["succeeded", "succeeded"])
@@ -134,3 +140,103 @@ def test_a_part_on_a_worker_that_is_gone_is_lost():
     assert mark_lost(after(100_000)) == 0
     run.refresh_from_db()
     assert (run.state, states(run)) == ("lost", ["lost", "cancelled"])
+
+
+def test_a_run_that_is_half_sent_stays_pending_so_that_recovery_finds_the_rest():
+    run = a_canvas_run("group", 2, state=S.PENDING, lease_until=after(30))
+    record(told(run, "0", S.STARTED, 1, started_at=after(1)))
+    record(told(run, "0", S.SUCCEEDED, 2, received=1))
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("pending", ["succeeded", "waiting"])
+    record(told(run, "1", S.RECEIVED, 3))
+    run.refresh_from_db()
+    assert run.state == "started"
+
+
+def test_a_run_that_is_marked_as_sent_catches_up_with_its_parts():
+    run = a_canvas_run("group", 2, state=S.PENDING, lease_until=after(30))
+    record(told(run, "0", S.STARTED, 1, started_at=after(1)))
+    mark_sent([run], sent_at=after(1))
+    run.refresh_from_db()
+    assert (run.state, run.lease_until, run.sent_at, run.started_at) == ("started", None, after(1), after(1))
+
+
+def test_one_that_may_go_once_only_stays_unsent_when_half_of_it_went():
+    run = a_canvas_run("group", 2, state=S.UNSENT)
+    record(told(run, "0", S.SUCCEEDED, 2))
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("unsent", ["succeeded", "waiting"])
+
+
+def test_a_part_that_was_only_received_waits_again_when_its_worker_dies():
+    run = a_canvas_run(n=2)
+    record(told(run, "0", S.RECEIVED, 1))
+    run.refresh_from_db()
+    assert run.state == "received"
+    assert mark_lost(after(100_000)) == 1
+    assert mark_lost(after(100_000)) == 0
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("sent", ["waiting", "waiting"])
+    assert "will hand it over again" in run.parts.get(path="0").reason
+    for path, second in (("0", 7), ("1", 9)):
+        record(told(run, path, S.STARTED, second, started_at=after(second), instance=NEW))
+        record(told(run, path, S.SUCCEEDED, second + 1, received=second, instance=NEW))
+    run.refresh_from_db()
+    assert (run.state, run.delivery, states(run)) == ("succeeded", 2, ["succeeded", "succeeded"])
+
+
+def test_a_lost_part_has_succeeded_if_what_comes_after_it_has_begun():
+    run = a_canvas_run(n=2)
+    record(told(run, "0", S.STARTED, 1, started_at=after(1)))
+    record(told(run, "0", S.LOST, 2, received=1))
+    record(told(run, "1", S.STARTED, 3, instance=NEW, started_at=after(3)))
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("started", ["succeeded", "started"])
+    record(told(run, "1", S.SUCCEEDED, 4, received=3, instance=NEW))
+    record(told(run, "0", S.SUCCEEDED, 2, received=1, result="7"))
+    run.refresh_from_db()
+    assert (run.state, run.parts.get(path="0").result) == ("succeeded", "7")
+
+
+def test_that_another_worker_has_received_a_part_is_no_news_while_one_runs_it():
+    run = a_canvas_run(n=1)
+    record(told(run, "0", S.STARTED, 1, started_at=after(1)))
+    record(told(run, "0", S.RECEIVED, 2, instance=NEW))
+    assert states(run) == ["started"]
+    record(told(run, "0", S.SUCCEEDED, 3, received=1))
+    run.refresh_from_db()
+    assert (run.state, run.delivery) == ("succeeded", 1)
+
+
+def test_the_guard_lets_a_parts_body_begin_once():
+    run = a_canvas_run(n=2)
+    first = run.parts.get(path="0")
+
+    def begin(may_repeat):
+        return starts.begin(first.task_id, run=str(run.uuid), token="here", may_repeat=may_repeat)
+
+    assert begin(False).reason == ""
+    assert begin(False).is_duplicate
+    assert begin(True).reason == ""
+    starts.drop(told(run, "0", S.IGNORED, 2), reason=starts.DUPLICATE)
+    first.refresh_from_db()
+    assert (first.state, first.reason) == ("waiting", starts.DUPLICATE)
+    other = starts.begin("sent-by-the-task-itself", run=str(run.uuid), token="here", may_repeat=False)
+    assert other.reason == ""
+
+
+def test_the_guard_lets_no_part_begin_of_a_run_that_was_cancelled():
+    run = a_canvas_run(n=2, cancel_requested_at=after(1), cancel_requested_by="ana")
+    task_id = run.parts.get(path="1").task_id
+    verdict = starts.begin(task_id, run=str(run.uuid), token="here", may_repeat=True)
+    assert verdict.reason == "cancelled by ana before it started"
+    assert not verdict.is_duplicate
+
+
+def test_a_part_that_nobody_has_received_for_a_day_is_lost():
+    run = a_canvas_run("group", 2, sent_at=after(0))
+    record(told(run, "0", S.SUCCEEDED, 1))
+    assert mark_lost(after(80_000)) == 0
+    assert mark_lost(after(90_000)) == 1
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("lost", ["succeeded", "lost"])

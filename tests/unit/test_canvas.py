@@ -6,7 +6,7 @@ import uuid
 import pytest
 from celery import Celery, chain, chord, group
 
-from schedulerui.canvas import leaves, needs_backend, task_id_of, unreachable
+from schedulerui.canvas import entries, group_id_of, leaves, needs_backend, task_id_of, unreachable
 from schedulerui.facts import RunState
 from schedulerui.operations.canvas import DEPTH_MAX, TASKS_MAX, CanvasError, read, task_names
 from schedulerui.operations.parts import derive
@@ -57,6 +57,17 @@ def test_it_finds_what_a_stopped_task_keeps_from_beginning():
     found = leaves(read(NESTED))
     assert dict(unreachable(found, {"2.1"})) == {"3.0": "2.1", "3.body": "2.1"}
     assert dict(unreachable(found, set())) == {}
+
+
+def test_it_knows_what_is_sent_first():
+    assert entries(read(NESTED)) == {"0"}
+    assert entries(read(par(step("a"), seq(step("b"), step("c")), par(step("d"))))) == {"0", "1.0", "2.0"}
+    assert entries(read({"type": "chord", "header": [step("a"), step("b")], "body": step("c")})) == {"0", "1"}
+
+
+def test_the_id_of_a_group_is_that_of_no_part():
+    run = str(uuid.UUID(int=5))
+    assert group_id_of(run, "0") == group_id_of(run, "0") != task_id_of(run, "0")
 
 
 def test_the_ids_of_parts_follow_from_the_run_and_the_place():
@@ -147,7 +158,9 @@ def test_it_refuses_what_it_cannot_send_and_says_where(given, path):
         ([S.SUCCEEDED, S.WAITING], S.STARTED),
         ([S.RETRYING, S.WAITING], S.STARTED),
         ([S.SUCCEEDED, S.SUCCEEDED], S.SUCCEEDED),
-        ([S.FAILED, S.STARTED], S.FAILED),
+        ([S.FAILED, S.STARTED], S.STARTED),
+        ([S.FAILED, S.WAITING], S.STARTED),
+        ([S.LOST, S.RECEIVED], S.STARTED),
         ([S.LOST, S.FAILED], S.FAILED),
         ([S.LOST, S.SUCCEEDED], S.LOST),
         ([S.IGNORED, S.CANCELLED], S.IGNORED),

@@ -1,0 +1,79 @@
+"""What becomes of parts whose worker is gone, and of those that nobody has picked up for too long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from schedulerui.canvas import leaves
+from schedulerui.conf import settings
+from schedulerui.facts import RunState
+from schedulerui.models import Part, Run, Worker
+from schedulerui.operations import parts
+from schedulerui.operations.history import record
+from schedulerui.operations.reports import Report
+
+GOING = (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
+"""States of a run of which some part is with a worker or has been."""
+
+
+def mark_lost(now: datetime, *, limit: int) -> int:
+    """Look after the parts on worker instances unheard of for LOST_AFTER seconds; return how many moved.
+
+    A body that had started is lost. One that was only received goes on waiting: the broker hands it over again.
+    """
+    moved = 0
+    for part in list(_orphans(now - timedelta(seconds=settings().LOST_AFTER))[:limit]):
+        worker = part.worker or "its worker"
+        if part.state == RunState.STARTED:
+            moved += record(_obituary(part, now, reason=f"{worker} was gone before it told the end"))
+        else:
+            reason = f"{worker} died before it started this; the broker will hand it over again"
+            moved += parts.hand_back(part.task_id, reason=reason)
+    return moved
+
+
+def give_up_stale(now: datetime, *, limit: int) -> int:
+    """Declare parts lost that were sent STALE_QUEUED_AFTER seconds ago and that no worker has received; return how many."""
+    before = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
+    going = Run.objects.filter(state__in=GOING, sent_at__lt=before).exclude(canvas={})
+    moved = 0
+    for run in going.order_by("pk")[:limit]:
+        for part, since in sent_parts(run):
+            if since < before:
+                moved += record(_obituary(part, now, reason="no worker has received it for too long"))
+    return moved
+
+
+def sent_parts(run: Run) -> Iterator[tuple[Part, datetime]]:
+    """Yield the parts of a sent run whose messages are on their way, each with when it was sent; one query."""
+    by_path = {part.path: part for part in Part.objects.filter(run=run).defer("result", "traceback")}
+    for leaf in leaves(run.canvas):
+        part, before = by_path.get(leaf.path), [by_path.get(path) for path in leaf.after]
+        ends = [each.finished_at for each in before if each is not None and each.state == RunState.SUCCEEDED]
+        since = max([moment for moment in (run.sent_at, *ends) if moment is not None], default=None)
+        if part is None or part.state != RunState.WAITING or since is None or len(ends) < len(before):
+            continue
+        part.run = run
+        yield part, since
+
+
+def _orphans(before: datetime) -> QuerySet[Part]:
+    heard = Worker.objects.filter(seen_at__gte=before).values("instance")
+    told_at = Q(started_at__lt=before) | Q(started_at__isnull=True, received_at__lt=before)
+    running = Part.objects.filter(told_at, state__in=[RunState.RECEIVED, RunState.STARTED])
+    gone = running.filter(worker_instance__isnull=False).exclude(worker_instance__in=heard)
+    return gone.only("task_id", "state", "worker", "worker_instance").order_by("id")
+
+
+def _obituary(part: Part, now: datetime, *, reason: str) -> Report:
+    return Report(
+        task_id=part.task_id,
+        state=RunState.LOST,
+        moment=now,
+        instance=part.worker_instance,
+        worker=part.worker,
+        reason=reason,
+    )
