@@ -10,7 +10,7 @@ from unittest import mock
 from celery import Celery
 from kombu import Producer
 
-from schedulerui import dispatch
+from schedulerui import dispatch, remote
 from schedulerui.models import Run
 
 DULL_WEDNESDAY = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -66,7 +66,10 @@ class Outbox:
 
 @contextmanager
 def recording() -> Iterator[Outbox]:
-    """Replace the way to the broker: nothing connects, and every published run is in the outbox that this gives."""
+    """Replace the way to the broker: nothing connects, and every published run is in the outbox that this gives.
+
+    Workers hear nothing and answer nothing.
+    """
     outbox = Outbox()
 
     def open_producer(celery_app: Celery) -> mock.Mock:
@@ -78,5 +81,6 @@ def recording() -> Iterator[Outbox]:
         mock.patch.object(dispatch, "publish", outbox.publish),
         mock.patch.object(dispatch, "open_producer", open_producer),
         mock.patch.object(dispatch, "close_producer", mock.Mock()),
+        mock.patch.object(remote, "_broadcast", mock.Mock(return_value=None)),
     ):
         yield outbox
