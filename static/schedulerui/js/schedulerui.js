@@ -23,7 +23,7 @@
     return size < 172800 ? say(3600, "hour") : say(86400, "day");
   };
   const tick = () => {
-    for (const node of $$(".ago")) {
+    for (const node of $$("time.ago, time .ago")) {
       const at = Date.parse(node.closest("time").dateTime);
       const text = relative(at);
       if (node.textContent !== text) node.textContent = text;
