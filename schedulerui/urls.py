@@ -87,6 +87,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("about/", about.about, name="about"),
     path("about/components/", components, name="components"),
     path("alerts/", alerts.alerts, name="alerts"),
+    path("alerts/try/", alerts.try_channels, name="alerts-try"),
     path("alerts/silence/", alerts.silence, name="alerts-silence"),
     path("alerts/silence/<int:pk>/end/", alerts.unsilence, name="alerts-unsilence"),
     path("metrics", health.prometheus, name="metrics"),

@@ -59,7 +59,7 @@ class Notification(models.Model):
     )
     channel = models.CharField(max_length=60)
     event = models.CharField(max_length=10)
-    """Late, failing, down, recovered, reminder; start, success or fail for a ping."""
+    """Late, failing, down, recovered, reminder, several or test; start, success or fail for a ping."""
     payload = models.JSONField(default=dict)
     state = models.CharField(max_length=10, choices=OUTBOX_STATES, default="waiting")
     tries = models.PositiveSmallIntegerField(default=0)

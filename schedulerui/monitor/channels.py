@@ -115,7 +115,9 @@ def _link(alert: Mapping[str, Any]) -> str:
     base = settings().DASHBOARD_URL
     if not base:
         return ""
-    place = {"schedule": f"schedules/{alert['schedule']}/"}.get(str(alert["kind"]), "workers/")
+    place = {"schedule": f"schedules/{alert['schedule']}/", "test": "alerts/"}.get(
+        str(alert["kind"]), "workers/"
+    )
     return base.rstrip("/") + "/" + place
 
 

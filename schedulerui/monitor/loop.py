@@ -110,7 +110,7 @@ def run(
     watch = clock_ or clock.DatabaseClock()
     ear = foreign.Ear(lambda: celery_app or dispatch.app()) if steps is None else None
     chosen = default_steps(celery_app, ear=ear) if steps is None else steps
-    beside = [ear, Courier(watch)] if ear is not None else []
+    beside: list[foreign.Ear | Courier] = [ear, Courier(watch)] if ear is not None else []
     for thread in beside:
         thread.start()
     vigil = Vigil(watch)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import F, QuerySet
 
-from schedulerui.facts import RunState
-from schedulerui.models import Notification, Run, Schedule
+from schedulerui.facts import Actor, RunState
+from schedulerui.models import Change, Notification, Run, Schedule
 
 LEASE = timedelta(seconds=60)
 """For how long a claimed message belongs to the monitor that claimed it."""
@@ -95,6 +96,37 @@ def note_pings(urls: Mapping[str, str], *, now: datetime) -> int:
     new = [ping for ping in reversed(fresh) if ping.key not in known]
     Notification.objects.bulk_create(new, ignore_conflicts=True)
     return len(new)
+
+
+def try_channels(channels: Sequence[str], *, actor: Actor, now: datetime) -> int:
+    """Put a message that says that it is a test into the outbox, one for each channel; audited. Returns how many."""
+    alert = {
+        "key": "test", "kind": "test", "event": "test", "subject": "A message to try the channel", "schedule": None, "run": None,
+        "message": f"{actor.name} sent it. Nothing is wrong.", "since": now.isoformat(),
+    }  # fmt: skip
+    messages = [
+        Notification(
+            key=f"test:{now.isoformat()}:{channel}"[:250],
+            channel=channel,
+            event="test",
+            payload={"alerts": [alert]},
+            next_try_at=now,
+            created_at=now,
+        )
+        for channel in channels
+    ]
+    with transaction.atomic():
+        Notification.objects.bulk_create(messages, ignore_conflicts=True)
+        Change.objects.create(
+            at=now,
+            action="try_channels",
+            user_id=actor.user_id,
+            actor=actor.name[:150],
+            via=actor.via,
+            address=actor.address[:45],
+            note=", ".join(channels)[:500],
+        )
+    return len(messages)
 
 
 def purge(*, now: datetime) -> int:

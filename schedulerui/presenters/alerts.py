@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Count, Max, Q
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.models import Alert, Notification, Silence
@@ -26,6 +27,7 @@ EVENTS: Mapping[str, Any] = {
     "recovered": _("Recovered"),
     "reminder": _("Reminder"),
     "several": _("Several at once"),
+    "test": _("Test"),
     "start": _("Ping: started"),
     "success": _("Ping: succeeded"),
     "fail": _("Ping: failed"),
@@ -35,6 +37,21 @@ OUTBOX: Mapping[str, tuple[Any, str, str]] = {
     "sent": (_("Sent"), "ok", "check"),
     "failed": (_("Not taken"), "fail", "cross"),
 }
+
+CHANNELS: Mapping[str, tuple[Any, str, str]] = {
+    "taking": (_("Takes messages"), "ok", "check"),
+    "refusing": (_("Refuses messages"), "fail", "cross"),
+    "unused": (_("Not used yet"), "off", "dash"),
+}
+"""What becomes of a channel's messages to (word, family of colours, icon)."""
+KINDS: Mapping[str, Any] = {
+    "email": _("e-mail"),
+    "webhook": _("webhook"),
+    "signal": _("signal in the code"),
+    "ping": _("pings of single schedules"),
+}
+LOOKED_BACK = timedelta(days=7)
+"""How far back messages tell of a channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +79,18 @@ class MessageRow:
     state: StateWord
     created_at: datetime
     tries: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelRow:
+    """One way by which people are told, without its address: that may be a secret."""
+
+    name: str
+    kind: str
+    state: StateWord
+    taken_at: datetime | None
+    n_waiting: int
     error: str
 
 
@@ -106,6 +135,43 @@ def subject_of(alert: Alert) -> str:
 def message_rows(notifications: Iterable[Notification]) -> list[MessageRow]:
     """Return the lines of messages."""
     return [_message_row(notification) for notification in notifications]
+
+
+def channel_rows(kinds: Mapping[str, str], *, now: datetime) -> list[ChannelRow]:
+    """Return the lines of the channels in ``kinds``, name to type: whether the last message was taken, and since when; two queries."""
+    lately = Notification.objects.filter(channel__in=list(kinds), created_at__gte=now - LOOKED_BACK)
+    told = {
+        row["channel"]: row
+        for row in lately.order_by()
+        .values("channel")
+        .annotate(
+            taken_at=Max("sent_at"),
+            n_waiting=Count("pk", filter=Q(state="waiting")),
+            last_error=Max("pk", filter=~Q(error="")),
+            last_taken=Max("pk", filter=Q(state="sent")),
+        )
+    }
+    failed = [
+        row["last_error"] for row in told.values() if (row["last_error"] or 0) > (row["last_taken"] or 0)
+    ]
+    errors = dict(Notification.objects.filter(pk__in=failed).values_list("channel", "error"))
+    return [
+        _channel_row(name, kind, told.get(name, {}), error=errors.get(name, ""))
+        for name, kind in kinds.items()
+    ]
+
+
+def _channel_row(name: str, kind: str, told: Mapping[str, Any], *, error: str) -> ChannelRow:
+    key = "refusing" if error else "taking" if told.get("taken_at") else "unused"
+    word, family, icon = CHANNELS[key]
+    return ChannelRow(
+        name=name,
+        kind=str(KINDS.get(kind, kind)),
+        state=StateWord(key=key, word=str(word), family=family, icon=icon),
+        taken_at=told.get("taken_at"),
+        n_waiting=told.get("n_waiting", 0),
+        error=error,
+    )
 
 
 def silence_row(silence: Silence, *, now: datetime) -> SilenceRow:

@@ -33,6 +33,7 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("unskip", gettext_lazy("put a time back")),
     ("silence", gettext_lazy("silenced alerts")),
     ("unsilence", gettext_lazy("ended a silence")),
+    ("try_channels", gettext_lazy("tried the channels of alerts")),
     ("worker_pool_grow", gettext_lazy("added processes to a worker")),
     ("worker_pool_shrink", gettext_lazy("removed processes from a worker")),
     ("worker_autoscale", gettext_lazy("let a worker scale by itself")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -24,6 +24,11 @@ ADDRESSES = {
     Invariant.ORPHANED: ("schedulerui:runs", "?state=active"),
 }
 """The name of the address and its query under which the broken rows are listed."""
+
+
+def is_monitored(now: datetime) -> bool:
+    """Return whether a monitor has looked of late; one query."""
+    return Finding.objects.filter(checked_at__gte=now - OLD_AFTER).exists()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

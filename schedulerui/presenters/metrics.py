@@ -6,10 +6,11 @@ last hour where it would grow with the history.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, Max, Min, Sum
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -22,7 +23,7 @@ from prometheus_client.registry import Collector
 from schedulerui import __version__
 from schedulerui.conf import settings
 from schedulerui.facts import ACTIVE, RunState
-from schedulerui.models import Alert, Beat, Queue, Run, Schedule, Worker
+from schedulerui.models import Alert, Beat, Finding, Notification, Queue, Run, Schedule, Worker
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW = timedelta(hours=1)
@@ -40,7 +41,7 @@ REASONS: tuple[tuple[str, str], ...] = (
 
 
 def exposition(*, now: datetime) -> bytes:
-    """Return all samples in Prometheus' text format; nine queries."""
+    """Return all samples in Prometheus' text format; ten queries."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Rows(now))
     return bytes(generate_latest(registry))
@@ -49,6 +50,9 @@ def exposition(*, now: datetime) -> bytes:
 def reason_label(reason: str) -> str:
     """Return the label of a decision's reason: a fixed set, whatever people and policies write there."""
     return next((label for beginning, label in REASONS if reason.startswith(beginning)), "other")
+
+
+Named = TypeVar("Named", bound=tuple[Any, ...])
 
 
 class _Rows(Collector):
@@ -64,6 +68,8 @@ class _Rows(Collector):
         yield from _workers(self._now)
         yield from _queues(self._now)
         yield _alerts()
+        yield _messages()
+        yield from _monitor(self._now)
 
 
 def _info() -> Metric:
@@ -121,6 +127,7 @@ def _decisions(now: datetime) -> Iterator[Metric]:
 
 def _beats(now: datetime) -> Iterator[Metric]:
     beats = list(Beat.objects.order_by("-seen_at")[:LISTED])
+    named = _newest([(beat.host, beat.pid, beat) for beat in beats])
     limit = timedelta(seconds=settings().BEAT_STALE_AFTER)
     n_ticking = sum(now - beat.seen_at <= limit for beat in beats)
     yield _one("schedulerui_beats_ticking", "Beats with a recent tick.", n_ticking)
@@ -129,8 +136,8 @@ def _beats(now: datetime) -> Iterator[Metric]:
     late = HistogramMetricFamily(
         "schedulerui_dispatch_latency_seconds", "From due to handed to the broker.", labels=["beat"]
     )
-    for beat in beats:
-        name = f"{beat.host}:{beat.pid}"
+    for host, pid, beat in named:
+        name = f"{host}:{pid}"
         age.add_metric([name], max((now - beat.seen_at).total_seconds(), 0.0))
         sent.add_metric([name], beat.dispatched)
         if beat.latency:
@@ -162,7 +169,7 @@ def _workers(now: datetime) -> Iterator[Metric]:
         "schedulerui_worker_age_seconds", "Seconds since its last heartbeat.", labels=["worker"]
     )
     busy = GaugeMetricFamily("schedulerui_worker_active", "Tasks that it runs now.", labels=["worker"])
-    for name, pid, seen_at, active in rows:
+    for name, pid, seen_at, active in _newest(rows):
         age.add_metric([f"{name}:{pid}"], max((now - seen_at).total_seconds(), 0.0))
         if active is not None:
             busy.add_metric([f"{name}:{pid}"], active)
@@ -187,6 +194,36 @@ def _alerts() -> Metric:
     for kind, state, n in sorted(standing):
         family.add_metric([kind, state], n)
     return family
+
+
+def _messages() -> Metric:
+    family = GaugeMetricFamily(
+        "schedulerui_messages_waiting", "Alerts that a channel has not taken.", labels=["channel"]
+    )
+    waiting = Notification.objects.filter(state="waiting").order_by().values_list("channel")
+    for channel, n in sorted(waiting.annotate(n=Count("pk"))[:LISTED]):
+        family.add_metric([channel], n)
+    return family
+
+
+def _monitor(now: datetime) -> Iterator[Metric]:
+    """Without a monitor nobody is told of anything: its age is a sample, so that Prometheus can tell."""
+    looked_at = Finding.objects.aggregate(at=Max("checked_at"))["at"]
+    if looked_at is not None:
+        age = max((now - looked_at).total_seconds(), 0.0)
+        yield _one(
+            "schedulerui_monitor_age_seconds",
+            "Seconds since a monitor last scanned; it does each minute.",
+            age,
+        )
+
+
+def _newest(rows: Iterable[Named]) -> list[Named]:
+    """Return the first of each name: a container's processes often have one name and one number after each restart."""
+    found: dict[tuple[str, int], Named] = {}
+    for row in rows:
+        found.setdefault((row[0], row[1]), row)
+    return list(found.values())
 
 
 def _one(name: str, text: str, value: float) -> Metric:

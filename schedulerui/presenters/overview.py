@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Aggregate, Count, F, Max, QuerySet, Sum, Value
+from django.db.models import Aggregate, Count, F, Max, Q, QuerySet, Sum, Value
 from django.db.models.fields import CharField
 from django.db.models.functions import Coalesce
 
 from schedulerui.conf import settings
 from schedulerui.facts import ACTIVE, RunState
-from schedulerui.models import Alert, Change, Finding, Run, Schedule, ScheduleState, Worker
+from schedulerui.models import Alert, Change, Finding, Notification, Run, Schedule, ScheduleState, Worker
 from schedulerui.models.damaged import readable
 from schedulerui.presenters.findings import OLD_AFTER, FindingRow, finding_rows
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
@@ -24,6 +24,9 @@ from schedulerui.presenters.values import digest
 N_SHOWN = 10
 FAILING = tuple(str(state) for state in (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT))
 UNHAPPY = (*FAILING, str(RunState.MISSED), str(RunState.EXPIRED))
+QUEUED = tuple(str(state) for state in (RunState.PENDING, RunState.SENT, RunState.RECEIVED))
+UNTAKEN_AFTER = timedelta(minutes=1)
+"""Age at which a message that waits is told of: others are on their way."""
 RUNNING = tuple(str(state) for state in (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING))
 
 
@@ -36,6 +39,10 @@ class Numbers:
     n_missed: int = 0
     n_workers: int = 0
     n_alerts: int = 0
+    n_untold: int = 0
+    """Messages of the last day that no channel has taken."""
+    n_queued: int = 0
+    """Runs that are claimed, sent or received and have not begun."""
     n_broken: int = 0
     """How often an invariant was broken at the last scan."""
     n_scanned: int = 0
@@ -111,12 +118,17 @@ def _arms(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]]
     lately = shown.runs.filter(state=RunState.MISSED, due_at__gte=now - timedelta(hours=24))
     standing = _tagged(shown.alerts.exclude(state="ok"), "n_alerts")
     living = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
+    overdue = Q(state="waiting", created_at__lt=now - UNTAKEN_AFTER) | Q(state="failed")
+    untold = Notification.objects.filter(overdue, created_at__gte=now - timedelta(hours=24))
+    queued = shown.runs.filter(state__in=QUEUED)
     scanned = Finding.objects.filter(checked_at__gte=now - OLD_AFTER)
     return [
         due,
         failing,
         _tagged(lately, "n_missed", Sum("count")),
         standing,
+        _tagged(untold.exclude(channel="ping"), "n_untold"),
+        _tagged(queued, "n_queued"),
         _tagged(living, "n_workers"),
         _tagged(scanned, "n_broken", Sum("n")),
         _tagged(scanned, "n_scanned"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q
 
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
-from schedulerui.models import Alert, Beat, Queue, Run, Schedule, Worker
+from schedulerui.models import Alert, Beat, Finding, Queue, Run, Schedule, Worker
 from schedulerui.presenters import moments, processes
 from schedulerui.presenters.processes import BeatRow, QueueRow, WorkerRow
 
@@ -29,6 +29,8 @@ class Report:
     schedules: dict[str, int]
     runs: dict[str, int]
     alerts: dict[str, int]
+    monitor_seen_at: datetime | None = None
+    """When a monitor last scanned; it does each minute. None: never."""
 
     @property
     def problems(self) -> list[str]:
@@ -42,7 +44,7 @@ class Report:
 
 
 def collect(*, now: datetime) -> Report:
-    """Ask the database, in six queries however many schedules and runs there are."""
+    """Ask the database, in seven queries however many schedules and runs there are."""
     return Report(
         at=now,
         beats=processes.beat_rows(Beat.objects.order_by("-seen_at")[:RECENT], now=now),
@@ -55,6 +57,7 @@ def collect(*, now: datetime) -> Report:
         schedules=_schedules(now=now),
         runs=_runs(),
         alerts=_alerts(),
+        monitor_seen_at=Finding.objects.aggregate(at=Max("checked_at"))["at"],
     )
 
 
@@ -94,6 +97,7 @@ def plain(report: Report) -> dict[str, object]:
         "schedules": report.schedules,
         "runs": report.runs,
         "alerts": report.alerts,
+        "seconds_since_monitor": age(report.monitor_seen_at) if report.monitor_seen_at else None,
         "beats": [
             {
                 "name": beat.name, "state": beat.state.key, "seconds_since_tick": age(beat.seen_at),

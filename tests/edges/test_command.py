@@ -143,7 +143,7 @@ def test_it_asks_a_fixed_number_of_queries_for_status(make_beat, now, django_ass
     for n in range(20):
         Queue.objects.create(name=f"q{n}", depth=n, measured_at=now)
 
-    with django_assert_num_queries(6 + asks_for_the_time()):
+    with django_assert_num_queries(7 + asks_for_the_time()):
         say("status")
 
 

@@ -314,7 +314,7 @@ def test_pings_go_earlier_and_in_batches_while_what_waits_stays(make_schedule, m
     for _n in range(5):
         a_run(schedule, due_at=NOW)
     notifications.note_pings({"Nightly": "https://ping.example/abc"}, now=NOW)
-    waiting = Notification.objects.order_by("pk").first()
+    waiting = Notification.objects.order_by("pk")[0]
     Notification.objects.exclude(pk=waiting.pk).update(state="sent")
     assert notifications.purge(now=NOW + 2 * DAY) == 0
     assert notifications.purge(now=NOW + 3 * DAY) == 4

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schedulerui.models import Beat
+from schedulerui.models import Beat, Finding
 from schedulerui.presenters import metrics
 from tests.processes import REPOSITORY
 
@@ -21,6 +21,7 @@ def given(db):
     Beat.objects.create(
         host="one", pid=1, started_at=NOW, seen_at=NOW, latency={"0.1": 1, "inf": 0, "sum": 0.1}
     )
+    Finding.objects.create(kind="overdue", n=0, checked_at=NOW)
     text = metrics.exposition(now=NOW).decode()
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     return names | {f"{name}_bucket" for name in names}

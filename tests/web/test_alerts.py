@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core import mail
+from django.test import override_settings
 
-from schedulerui import clock
-from schedulerui.models import Alert, Change, Notification, Silence
+from schedulerui import clock, conf
+from schedulerui.models import Alert, Change, Finding, Notification, Silence
+from schedulerui.monitor import courier
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_schedule, check_gate, check_methods, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +57,88 @@ def test_it_shows_messages_and_why_one_was_not_taken():
     page = text_of(logged_in("view").get(PAGE))
     assert "The server answered 503." in page
     assert "Not taken" in page
+
+
+def a_message(channel, *, state, age=0, error="", key=None):
+    at = clock.now() - timedelta(minutes=age)
+    sent_at = at if state == "sent" else None
+    return Notification.objects.create(
+        key=key or f"{channel}:{state}:{age}", channel=channel, event="failing", state=state, error=error,
+        payload={"alerts": [{"subject": "Nightly"}]}, next_try_at=at, created_at=at, sent_at=sent_at,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def configured():
+    """Channels as a host names them."""
+    ways = [
+        {"type": "webhook", "name": "chat", "url": "http://127.0.0.1:1/secret"},
+        {"type": "email", "name": "mail", "to": "ops@example.org"},
+        {"type": "signal", "name": "code"},
+    ]
+    with override_settings(SCHEDULERUI={"CELERY_APP": "tests.celery_app.app", "ALERTS": ways}):
+        conf.reset()
+        yield
+    conf.reset()
+
+
+def test_each_channel_says_whether_it_takes_messages_and_not_where_it_is(configured):
+    a_message("chat", state="sent", age=9)
+    a_message("chat", state="waiting", age=5, error="The server answered 503.")
+    a_message("mail", state="failed", age=9, error="refused")
+    a_message("mail", state="sent", age=5)
+    page = text_of(logged_in("view").get(PAGE))
+    chat, mail, code = (
+        page.partition("channels-title")[2].partition('id="messages-title"')[0].split("<li")[1:]
+    )
+    assert "Refuses messages" in chat
+    assert "The server answered 503." in chat
+    assert "1 message waits" in chat
+    assert "Takes messages" in mail
+    assert "refused" not in mail
+    assert "Not used yet" in code
+    assert "secret" not in page
+
+
+def test_it_says_when_no_monitor_looks():
+    told = "No monitor has looked for minutes"
+    assert told in text_of(logged_in("view").get(PAGE))
+    Finding.objects.create(kind="overdue", checked_at=clock.now())
+    assert told not in text_of(logged_in("view").get(PAGE))
+
+
+def test_it_answers_a_poll_with_nothing_until_something_changes():
+    client = logged_in("view")
+    Finding.objects.create(kind="overdue", checked_at=clock.now())
+    since = client.get(PAGE).context["since"]
+    asked = {"HX-Request": "true"}
+    assert client.get(f"{PAGE}?since={since}", headers=asked).status_code == 204
+    an_alert(a_schedule("Nightly"))
+    part = text_of(client.get(f"{PAGE}?since={since}", headers=asked))
+    assert "Nightly" in part
+    assert "<html" not in part
+    assert "Tell nobody" not in part
+
+
+def test_an_operator_tries_each_channel_once_a_click(configured):
+    assert logged_in("view").post("/alerts/try/").status_code == 403
+    client = logged_in("view", "operate")
+    answer = client.post("/alerts/try/", follow=True)
+    assert "A test is on its way" in text_of(answer)
+    assert sorted(Notification.objects.values_list("channel", "event")) == [
+        ("chat", "test"), ("code", "test"), ("mail", "test"),
+    ]  # fmt: skip
+    assert Change.objects.get(action="try_channels").note == "chat, mail, code"
+    assert courier.send(clock.now()) == 3
+    assert mail.outbox[0].subject == "[schedulerui] A message to try the channel: test"
+    assert "Nothing is wrong." in mail.outbox[0].body
+
+
+def test_without_channels_there_is_none_to_try():
+    client = logged_in("view", "operate")
+    assert "Send a test" not in text_of(client.get(PAGE))
+    client.post("/alerts/try/")
+    assert not Notification.objects.exists()
 
 
 def test_an_operator_silences_everything_and_ends_it():
@@ -124,7 +209,7 @@ def test_it_asks_a_fixed_number_of_queries(django_assert_max_num_queries):
     client = logged_in("view", "operate")
     for n in range(30):
         an_alert(a_schedule(f"s{n}"))
-    with django_assert_max_num_queries(6 + OF_THE_PERSON):
+    with django_assert_max_num_queries(8 + OF_THE_PERSON):
         client.get(PAGE)
 
 

@@ -13,7 +13,7 @@ from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from schedulerui import clock, conf
-from schedulerui.models import Alert, Beat, Queue
+from schedulerui.models import Alert, Beat, Finding, Notification, Queue
 from schedulerui.presenters import metrics
 from tests.web.people import NOON, a_run, a_schedule, a_worker, logged_in
 
@@ -156,17 +156,47 @@ def test_a_queue_that_could_not_be_measured_has_an_age_and_no_depth():
     assert told["schedulerui_worker_active", (("worker", "celery@one:7"),)] == 2
 
 
+def test_processes_of_one_name_are_one_sample_the_newest():
+    for age in (60, 2):
+        seen_at = NOON - timedelta(seconds=age)
+        Beat.objects.create(host="pod", pid=1, started_at=seen_at, seen_at=seen_at)
+        a_worker("celery@pod", pid=1, seen_at=seen_at)
+    text = metrics.exposition(now=NOON).decode()
+    ages = [
+        line
+        for line in text.splitlines()
+        if line.startswith(("schedulerui_beat_age", "schedulerui_worker_age"))
+    ]
+    assert ages == [
+        'schedulerui_beat_age_seconds{beat="pod:1"} 2.0',
+        'schedulerui_worker_age_seconds{worker="celery@pod:1"} 2.0',
+    ]
+
+
+def test_the_samples_tell_whether_a_monitor_looks_and_messages_get_out():
+    assert not [name for name, _labels in samples() if name == "schedulerui_monitor_age_seconds"]
+    for minutes in (3, 1):
+        Finding.objects.create(kind=f"k{minutes}", checked_at=NOON - timedelta(minutes=minutes))
+    for n, state in enumerate(("waiting", "waiting", "sent")):
+        Notification.objects.create(
+            key=f"m{n}", channel="chat", event="late", state=state, next_try_at=NOON, created_at=NOON
+        )
+    told = samples()
+    assert told["schedulerui_monitor_age_seconds", ()] == 60
+    assert told["schedulerui_messages_waiting", (("channel", "chat"),)] == 2
+
+
 def test_names_from_workers_cannot_break_the_format():
     a_worker('celery@"}\nschedulerui_evil 1\n', active=1)
     assert not [key for key in samples() if key[0] == "schedulerui_evil"]
 
 
 def test_the_samples_cost_the_same_however_much_there_is(django_assert_num_queries):
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         metrics.exposition(now=NOON)
     schedule = a_schedule()
     for n in range(40):
         a_run(schedule, due_at=NOON - timedelta(seconds=n))
         a_worker(f"celery@{n}")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         metrics.exposition(now=NOON)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from schedulerui import clock
-from schedulerui.models import Beat, Finding, Run, Schedule, ScheduleState
+from schedulerui.models import Beat, Finding, Notification, Run, Schedule, ScheduleState
 from schedulerui.operations import scanner
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
 
@@ -82,6 +82,25 @@ def test_it_counts_what_is_due_failing_missed_and_online(reader):
     a_worker("celery@two", seen_at=now - timedelta(hours=1))
     numbers = tiles(reader.get("/"))
     assert (numbers.n_due, numbers.n_failing, numbers.n_missed, numbers.n_workers) == (1, 1, 7, 1)
+
+
+def test_it_counts_what_waits_for_a_worker_and_what_nobody_was_told(reader):
+    now = clock.now()
+    schedule = a_schedule("Nightly")
+    for state in ("pending", "sent", "received", "started"):
+        a_run(schedule, state=state)
+    for n, (state, minutes) in enumerate(
+        (("waiting", 2), ("waiting", 0), ("failed", 60), ("failed", 2000), ("sent", 5))
+    ):
+        at = now - timedelta(minutes=minutes)
+        Notification.objects.create(
+            key=f"m{n}", channel="chat", event="late", state=state, next_try_at=at, created_at=at
+        )
+    response = reader.get("/")
+    numbers = tiles(response)
+    assert (numbers.n_queued, numbers.n_untold) == (3, 2)
+    assert "3 runs wait to begin" in text_of(response)
+    assert "2 messages not taken" in text_of(response)
 
 
 def test_the_next_runs_come_in_their_order(reader):

@@ -24,6 +24,12 @@ def _text(report: Report) -> str:
         ("schedules", ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in report.schedules.items())),
         ("runs", ", ".join(f"{n} {name}" for name, n in report.runs.items())),
         ("alerts", ", ".join(f"{n} {name}" for name, n in report.alerts.items()) or "none"),
+        (
+            "monitor",
+            moments.relative(report.monitor_seen_at, report.at)
+            if report.monitor_seen_at
+            else "none has ever looked",
+        ),
     ]
     parts = [" ".join(report.problems) or "Healthy.", tables.facts(counts)]
     parts += [_beats(report), _workers(report), _queues(report)]

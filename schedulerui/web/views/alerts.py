@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -11,12 +13,15 @@ from schedulerui import clock
 from schedulerui.access import may, rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Alert, Notification, Schedule, Silence
-from schedulerui.operations import silences
-from schedulerui.presenters.alerts import alert_row, message_rows, silence_row
-from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.monitor import channels
+from schedulerui.operations import notifications, silences
+from schedulerui.presenters import digest
+from schedulerui.presenters.alerts import alert_row, channel_rows, message_rows, silence_row
+from schedulerui.presenters.findings import is_monitored
+from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
 from schedulerui.web.forms.silence import SilenceForm
 from schedulerui.web.found import sound_schedule_or_404
-from schedulerui.web.responses import actor_of, see_other, with_message
+from schedulerui.web.responses import actor_of, see_other, unchanged, with_message
 
 SHOWN = 100
 """Most lines of each table; the newest."""
@@ -27,8 +32,25 @@ ID_DIGITS = 18
 
 @gate("view", methods=("GET", "HEAD"))
 def alerts(request: HttpRequest) -> HttpResponse:
-    """Answer the page."""
-    return _page(request, SilenceForm())
+    """Answer the page; to htmx what changes by itself, or 204 while it looks as ``since`` says."""
+    if not htmx_of(request):
+        return _page(request, SilenceForm())
+    context = _live_context(request)
+    if request.GET.get("since") == context["since"]:
+        return unchanged()
+    return render(request, "schedulerui/alerts/_live.html", context)
+
+
+@gate("operate", methods=("POST",))
+def try_channels(request: HttpRequest) -> HttpResponse:
+    """Send a message that says that it is a test by each channel."""
+    known = list(channels.names(settings().ALERTS))
+    if known:
+        notifications.try_channels(known, actor=actor_of(request), now=clock.now())
+        with_message(request, _("A test is on its way by each channel. Below stands what becomes of it."))
+    else:
+        with_message(request, _("No channel is configured."), kind="warn")
+    return see_other(request, reverse("schedulerui:alerts"))
 
 
 @gate("operate", methods=("POST",))
@@ -79,7 +101,7 @@ def _schedule(request: HttpRequest, named: str) -> Schedule | None:
     return sound_schedule_or_404(request, int(named), verb="view")
 
 
-def _page(request: HttpRequest, form: SilenceForm, *, status: int = 200) -> HttpResponse:
+def _live_context(request: HttpRequest) -> dict[str, Any]:
     now = clock.now()
     found = (
         visible(request.user, Alert.objects.all())
@@ -88,25 +110,37 @@ def _page(request: HttpRequest, form: SilenceForm, *, status: int = 200) -> Http
     )
     standing = [alert_row(alert) for alert in found.exclude(state="ok").order_by("-since", "pk")[:SHOWN]]
     recovered = [alert_row(alert) for alert in found.filter(state="ok").order_by("-since", "pk")[:10]]
+    known = visible(request.user, Notification.objects.all(), through="alert__schedule")
+    messages = message_rows(known.order_by("-created_at", "-id")[:MESSAGES_SHOWN])
+    kinds = {name: str(channel.get("type")) for name, channel in channels.names(settings().ALERTS).items()}
+    if settings().PING_URLS:
+        kinds["ping"] = "ping"
+    ways, monitored = channel_rows(kinds, now=now), is_monitored(now)
+    return {
+        "standing": standing,
+        "recovered": recovered,
+        "messages_shown": messages,
+        "channels": ways,
+        "has_channels": bool(settings().ALERTS),
+        "is_monitored": monitored,
+        "rights": rights_of(request.user),
+        "now": now,
+        "since": digest(standing, recovered, messages, ways, monitored),
+        "poll_every": settings().POLL_EVERY,
+    }
+
+
+def _page(request: HttpRequest, form: SilenceForm, *, status: int = 200) -> HttpResponse:
+    now = clock.now()
     windows = (
         visible(request.user, Silence.objects.all())
         .select_related("schedule")
         .filter(ends_at__gt=now)
         .order_by("ends_at")[:SHOWN]
     )
-    context = {
-        "standing": standing,
-        "recovered": recovered,
-        "messages_shown": message_rows(
-            visible(request.user, Notification.objects.all(), through="alert__schedule").order_by(
-                "-created_at", "-id"
-            )[:MESSAGES_SHOWN]
-        ),
+    context = _live_context(request) | {
         "silences": [silence_row(window, now=now) for window in windows],
-        "has_channels": bool(settings().ALERTS),
         "form": form,
         "about": _schedule(request, (request.POST or request.GET).get("schedule", "")),
-        "rights": rights_of(request.user),
-        "now": now,
     }
     return render(request, "schedulerui/pages/alerts.html", context, status=status)
