@@ -14,8 +14,11 @@ REASON_MAX = 500
 WORKER_MAX = 255
 
 
-def told(report: Report, *, started_at: datetime | None) -> dict[str, object]:
-    """Return what the report says of the present: every field, so that nothing of an earlier state is left standing."""
+def told(report: Report, *, started_at: datetime | None, run: Run | None = None) -> dict[str, object]:
+    """Return what the report says of the present: every field, so that nothing of an earlier state is left standing.
+
+    ``run``: whose wish it may have been.
+    """
     limits = settings()
     is_end = report.state in FINISHED
     runtime = report.runtime
@@ -25,11 +28,19 @@ def told(report: Report, *, started_at: datetime | None) -> dict[str, object]:
         "state": str(report.state),
         "finished_at": report.moment if is_end else None,
         "runtime": runtime,
-        "reason": clean(report.reason, limit=REASON_MAX),
+        "reason": clean(_reason(report, run, started_at), limit=REASON_MAX),
         "result": clean(report.result, limit=limits.RESULT_LIMIT),
         "exception": clean(report.exception, limit=limits.RESULT_LIMIT),
         "traceback": clean(report.traceback, limit=limits.TRACEBACK_LIMIT),
     }
+
+
+def _reason(report: Report, run: Run | None, started_at: datetime | None) -> str:
+    """Say who wished it: a worker that was told not to begin does not know, and our row does."""
+    is_unbegun = report.state is RunState.REVOKED and started_at is None
+    if not is_unbegun or run is None or run.cancel_requested_at is None:
+        return report.reason
+    return f"cancelled by {run.cancel_requested_by or 'somebody'} before it started"
 
 
 def log(run: Run, attempt: Attempt, report: Report) -> dict[str, str]:

@@ -69,7 +69,7 @@ def _merge(report: Report) -> bool:
         )
         if attempt.reason == DUPLICATE:
             return False  # its arrival, told late: the guard has dropped it, and it must not move the run
-        also = columns.log(run, attempt, report) if _merge_attempt(attempt, report) else {}
+        also = columns.log(run, attempt, report) if _merge_attempt(attempt, report, run=run) else {}
         is_again = any(row.pk != attempt.pk and RunState(row.state) in FINISHED for row in told)
         return _merge_run(run, attempt, report, is_again=is_again, also=also)
 
@@ -119,7 +119,7 @@ def _begin(run: Run, number: int, told: list[Attempt], report: Report) -> Attemp
     )
 
 
-def _merge_attempt(attempt: Attempt, report: Report) -> bool:
+def _merge_attempt(attempt: Attempt, report: Report, *, run: Run) -> bool:
     """Write what the report says of its delivery; returns whether that moved."""
     changes: dict[str, object] = dict(columns.missing_times(attempt, report))
     if report.pid is not None and attempt.pid is None:
@@ -131,7 +131,7 @@ def _merge_attempt(attempt: Attempt, report: Report) -> bool:
         }
     is_further = RANK[RunState(attempt.state)] < RANK[report.state]
     if is_further:
-        told = columns.told(report, started_at=report.started_at or attempt.started_at)
+        told = columns.told(report, started_at=report.started_at or attempt.started_at, run=run)
         del told["result"]
         changes |= told
         if report.state is RunState.RETRYING:
@@ -145,7 +145,7 @@ def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool, al
     """Move the run by one conditional update; returns whether it moved. Times that nobody had told yet, and logs, are filled in anyway."""
     anyway: dict[str, object] = {**dict(columns.missing_times(run, report)), **also}
     reached = progress(report.state, attempt=attempt.attempt, delivery=attempt.delivery)
-    told = columns.told(report, started_at=run.started_at or report.started_at)
+    told = columns.told(report, started_at=run.started_at or report.started_at, run=run)
     changes = {
         **anyway,
         **told,

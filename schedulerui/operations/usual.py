@@ -24,6 +24,8 @@ READ = (
     "log",
     "nominal_at",
     "due_at",
+    "cancel_requested_at",
+    "cancel_requested_by",
 )
 EMPTY: dict[str, object] = {"pid": None, "received_at": None, "started_at": None}
 """Columns of an attempt that a report may leave out."""
@@ -54,7 +56,7 @@ def merge(run: Run, report: Report) -> bool:
 def _write(run: Run, report: Report, *, is_first: bool) -> bool:
     attempt = Attempt(run_id=run.pk, attempt=0, delivery=1)
     worker = {"worker": clean(report.worker, limit=columns.WORKER_MAX), "worker_instance": report.instance}
-    told = columns.told(report, started_at=run.started_at or report.started_at)
+    told = columns.told(report, started_at=run.started_at or report.started_at, run=run)
     of_run = {
         **told,
         **dict(columns.missing_times(run, report)),

@@ -158,6 +158,25 @@ def test_progress_never_goes_back_whatever_is_told(told):
         before = run.progress
 
 
+@pytest.mark.parametrize("first", [[], [received]], ids=["told only of its end", "told of its arrival too"])
+def test_who_cancelled_it_is_named_when_a_worker_gave_it_up_before_its_start(first):
+    run = make_run(cancel_requested_at=after(0), cancel_requested_by="ana")
+    for make in first:
+        record(make(run))
+    record(ended(run, S.REVOKED, reason="revoked before it started"))
+    run.refresh_from_db()
+    reasons = [run.reason, *run.attempts.values_list("reason", flat=True)]
+    assert reasons == ["cancelled by ana before it started"] * 2
+
+
+def test_a_body_that_was_ended_keeps_the_worker_s_words():
+    run = make_run(cancel_requested_at=after(0), cancel_requested_by="ana")
+    for one in terminated(run):
+        record(one)
+    run.refresh_from_db()
+    assert run.reason == "terminated (15)"
+
+
 def test_the_first_end_stands_when_two_ends_are_told():
     run = make_run()
     assert record(ended(run, S.REVOKED, reason="terminated"))

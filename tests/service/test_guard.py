@@ -75,10 +75,29 @@ def test_it_lets_a_redelivery_begin_again(start_worker, send, tmp_path):
     assert bodies(tmp_path) == {run.task_id: 2}
 
 
-def test_it_does_not_begin_a_run_that_was_cancelled(start_worker, send, tmp_path):
-    run = send("guard.note", str(tmp_path))
+CANCELLED = "cancelled by ana before it started"
+
+
+def cancel(run):
+    """Write the wish as its page does, without telling any worker."""
     Run.objects.filter(pk=run.pk).update(cancel_requested_at=clock.now(), cancel_requested_by="ana")
+
+
+def test_it_does_not_begin_a_run_that_was_cancelled(start_worker, send, tmp_path):
+    start_worker(*GUARDED, HEARTBEAT_EVERY=60)
+    run = send("guard.note", str(tmp_path), countdown=2)
+    reached(run, S.RECEIVED)
+    cancel(run)  # its worker has read what is cancelled and reads it again in a minute only: the guard asks
+    assert reached(run, S.REVOKED).reason == CANCELLED
+    assert [row.reason for row in run.attempts.all()] == [CANCELLED]
+    assert not bodies(tmp_path)
+    assert run.started_at is None
+
+
+def test_a_worker_gives_up_what_was_cancelled_before_it_came(start_worker, send, tmp_path):
+    run = send("guard.note", str(tmp_path))
+    cancel(run)
     start_worker(*GUARDED)
-    assert reached(run, S.REVOKED).reason == "cancelled by ana before it started"
+    assert reached(run, S.REVOKED).reason == CANCELLED
     assert not bodies(tmp_path)
     assert run.started_at is None
