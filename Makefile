@@ -5,7 +5,7 @@ EXTRAS_RUN := site,embedded,solar,postgres
 EXTRAS_TEST := $(EXTRAS_RUN),test,lint,docs
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/lock.txt
 
-.PHONY: help run test lint format bench simulate soak docs
+.PHONY: help run test lint format bench simulate soak docs pictures
 .DEFAULT_GOAL := help
 
 help: ## List these commands
@@ -32,6 +32,9 @@ simulate: .venv/.stamp-test ## Try thousands of random rules, and simulate hundr
 
 soak: .venv/.stamp-test ## Kill, freeze and starve real beats for about half an hour
 	@exec $(BIN)/python -m tests.run soak
+
+pictures: .venv/.stamp-test ## Take the documentation's pictures anew
+	@exec $(BIN)/python -m tests.pictures
 
 docs: .venv/.stamp-test ## Build the documentation into docs/_build
 	@exec $(BIN)/python -m tests.run docs

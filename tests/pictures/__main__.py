@@ -67,6 +67,7 @@ def pictures() -> list[Picture]:
         Picture(name="pause", path=invoices, act=_open_pause, size=(1280, 620)),
         Picture(name="paused", path=f"/schedules/{pk['Rebuild search index']}/", size=(1280, 480)),
         Picture(name="form", path=f"{invoices}edit/", act=_type_another_rule, themes=both, size=(1280, 1080)),
+        Picture(name="form-clock-change", path=f"{invoices}edit/", act=_show_the_preview, size=(1280, 1080)),
         Picture(name="conflict", path=f"{prices}edit/", act=_be_too_slow, size=(1280, 520)),
         Picture(name="changes", path=f"{prices}changes/", size=(1280, 420)),
         Picture(name="restore", path=f"{prices}changes/", act=_restore, size=(1280, 520)),
@@ -89,6 +90,10 @@ def _open_pause(page: Page) -> None:
 def _type_another_rule(page: Page) -> None:
     page.locator("#id_expression").fill("30 2 * * mon-fri")
     page.get_by_text("Monday to Friday").first.wait_for()
+    _show_the_preview(page)
+
+
+def _show_the_preview(page: Page) -> None:
     page.locator("#when-title").evaluate("e => scrollTo(0, e.getBoundingClientRect().top - 24)")
 
 
@@ -127,12 +132,16 @@ def main(names: list[str]) -> None:
 
         call_command("migrate", verbosity=0)
         shop.fill()
-        with mock.patch.object(clock, "now", lambda: shop.NOW), _served() as address, sync_playwright() as playwright:
-            with running_chromium(playwright) as browser:
-                for picture in pictures():
-                    if not names or picture.name in names:
-                        for theme in picture.themes:
-                            _take(browser, picture, theme=theme, address=address)
+        with (
+            mock.patch.object(clock, "now", return_value=shop.NOW),
+            _served() as address,
+            sync_playwright() as playwright,
+            running_chromium(playwright) as browser,
+        ):
+            for picture in pictures():
+                if not names or picture.name in names:
+                    for theme in picture.themes:
+                        _take(browser, picture, theme=theme, address=address)
 
 
 @contextmanager
@@ -190,7 +199,9 @@ def _logged_in(browser: Browser, picture: Picture, *, theme: str, address: str) 
     from tests.pictures import shop
 
     client = Client()
-    client.force_login(User.objects.get(username=picture.user), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(
+        User.objects.get(username=picture.user), backend="django.contrib.auth.backends.ModelBackend"
+    )
     context = browser.new_context(
         viewport={"width": picture.size[0], "height": picture.size[1]},
         color_scheme="dark" if theme == "dark" else "light",

@@ -16,9 +16,18 @@ from schedulerui.operations.outcomes import append_outcome
 
 NOW = datetime(2026, 11, 18, 9, 36, 24, tzinfo=UTC)
 HISTORY = timedelta(hours=33)
-ANA, BEN, IMPORT = Actor(name="ana", via="browser"), Actor(name="ben", via="browser"), Actor(name="deploy", via="command")
+ANA, BEN, IMPORT = (
+    Actor(name="ana", via="browser"),
+    Actor(name="ben", via="browser"),
+    Actor(name="deploy", via="command"),
+)
 WORKERS = {"celery@shop-1": uuid.UUID(int=1), "celery@shop-2": uuid.UUID(int=2)}
-INVOICES, STOCK, REMINDERS, PRICES = "Nightly invoices", "Import warehouse stock", "Send reminders", "Price list to marketplaces"
+INVOICES, STOCK, REMINDERS, PRICES = (
+    "Nightly invoices",
+    "Import warehouse stock",
+    "Send reminders",
+    "Price list to marketplaces",
+)
 TRACEBACK = """Traceback (most recent call last):
   File "/srv/shop/billing/tasks.py", line 48, in collect_invoices
     mandates = bank.mandates(since=run.previous_nominal_at)
@@ -100,7 +109,14 @@ def _runs(schedule: Schedule, *, usual: float, chance: random.Random) -> None:
             times.append(occurrence.due_at)
         for place, due_at in enumerate(times[-400:]):
             is_newest = due_at == times[-1]
-            run = _run(schedule, due_at, usual=usual, chance=chance, n_left=len(times[-400:]) - place, is_newest=is_newest)
+            run = _run(
+                schedule,
+                due_at,
+                usual=usual,
+                chance=chance,
+                n_left=len(times[-400:]) - place,
+                is_newest=is_newest,
+            )
             state.recent = append_outcome(state.recent, run.state, run.runtime)
             state.last_run_id, state.last_run_at, state.last_state = run.pk, due_at, run.state
             state.failure_streak = state.failure_streak + 1 if run.state == RunState.FAILED else 0
@@ -137,13 +153,17 @@ def _run(
     return run
 
 
-def _outcome(schedule: Schedule, due_at: datetime, *, chance: random.Random, n_left: int, is_newest: bool) -> RunState:
+def _outcome(
+    schedule: Schedule, due_at: datetime, *, chance: random.Random, n_left: int, is_newest: bool
+) -> RunState:
     luck = chance.random()
     if schedule.name == INVOICES:
         return RunState.FAILED if n_left <= 2 else RunState.SUCCEEDED
     if schedule.name == REMINDERS and is_newest:
         return RunState.STARTED
-    if schedule.name == STOCK and (luck < 0.12 or NOW - timedelta(hours=19) < due_at < NOW - timedelta(hours=18)):
+    if schedule.name == STOCK and (
+        luck < 0.12 or NOW - timedelta(hours=19) < due_at < NOW - timedelta(hours=18)
+    ):
         return RunState.FAILED
     if schedule.name == "Sync customers" and luck < 0.05:
         return RunState.SKIPPED
@@ -154,14 +174,24 @@ def _failure(schedule: Schedule, outcome: RunState) -> dict[str, str]:
     if outcome != RunState.FAILED:
         return {}
     if schedule.name == INVOICES:
-        return {"exception": "billing.bank.BankRefused: 401 certificate expired on 2026-11-16", "traceback": TRACEBACK, "log": LOG}
+        return {
+            "exception": "billing.bank.BankRefused: 401 certificate expired on 2026-11-16",
+            "traceback": TRACEBACK,
+            "log": LOG,
+        }
     return {"exception": "TimeoutError: the warehouse did not answer within 10 s"}
 
 
 def _changes() -> None:
     """Let people have edited, paused and skipped."""
     prices = Schedule.objects.get(name=PRICES)
-    prices = schedules.edit(prices.pk, {"expression": "20 */3 * * *"}, version=prices.version, actor=BEN, now=NOW - timedelta(days=6))
+    prices = schedules.edit(
+        prices.pk,
+        {"expression": "20 */3 * * *"},
+        version=prices.version,
+        actor=BEN,
+        now=NOW - timedelta(days=6),
+    )
     prices = schedules.edit(prices.pk, {"expression": "20 */2 * * *", "queue": "partners"}, version=prices.version, actor=ANA,
                             now=NOW - timedelta(days=2, hours=3))  # fmt: skip
     schedules.set_next(prices, now=NOW)
