@@ -70,7 +70,9 @@ def _send(worker: Worker, verb: str, arguments: Mapping[str, Any]) -> Outcome:
         if verb == "shutdown":
             remote.tell(worker.hostname, verb, arguments)
             return Outcome(obeyed=True, sentence=_("It was told to end when its tasks have."))
-        return Outcome(obeyed=True, sentence=remote.command(worker.hostname, verb, arguments))
+        return Outcome(
+            obeyed=True, sentence=remote.command(worker.hostname, REMOTE_NAMES.get(verb, verb), arguments)
+        )
     except remote.Silent:
         text = _("It did not answer within %(n)g s; it may do it all the same.") % {"n": remote.DEADLINE}
         return Outcome(obeyed=False, sentence=text)
@@ -155,6 +157,18 @@ def _nothing(_arguments: Arguments) -> dict[str, Any]:
     return {}
 
 
+def _revoked(arguments: Arguments) -> dict[str, Any]:
+    return {"task_id": _task_id(arguments), "terminate": False}
+
+
+def _terminated(arguments: Arguments) -> dict[str, Any]:
+    return {"task_id": _task_id(arguments), "terminate": True, "signal": "SIGTERM"}
+
+
+def _task_id(arguments: Arguments) -> str:
+    return _text(arguments, "task_id", like=QUEUE, otherwise=_("Give the task's id."))
+
+
 COMMANDS: Mapping[str, Prepare] = {
     "pool_grow": _count,
     "pool_shrink": _count,
@@ -164,6 +178,9 @@ COMMANDS: Mapping[str, Prepare] = {
     "cancel_consumer": _queue,
     "rate_limit": _rate,
     "time_limit": _times,
+    "revoke": _revoked,
+    "terminate": _terminated,
     "shutdown": _nothing,
 }
-"""Celery's remote control commands that a page offers, each with what checks its arguments."""
+"""What a page offers, each with what checks its arguments; a name of Celery's remote control, or one of ``REMOTE_NAMES``."""
+REMOTE_NAMES: Mapping[str, str] = {"terminate": "revoke"}

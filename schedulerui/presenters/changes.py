@@ -42,6 +42,8 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("worker_cancel_consumer", gettext_lazy("had a worker stop taking from a queue")),
     ("worker_rate_limit", gettext_lazy("limited the rate of a task")),
     ("worker_time_limit", gettext_lazy("limited the time of a task")),
+    ("worker_revoke", gettext_lazy("had a worker forget a task")),
+    ("worker_terminate", gettext_lazy("had a worker end a task")),
     ("worker_shutdown", gettext_lazy("shut a worker down")),
     ("recompute", gettext_lazy("moved by new zone data")),
 )

@@ -32,6 +32,8 @@ class TaskLine:
     task_id: str
     started_at: datetime | None
     eta: str
+    run: str
+    """The address part of its run; empty for a task that is none of ours, or none that the person may know of."""
     values: str
     """Arguments as text; empty for people who may not see values."""
 
@@ -47,9 +49,17 @@ class Details:
     """How many of each task it has run since its start."""
 
 
-def details_of(answers: Mapping[str, Any], *, with_values: bool) -> Details:
-    """Return the worker's answers; what has another shape than Celery's is left out."""
-    lines = [line for kind in KINDS for line in _lines(kind, answers.get(kind), with_values=with_values)]
+def task_ids_of(answers: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the tasks in the answers."""
+    lines = [line for kind in KINDS for line in _lines(kind, answers.get(kind), with_values=False, runs={})]
+    return [line.task_id for line in lines[:LISTED]]
+
+
+def details_of(answers: Mapping[str, Any], *, with_values: bool, runs: Mapping[str, str]) -> Details:
+    """Return the worker's answers; what has another shape than Celery's is left out. ``runs``: task id to a run's address part."""
+    lines = [
+        line for kind in KINDS for line in _lines(kind, answers.get(kind), with_values=with_values, runs=runs)
+    ]
     return Details(
         tasks=tuple(lines[:LISTED]),
         n_more=max(len(lines) - LISTED, 0),
@@ -58,7 +68,7 @@ def details_of(answers: Mapping[str, Any], *, with_values: bool) -> Details:
     )
 
 
-def _lines(kind: str, told: Any, *, with_values: bool) -> Iterator[TaskLine]:
+def _lines(kind: str, told: Any, *, with_values: bool, runs: Mapping[str, str]) -> Iterator[TaskLine]:
     for item in told if isinstance(told, list) else ():
         request = _mapping(_mapping(item).get("request") or item)
         yield TaskLine(
@@ -67,6 +77,7 @@ def _lines(kind: str, told: Any, *, with_values: bool) -> Iterator[TaskLine]:
             task_id=_text(request.get("id")),
             started_at=_moment(request.get("time_start")),
             eta=_text(_mapping(item).get("eta")),
+            run=runs.get(_text(request.get("id")), ""),
             values=_values(request) if with_values else "",
         )
 

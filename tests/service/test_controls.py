@@ -65,7 +65,14 @@ def test_a_worker_obeys_each_command_and_each_stands_in_the_audit_log(start_work
     unknown = obey("time_limit", task_name="rec.nowhere", soft="5", hard="9")
     assert not unknown.obeyed
     assert "unknown task" in unknown.sentence
-    assert Change.objects.filter(action__startswith="worker_", actor="ana").count() == 7
+    for verb, arguments in (("autoscale", {"min": "1", "max": "2"}), ("pool_restart", {})):
+        # This worker was started without: it says so, and the sentence is its own.
+        refused = obey(verb, **arguments)
+        assert not refused.obeyed
+        assert "enabled" in refused.sentence
+    assert obey("revoke", task_id="some-task").obeyed
+    assert obey("terminate", task_id="some-task").obeyed
+    assert Change.objects.filter(action__startswith="worker_", actor="ana").count() == 11
 
 
 def test_a_worker_ends_when_its_name_was_typed(start_worker, ours):

@@ -9,7 +9,7 @@ from django.test import Client
 
 from schedulerui import clock, dispatch, remote
 from schedulerui.models import Change
-from tests.web.people import HOSTILE, a_worker, check_gate, logged_in, text_of
+from tests.web.people import HOSTILE, a_run, a_schedule, a_worker, check_gate, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
 ACTIVE = {
@@ -154,6 +154,8 @@ def test_a_refusal_and_silence_are_said_and_audited(worker, wire):
         ("cancel_consumer", {"queue": ""}),
         ("rate_limit", {"task_name": "tests.add", "rate_limit": "often"}),
         ("time_limit", {"task_name": "tests.add", "soft": "9", "hard": "5"}),
+        ("revoke", {"task_id": ""}),
+        ("terminate", {"task_id": "two words"}),
         ("shutdown", {"confirm": "celery@two"}),
         ("eval", {"code": "1"}),
         ("", {}),
@@ -175,6 +177,28 @@ def test_shutting_down_needs_the_name(worker, wire):
     )
     assert "told to end" in text_of(answer)
     assert wire.asked == [("shutdown", {}, ["celery@one"])]
+
+
+@pytest.mark.parametrize(
+    ("verb", "sent"),
+    [("revoke", {"terminate": False}), ("terminate", {"terminate": True, "signal": "SIGTERM"})],
+)
+def test_a_task_of_anybody_is_revoked_or_ended_on_that_worker_alone(worker, wire, verb, sent):
+    wire.answers["revoke"] = {"ok": "tasks abc flagged as revoked"}
+    answer = controller().post(f"{page(worker)}control/", {"verb": verb, "task_id": "abc"}, follow=True)
+    assert "flagged as revoked" in text_of(answer)
+    assert wire.asked == [("revoke", {"task_id": "abc", **sent}, ["celery@one"])]
+    assert Change.objects.get().action == f"worker_{verb}"
+
+
+def test_a_task_in_its_hands_leads_to_its_run(worker, wire):
+    run = a_run(a_schedule(), state="started", task_id="known")
+    wire.answers = {name: {} for name in remote.INSPECTIONS} | {
+        "active": [{"id": "known", "name": "tests.add"}, {"id": "foreign", "name": "tests.add"}]
+    }
+    shown = text_of(logged_in("view").get(f"{page(worker)}details/"))
+    assert f'<a href="/runs/{run.uuid}/">known</a>' in shown
+    assert ">foreign<" in shown
 
 
 def test_a_worker_that_is_gone_can_be_told_nothing(wire):

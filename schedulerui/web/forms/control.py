@@ -22,6 +22,7 @@ def name(label: Any, hint: Any = "", *, listed: str = "") -> forms.CharField:
 
 
 RATE_HINT = _("10/s, 100/m, 1000/h; 0 lifts the limit. It holds until the worker ends.")
+TERMINATE_HINT = _("Its process is ended, whatever it is doing. A pool of threads cannot do that.")
 COMMANDS: tuple[tuple[str, Any, dict[str, forms.Field]], ...] = (
     ("pool_grow", _("Add processes"), {"n": number(_("How many"), 1)}),
     ("pool_shrink", _("Remove processes"), {"n": number(_("How many"), 1)}),
@@ -43,6 +44,8 @@ COMMANDS: tuple[tuple[str, Any, dict[str, forms.Field]], ...] = (
             "hard": number(_("Hard limit, seconds")),
         },
     ),
+    ("revoke", _("Forget a task that has not begun"), {"task_id": name(_("Task id"))}),
+    ("terminate", _("End a task in the middle"), {"task_id": name(_("Task id"), TERMINATE_HINT)}),
     ("shutdown", _("Shut it down"), {"confirm": name(_("Type the worker's name"))}),
 )
 

@@ -10,10 +10,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock, dispatch, remote
-from schedulerui.access import may
-from schedulerui.models import Worker
+from schedulerui.access import may, visible
+from schedulerui.models import Run, Worker
 from schedulerui.operations import controls
-from schedulerui.presenters.remote import details_of
+from schedulerui.presenters.remote import details_of, task_ids_of
 from schedulerui.web.decorators import SENTENCES, error_page, gate
 from schedulerui.web.responses import actor_of, see_other, with_message
 from schedulerui.web.views.workers import worker_page
@@ -33,9 +33,15 @@ def details(request: HttpRequest, instance: UUID) -> HttpResponse:
             context["problem"] = _("It did not answer within %(n)g s.") % {"n": remote.DEADLINE}
         else:
             with_values = may(request.user, "view_values")
-            context["details"] = details_of(told.answers, with_values=with_values)
+            runs = _runs_of(request, task_ids_of(told.answers))
+            context["details"] = details_of(told.answers, with_values=with_values, runs=runs)
             context["with_values"] = with_values
     return render(request, "schedulerui/workers/_details.html", context)
+
+
+def _runs_of(request: HttpRequest, task_ids: list[str]) -> dict[str, str]:
+    known = visible(request.user, Run.objects.filter(task_id__in=task_ids))
+    return {str(task_id): str(uuid) for task_id, uuid in known.values_list("task_id", "uuid")}
 
 
 @gate("control_workers", methods=("POST",))
