@@ -52,7 +52,9 @@ def tell(*, channels: Sequence[str], now: datetime) -> int:
         for alert in untold.order_by("since")[:TELL_AT_ONCE]:
             seen = {"pk": alert.pk, "version": alert.version, "told_state": alert.told_state}
             if Alert.objects.filter(**seen).update(
-                told_state=alert.state, told_at=now, remind_at=_next_reminder(alert, now)
+                told_state=alert.state,
+                told_at=now if channels else None,
+                remind_at=_next_reminder(alert, now),
             ):
                 ours.append(alert)
         _enqueue(ours, channels=channels, now=now)

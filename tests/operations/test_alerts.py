@@ -102,6 +102,13 @@ def test_a_message_goes_to_each_channel(failing):
     assert sorted(Notification.objects.values_list("channel", flat=True)) == ["chat", "mail"]
 
 
+def test_without_a_channel_nobody_was_told(failing):
+    failing()
+    assert look(channels=()) == []
+    alert = Alert.objects.get()
+    assert (alert.told_state, alert.told_at) == ("failing", None)
+
+
 def test_many_alerts_at_once_are_one_message(failing):
     for _n in range(11):
         failing()
