@@ -74,7 +74,7 @@ def test_each_state_has_a_word_a_style_and_an_icon(key):
         ("spark", "stroke: var(--m,"),
         ("bar", "fill: var(--m,"),
     ):
-        assert colour in STYLES.partition(f"\n  .{part} {{")[2].partition("\n  .")[0], part
+        assert colour in STYLES.partition(f"\n.{part} {{")[2].partition("\n.")[0], part
     assert f'id="{shown.icon}"' in SPRITE
 
 
@@ -190,8 +190,8 @@ CONDITIONS = {
         lambda _now: a_schedule(kind="manual", expression=""),
         {"list": "By hand only", "page": "By hand only"},
     ),
-    "paused": (paused, {"list": "maintenance", "page": "maintenance", "dialog": "is paused"}),
-    "switched off": (switched_off, {"list": "Paused", "page": "Paused", "dialog": "is paused"}),
+    "paused": (paused, {"list": "maintenance", "page": "maintenance", "dialog": "is off"}),
+    "switched off": (switched_off, {"list": "Off", "page": "Off", "dialog": "is off"}),
     "broken rule": (
         lambda _now: changed(expression="99 * * * *", error="minute: 99", **NO_NEXT),
         {"list": "Rule broken", "page": "Rule broken", "overview": "Rule broken"},
@@ -227,10 +227,11 @@ def test_a_schedule_in_each_condition(owner, now, condition):
     assert ("Unknown task" in page) == (condition == "unknown task")
     assert all(cells(row)), cells(row)
     assert all(facts(page)), facts(page)
-    is_on = Schedule.objects.get(pk=schedule.pk).enabled
+    now_stored = Schedule.objects.get(pk=schedule.pk)
+    is_on, is_paused = now_stored.enabled, now_stored.paused_at is not None
     for html in (row, page):
         assert f'aria-checked="{str(is_on).lower()}"' in html
-        assert f">{'On' if is_on else 'Paused'}</button>" in html
+        assert f">{'On' if is_on else 'Paused' if is_paused else 'Off'}</button>" in html
     assert schedule.name in text_of(owner.post("/schedules/bulk/", {"action": "delete", "id": [schedule.pk]}))
 
 
