@@ -57,7 +57,7 @@ def send(now: datetime, *, limit: int = 5) -> int:
     claimed = notifications.claim(now=now, limit=limit)
     for notification in claimed:
         if notifications.is_overtaken(notification):
-            notifications.give_up(notification, error="A newer ping of this schedule was faster.")
+            notifications.give_up(notification, error="A newer message about it was faster.")
             continue
         try:
             channels.deliver(notification)

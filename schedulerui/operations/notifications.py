@@ -53,11 +53,11 @@ def delivered(notification: Notification, *, now: datetime) -> None:
 
 
 def is_overtaken(notification: Notification) -> bool:
-    """Return whether it is a ping and a newer one of the same schedule was taken: sent now, it would tell what is over."""
-    if notification.channel != "ping":
-        return False
-    newer = Notification.objects.filter(channel="ping", state="sent", pk__gt=notification.pk)
-    return newer.filter(payload__schedule=notification.payload.get("schedule")).exists()
+    """Return whether its channel has taken a newer message about the same: sent now, it would tell what is over as if it were new."""
+    newer = Notification.objects.filter(channel=notification.channel, state="sent", pk__gt=notification.pk)
+    if notification.channel == "ping":
+        return newer.filter(payload__schedule=notification.payload.get("schedule")).exists()
+    return notification.alert_id is not None and newer.filter(alert=notification.alert_id).exists()
 
 
 def give_up(notification: Notification, *, error: str) -> None:

@@ -237,8 +237,30 @@ def test_a_ping_that_was_refused_is_not_sent_after_a_newer_one(configured, liste
     assert courier.send(NOW + timedelta(seconds=30), limit=1) == 1
     assert courier.send(NOW + timedelta(seconds=60)) == 2
     start.refresh_from_db()
-    assert (start.state, start.error) == ("failed", "A newer ping of this schedule was faster.")
+    assert (start.state, start.error) == ("failed", "A newer message about it was faster.")
     assert [path for _method, path, _body in listener.asked] == ["/abc/start", "/abc"]
+
+
+def test_nobody_hears_of_a_trouble_after_its_recovery(configured, listener):
+    configured(ALERTS=[{"type": "webhook", "name": "chat", "url": listener.url}])
+    alert = Alert.objects.create(key="beat", kind="beat", state="down", since=NOW)
+    other = Alert.objects.create(key="queue:a", kind="queue", state="down", since=NOW)
+    listener.status = 503
+    for about in (alert, other):
+        message = a_message("chat", event="down")
+        Notification.objects.filter(pk=message.pk).update(alert=about, key=about.key)
+    courier.send(NOW)
+    listener.status = 200
+    recovered = a_message("chat", event="recovered")
+    Notification.objects.filter(pk=recovered.pk).update(alert=alert)
+    courier.send(NOW + timedelta(seconds=20))
+    courier.send(NOW + timedelta(seconds=30))
+    told = Notification.objects.order_by("pk").values_list("alert__key", "event", "state")
+    assert list(told) == [
+        ("beat", "down", "failed"),
+        ("queue:a", "down", "sent"),
+        ("beat", "recovered", "sent"),
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
