@@ -44,6 +44,15 @@ def join(path: str, piece: str) -> str:
     return f"{path}.{piece}" if path else piece
 
 
+def flat(chain: Node, path: str) -> list[tuple[str, Node]]:
+    """Return the steps of a chain, each with its path, those of chains in it among them."""
+    steps: list[tuple[str, Node]] = []
+    for piece, part in children(chain):
+        place = join(path, piece)
+        steps += flat(part, place) if part["type"] == "chain" else [(place, part)]
+    return steps
+
+
 def leaves(canvas: Node) -> list[Leaf]:
     """Return the tasks in the order in which a reader meets them."""
     found: list[Leaf] = []

@@ -6,7 +6,7 @@ both, and a chord counts what either sending brought. What a worker has received
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from schedulerui.canvas import (
     Node,
     children,
     entries,
+    flat,
     group_id_of,
     join,
     leaves,
@@ -104,21 +105,41 @@ class _Signatures:
         """
         if node["type"] == "task":
             return self._task(node, path, is_joined=is_joined)
-        is_free = is_free and node["type"] == "group"
         places = [(join(path, piece), part) for piece, part in children(node)]
         below = needs_backend(node) or is_joined
+        if node["type"] == "chain":
+            return self._chain(flat(node, path), is_joined=below)
+        is_free = is_free and node["type"] == "group"
         parts = [
             self.of(part, place, is_joined=below, is_free=is_free)
             for place, part in places
             if not is_free or any(stands_in(each, place) for each in self.waiting)
         ]
-        if node["type"] == "chain":
-            return chain(*parts, app=self.app)
-        # A chord's header has the id that the chord is given, as Celery itself does where it makes a chord of a chain.
-        group_id = group_id_of(str(self.run.task_id), path)
         if node["type"] == "group":
-            return group(parts, app=self.app, task_id=group_id)
-        return chord(parts[:-1], parts[-1], app=self.app, task_id=group_id)
+            return self._group(parts, path)
+        return self._chord(parts[:-1], parts[-1], path)
+
+    def _chain(self, steps: Sequence[tuple[str, Node]], *, is_joined: bool) -> Signature[Any]:
+        """Return a chain; of a group with a step after it a chord, as Celery does, but with an id that we know."""
+        made: list[Signature[Any]] = []
+        for number, (path, node) in enumerate(steps, 1):
+            if node["type"] == "group" and number < len(steps):
+                header = [
+                    self.of(part, join(path, piece), is_joined=is_joined) for piece, part in children(node)
+                ]
+                made.append(self._chord(header, self._chain(steps[number:], is_joined=is_joined), path))
+                break
+            made.append(self.of(node, path, is_joined=is_joined))
+        return made[0] if len(made) == 1 else chain(*made, app=self.app)
+
+    def _group(self, parts: list[Signature[Any]], path: str) -> Signature[Any]:
+        return group(parts, app=self.app, task_id=group_id_of(str(self.run.task_id), path))
+
+    def _chord(self, header: list[Signature[Any]], body: Signature[Any], path: str) -> Signature[Any]:
+        made = chord(header, body, app=self.app, task_id=group_id_of(str(self.run.task_id), path))
+        # What is frozen here has its id from the header, what is read from a message from the chord.
+        made.kwargs["header"] = self._group(header, path)
+        return made
 
     def _task(self, node: Node, path: str, *, is_joined: bool) -> Signature[Any]:
         headers = dict(self.options["headers"])

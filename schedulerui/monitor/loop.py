@@ -17,6 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connec
 
 from schedulerui import clock, dispatch
 from schedulerui.conf import settings
+from schedulerui.models import Run
 from schedulerui.monitor import depths, foreign, invariants, routes
 from schedulerui.monitor.alarms import Alarms, purge
 from schedulerui.monitor.courier import Courier
@@ -26,6 +27,7 @@ from schedulerui.operations import (
     housekeeping,
     losses,
     outages,
+    part_messages,
     pickup,
     queues,
     spool,
@@ -208,11 +210,13 @@ def measure_queues(celery_app: Celery, *, now: datetime) -> None:
 
 def look_for_messages(celery_app: Celery, *, now: datetime) -> int:
     """Say of each sent run that nobody picks up what is known of its message; return how many the broker has lost."""
-    return pickup.note(
-        now,
-        queue_of=lambda run: routes.queue_of(run, celery_app),
-        redelivery=routes.redelivery_of(celery_app),
-    )
+    redelivery = routes.redelivery_of(celery_app)
+
+    def queue_of(run: Run) -> str:
+        return routes.queue_of(run, celery_app)
+
+    n_gone = pickup.note(now, queue_of=queue_of, redelivery=redelivery)
+    return n_gone + part_messages.note(now, queue_of=queue_of, redelivery=redelivery)
 
 
 def _purge_runs(now: datetime) -> int:

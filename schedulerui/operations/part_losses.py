@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from schedulerui.canvas import leaves
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
-from schedulerui.models import Part, Run, Worker
-from schedulerui.operations import parts
+from schedulerui.models import Part, Worker
+from schedulerui.operations import part_messages, parts
 from schedulerui.operations.history import record
 from schedulerui.operations.reports import Report
-
-GOING = (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
-"""States of a run of which some part is with a worker or has been."""
 
 
 def mark_lost(now: datetime, *, limit: int) -> int:
@@ -38,26 +33,14 @@ def mark_lost(now: datetime, *, limit: int) -> int:
 def give_up_stale(now: datetime, *, limit: int) -> int:
     """Declare parts lost that were sent STALE_QUEUED_AFTER seconds ago and that no worker has received; return how many."""
     before = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
-    going = Run.objects.filter(state__in=GOING, sent_at__lt=before).exclude(canvas={})
     moved = 0
-    for run in going.order_by("pk")[:limit]:
-        for part, since in sent_parts(run):
-            if since < before:
-                moved += record(_obituary(part, now, reason="no worker has received it for too long"))
+    for run in (
+        part_messages.begun(sent_before=before).filter(state__in=part_messages.BEGUN).order_by("pk")[:limit]
+    ):
+        for message in part_messages.sent_parts(run):
+            if message.as_run.sent_at is not None and message.as_run.sent_at < before:
+                moved += record(_obituary(message.part, now, reason="no worker has received it for too long"))
     return moved
-
-
-def sent_parts(run: Run) -> Iterator[tuple[Part, datetime]]:
-    """Yield the parts of a sent run whose messages are on their way, each with when it was sent; one query."""
-    by_path = {part.path: part for part in Part.objects.filter(run=run).defer("result", "traceback")}
-    for leaf in leaves(run.canvas):
-        part, before = by_path.get(leaf.path), [by_path.get(path) for path in leaf.after]
-        ends = [each.finished_at for each in before if each is not None and each.state == RunState.SUCCEEDED]
-        since = max([moment for moment in (run.sent_at, *ends) if moment is not None], default=None)
-        if part is None or part.state != RunState.WAITING or since is None or len(ends) < len(before):
-            continue
-        part.run = run
-        yield part, since
 
 
 def _orphans(before: datetime) -> QuerySet[Part]:

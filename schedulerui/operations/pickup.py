@@ -156,17 +156,17 @@ def note(now: datetime, *, queue_of: QueueOf, redelivery: timedelta, limit: int 
     runs = list(waiting.order_by("-sent_at", "-id").only(*fields)[:limit])
     n_gone = 0
     for run, found in _located(runs, View.read(now, redelivery=redelivery) if runs else None, queue_of):
-        if not is_overdue(run, now):
+        if not is_overdue(run, now) or run.canvas:  # of a canvas, ``part_messages`` looks for each part
             continue
         is_gone = found.where in {Whereabouts.GONE, Whereabouts.UNHEARD}
         if is_gone and _has_expired(run, now):
             record(_expiry(run, now))
             continue
         n_gone += found.where is Whereabouts.GONE
-        words = _words(found)
-        if words != run.reason and (words or is_ours(run.reason)):
+        said = words(found)
+        if said != run.reason and (said or is_ours(run.reason)):
             same = Run.objects.filter(pk=run.pk, state=RunState.SENT, progress=run.progress)
-            same.update(reason=words)
+            same.update(reason=said)
     return n_gone
 
 
@@ -202,7 +202,8 @@ def _expiry(run: Run, now: datetime) -> Report:
     return Report(task_id=str(run.task_id), state=RunState.EXPIRED, moment=now, reason=reason)
 
 
-def _words(found: Pickup) -> str:
+def words(found: Pickup) -> str:
+    """Return what a run nobody picks up gets as its reason; empty when it is only waiting."""
     if found.where is Whereabouts.GONE:
         return f"{LOST_WORDS}: it is not in queue {found.queue} and no worker has received it"[:500]
     if found.where is Whereabouts.NO_CONSUMER:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from schedulerui import dispatch
 from schedulerui.facts import Actor, RunState, Trigger
 from schedulerui.models import Run
-from schedulerui.operations import audit
+from schedulerui.operations import audit, part_messages
 from schedulerui.operations.errors import OperationError
 from schedulerui.operations.runs import Publish, Queued, publish_from_here
 
@@ -41,14 +41,16 @@ def resend(
         )
         return Queued(run=run, created=False, sent=False, reason=str(error))
     # The moment from which its pick-up is awaited; a worker that was faster keeps its later state.
-    Run.objects.filter(pk=run.pk, state=RunState.SENT).update(sent_at=now, reason="")
+    Run.objects.filter(pk=run.pk, state=run.state).update(sent_at=now, reason="")
     run.refresh_from_db()
     return Queued(run=run, created=False, sent=True)
 
 
 def may_be_resent(run: Run) -> bool:
-    """Return whether the row has all that a message needs and waits for a worker."""
-    return run.state == RunState.SENT and run.trigger != Trigger.TASK and bool(run.task_id)
+    """Return whether the row has all that a message needs and waits for a worker; of a canvas, whether a part does."""
+    if run.trigger == Trigger.TASK or not run.task_id:
+        return False
+    return run.state == RunState.SENT or bool(run.canvas and part_messages.may_be_resent(run))
 
 
 def _begin(run_id: int, *, publishes: int, actor: Actor, now: datetime) -> Run:
@@ -56,7 +58,7 @@ def _begin(run_id: int, *, publishes: int, actor: Actor, now: datetime) -> Run:
         run = Run.objects.select_related("schedule").get(pk=run_id)
         if not may_be_resent(run):
             raise NotResendable(_("This run does not wait for a worker, so it is not sent again."))
-        mine = Run.objects.filter(pk=run_id, state=RunState.SENT, publishes=publishes)
+        mine = Run.objects.filter(pk=run_id, state=run.state, publishes=publishes)
         if not mine.update(publishes=F("publishes") + 1):
             raise NotResendable(_("Somebody has just sent this run again."))
         audit.record_for_run(run, action="resend", actor=actor, now=now)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 
 from schedulerui import clock, dispatch, results
 from schedulerui.access import may, visible
@@ -15,7 +17,9 @@ from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Attempt, Part, Run
 from schedulerui.monitor import routes
+from schedulerui.operations import part_messages
 from schedulerui.operations.pickup import is_ours, locate
+from schedulerui.operations.resend import may_be_resent
 from schedulerui.presenters import digest
 from schedulerui.presenters.blocks import blocks_of
 from schedulerui.presenters.canvas import part_rows, words_of
@@ -83,15 +87,29 @@ def _version(found: Run, attempts: list[Attempt]) -> list[tuple[object, ...]]:
 
 def _pickup(found: Run, now: datetime) -> PickupRow | None:
     """Return where the message of a sent run is; None for any other, and where the app cannot tell its queues."""
-    if found.state != RunState.SENT or found.canvas:
+    if found.state != RunState.SENT and not (found.canvas and found.state in part_messages.BEGUN):
         return None
     try:
         celery_app = dispatch.app()
     except dispatch.NoCeleryApp:
         return None
-    queue, redelivery = routes.queue_of(found, celery_app), routes.redelivery_of(celery_app)
-    where = locate(found, queue=queue, redelivery=redelivery, now=now)
+    redelivery = routes.redelivery_of(celery_app)
+    if found.canvas:
+        return _pickup_of_part(found, celery_app, redelivery=redelivery, now=now)
+    where = locate(found, queue=routes.queue_of(found, celery_app), redelivery=redelivery, now=now)
     return pickup_row(found, where, now=now) if where is not None else None
+
+
+def _pickup_of_part(found: Run, celery_app: Any, *, redelivery: timedelta, now: datetime) -> PickupRow | None:
+    """Return where the first part is that nobody picks up in time."""
+    late = part_messages.locate(
+        found, queue_of=lambda run: routes.queue_of(run, celery_app), redelivery=redelivery, now=now
+    )
+    if late is None:
+        return None
+    row = pickup_row(late[0].as_run, late[1], now=now)
+    words = _("Part %(n)d: %(sentence)s") % {"n": late[0].part.position + 1, "sentence": row.sentence}
+    return replace(row, sentence=words, offers_resend=row.offers_resend and may_be_resent(found))
 
 
 def _context(request: HttpRequest, found: Run, attempts: list[Attempt], *, now: datetime) -> dict[str, Any]:
