@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from celery import Celery, Task
-from celery.app.task import extract_exec_options  # type: ignore[attr-defined]  # missing in the stubs
+from celery import Celery
 from kombu import Connection, Producer
 from kombu.exceptions import OperationalError
 
-from schedulerui import clock, dispatch_canvas, redis_client
+from schedulerui import dispatch_canvas, messages, redis_client
 from schedulerui.conf import settings
+from schedulerui.messages import message_options
 from schedulerui.models import Run
 
 CONNECT_TIMEOUT = 2
 """Seconds to wait for a broker that does not answer: a page or a tick must not hang on it."""
-DECLARE_EVERY = 10.0
-"""Seconds between two declarations of one queue on one connection."""
 SEND_TIMEOUT = 5
 """Seconds to wait for a broker that has stopped reading."""
 
-_declared: WeakKeyDictionary[Producer, dict[str, float]] = WeakKeyDictionary()
+_outboxes: WeakKeyDictionary[Producer, redis_client.Outbox] = WeakKeyDictionary()
 
 
 class DispatchError(Exception):
@@ -34,6 +31,17 @@ class DispatchError(Exception):
 
 class BrokerUnavailable(DispatchError):
     """The broker does not answer. Whether the message arrived is not known."""
+
+
+class NotAllTaken(BrokerUnavailable):
+    """The broker did not take a whole batch. ``refused`` and ``in_doubt`` are places in the order of collecting.
+
+    What is in neither was taken; what is refused was not.
+    """
+
+    def __init__(self, message: str, *, refused: Collection[int], in_doubt: Collection[int]) -> None:
+        super().__init__(message)
+        self.refused, self.in_doubt = frozenset(refused), frozenset(in_doubt)
 
 
 class Unsendable(DispatchError):
@@ -89,10 +97,12 @@ def open_producer(celery_app: Celery) -> Producer:
             max_retries=1, interval_start=0, interval_step=0, timeout=CONNECT_TIMEOUT
         )
         opened = celery_app.amqp.Producer(connection, auto_declare=False)
-        redis_client.keep_one(opened.channel)
+        outbox = redis_client.keep_one(opened.channel)
     except _broker_errors(connection) as error:
         connection.release()
         raise BrokerUnavailable(_sentence(error)) from error
+    if outbox is not None:
+        _outboxes[opened] = outbox
     return opened
 
 
@@ -107,21 +117,70 @@ def close_producer(opened: Producer) -> None:
         pass
 
 
+def collect(run: Run, *, producer: Producer, celery_app: Celery | None = None) -> bool:
+    """Prepare the run's message for the next ``flush``; returns False when it is out already, as transports without batches do.
+
+    Celery's publish signals fire now. Raises as ``publish`` does, and then nothing of this run is kept.
+    """
+    outbox = _outboxes.get(producer)
+    if outbox is None:
+        publish(run, producer=producer, celery_app=celery_app)
+        return False
+    outbox.collect()
+    try:
+        _publish(run, producer=producer, celery_app=celery_app, is_batched=True)
+    except BaseException:
+        outbox.drop_message()
+        raise
+    return outbox.end_message()
+
+
+def flush(producer: Producer) -> None:
+    """Hand what was collected to the broker in one round trip; raises NotAllTaken. Nothing is sent a second time here."""
+    outbox = _outboxes.get(producer)
+    if outbox is None:
+        return
+    try:
+        outbox.flush()
+    except redis_client.NotAllTaken as error:
+        raise NotAllTaken(
+            _sentence(error.cause), refused=error.refused, in_doubt=error.in_doubt
+        ) from error.cause
+
+
+def forget(producer: Producer) -> None:
+    """Drop what was collected and not sent."""
+    outbox = _outboxes.get(producer)
+    if outbox is not None:
+        outbox.forget()
+
+
 def publish(run: Run, *, producer: Producer, celery_app: Celery | None = None) -> None:
     """Hand the run's message to the broker under its own task id.
 
     Raises BrokerUnavailable when the broker does not take it, Unsendable when this run can never be sent.
     """
+    _publish(run, producer=producer, celery_app=celery_app)
+
+
+def _publish(
+    run: Run, *, producer: Producer, celery_app: Celery | None = None, is_batched: bool = False
+) -> None:
     target = celery_app or app()
     if run.canvas:
         dispatch_canvas.write_parts(run)
-    task = target.tasks.get(run.task)
     try:
         options = message_options(run)
+        if is_batched:
+            # A batch is sent once, by us: kombu's own second try would be of a message that has not left yet.
+            options["retry"] = False
         if run.canvas:
             dispatch_canvas.publish(run, options, producer=producer, celery_app=target)
-        elif _is_plain(target, task, options):
-            _send_prepared(run, target, task, options, producer)
+            return
+        way = messages.way_of(producer, target)
+        task = target.tasks.get(run.task)
+        if way.is_plain(task, options):
+            way.send(run, task, options)
         elif task is not None:
             task.apply_async(run.args, run.kwargs, task_id=run.task_id, producer=producer, **options)
         else:
@@ -133,117 +192,6 @@ def publish(run: Run, *, producer: Producer, celery_app: Celery | None = None) -
     except Exception as error:
         # Whatever else goes wrong with one message is that message's own affair: it must not hold up the others.
         raise Unsendable(_sentence(error)) from error
-
-
-PLAIN_OPTIONS = frozenset(
-    {
-        "queue", "exchange", "routing_key", "priority", "expires", "soft_time_limit", "time_limit", "ignore_result",
-        "headers", "retry", "retry_policy", "serializer", "compression",
-    }
-)  # fmt: skip
-"""Options that the short way knows. Anything else (a countdown, links, stamps) goes through ``apply_async`` itself."""
-
-
-def _is_plain(target: Celery, task: Any, options: Mapping[str, Any]) -> bool:
-    """Return whether the message can be prepared the short way, which must be the same message (a test compares them)."""
-    if target.conf.task_always_eager or target.current_worker_task or not options.keys() <= PLAIN_OPTIONS:
-        return False
-    if task is None:
-        return True
-    needs_more = getattr(task, "__v2_compat__", False) or getattr(task, "_dump_pydantic_arguments", None)
-    has_own_send = type(task).apply_async is not Task.apply_async
-    return not (needs_more or has_own_send or task.soft_time_limit or task.time_limit or task.expires)
-
-
-def _send_prepared(run: Run, target: Celery, task: Any, options: dict[str, Any], producer: Producer) -> None:
-    """Do what ``Task.apply_async`` and ``Celery.send_task`` (5.5 to 5.7) do for plain options, and nothing twice.
-
-    They cost a result object and a declaration of the queue for each message; here a queue is declared once a connection.
-    """
-    shadow = None
-    if task is not None:
-        if task.typing:
-            check = getattr(task, "__header__", None)
-            if check is not None:
-                check(*run.args, **run.kwargs)
-        shadow = task.shadow_name(run.args, run.kwargs, options)
-        options = {**extract_exec_options(task), **options}
-        options.setdefault("ignore_result", task.ignore_result)
-    limits = options.pop("time_limit", None), options.pop("soft_time_limit", None)
-    expires, ignore_result = options.pop("expires", None), options.pop("ignore_result", None)
-    options = target.amqp.router.route(options, run.task, run.args, run.kwargs, task)
-    if expires is not None:
-        options["expiration"] = max((expires - target.now()).total_seconds(), 0)
-    message = target.amqp.create_task_message(
-        run.task_id,
-        run.task,
-        args=run.args,
-        kwargs=run.kwargs,
-        expires=expires,
-        reply_to=target.thread_oid,
-        time_limit=limits[0],
-        soft_time_limit=limits[1],
-        create_sent_event=target.conf.task_send_sent_event,
-        shadow=shadow,
-        ignore_result=ignore_result,
-        **options,
-    )
-    if not ignore_result:
-        target.backend.on_task_call(producer, str(run.task_id))
-    target.amqp.send_task_message(
-        producer, run.task, message, declare=_to_declare(options, producer), **options
-    )
-
-
-def _to_declare(options: Mapping[str, Any], producer: Producer) -> list[Any] | None:
-    """Return what to declare with this message: None for Celery's own choice, nothing if it was declared a moment ago.
-
-    A queue that somebody deletes under us is there again after DECLARE_EVERY seconds, and at once on a new connection.
-    """
-    queue = options.get("queue")
-    exchange_type = getattr(getattr(queue, "exchange", None), "type", None)
-    if queue is None or exchange_type != "direct":
-        return None
-    declared = _declared.setdefault(producer, {})
-    now = clock.monotonic()
-    if now - declared.get(queue.name, -DECLARE_EVERY) < DECLARE_EVERY:
-        return []
-    declared[queue.name] = now
-    return None
-
-
-def message_options(run: Run) -> dict[str, Any]:
-    """Return the keyword arguments of ``apply_async`` for a run, with a fresh headers dictionary (Celery writes into it)."""
-    options: dict[str, Any] = dict(run.options)
-    expires = options.get("expires")
-    if isinstance(expires, str):
-        options["expires"] = datetime.fromisoformat(expires)
-    if run.queue:
-        options["queue"] = run.queue
-    options["headers"] = {
-        **run.headers,
-        "periodic_task_name": run.schedule_name,
-        "schedulerui": {
-            "run": str(run.uuid),
-            "schedule": run.schedule_name,
-            "nominal": run.nominal_at.isoformat() if run.nominal_at else None,
-            "version": run.schedule_version,
-            **_also(run),
-        },
-    }
-    options.setdefault("retry", True)
-    options.setdefault("retry_policy", {"max_retries": 1, "interval_start": 0, "interval_step": 0})
-    return options
-
-
-def _also(run: Run) -> dict[str, str]:
-    """Return what only some headers say, so that the others stay short."""
-    also: dict[str, str] = {}
-    if run.previous_nominal_at is not None:
-        also["previous_nominal"] = run.previous_nominal_at.isoformat()
-    if run.delivery_mode != "at_least_once":
-        also["delivery"] = run.delivery_mode
-    return also
 
 
 def _timeouts(celery_app: Celery) -> dict[str, Any]:

@@ -23,8 +23,17 @@ class Broker(Protocol):
     def connect(self) -> Any:
         """Return a connected producer; raises dispatch.BrokerUnavailable."""
 
-    def publish(self, run: Run, *, producer: Any) -> None:
-        """Hand one run's message over; raises dispatch.BrokerUnavailable or dispatch.Unsendable."""
+    def publish(self, run: Run, *, producer: Any) -> bool:
+        """Prepare one run's message; returns whether it waits for ``flush``, False when the broker has taken it already.
+
+        Raises dispatch.BrokerUnavailable or dispatch.Unsendable.
+        """
+
+    def flush(self, *, producer: Any) -> None:
+        """Hand over what waits, once; raises dispatch.NotAllTaken."""
+
+    def forget(self, *, producer: Any) -> None:
+        """Drop what waits."""
 
     def disconnect(self, producer: Any) -> None:
         """Let go of a producer, broken or not."""
@@ -49,8 +58,14 @@ class CeleryBroker:
     def connect(self) -> Any:
         return dispatch.open_producer(self._app)
 
-    def publish(self, run: Run, *, producer: Any) -> None:
-        dispatch.publish(run, producer=producer, celery_app=self._app)
+    def publish(self, run: Run, *, producer: Any) -> bool:
+        return dispatch.collect(run, producer=producer, celery_app=self._app)
+
+    def flush(self, *, producer: Any) -> None:
+        dispatch.flush(producer)
+
+    def forget(self, *, producer: Any) -> None:
+        dispatch.forget(producer)
 
     def disconnect(self, producer: Any) -> None:
         dispatch.close_producer(producer)

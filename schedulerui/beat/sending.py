@@ -22,6 +22,9 @@ from schedulerui.operations.store import Store
 
 logger = logging.getLogger(__name__)
 
+BATCH_MAX = 250
+"""Most messages that go to the broker at once, and so the most that a failure in the wrong moment sends again."""
+
 
 class Sender:
     """The half of a beat's loop that talks to the broker."""
@@ -37,31 +40,95 @@ class Sender:
         self._closed = threading.Event()
         self._unmarked: list[Run] = []
         self._untried: deque[Run] = deque()
+        self._n_collected = 0
+        """How many of the untried wait in the batch: they have not left this process."""
         self._sent_at: datetime | None = None
         self._broker = Backoff()
 
     def _publish(self, claimed: list[Run], *, now: datetime, started: float) -> None:
         """Publish and mark; ``now`` was the moment when the monotonic clock stood at ``started``."""
-        deadline, self._sent_at = started + self._options.DISPATCH_LEASE / 2, now
-        self._claimed_at = now, started
-        marked_at, self._untried = self._clock.monotonic(), deque(claimed)
+        self._sent_at, self._claimed_at = now, (now, started)
+        self._untried = deque(claimed)
+        self._forget()  # what an error has left there
         while self._untried:
-            if self._clock.monotonic() > deadline:
-                logger.warning("the lease ended before the work", extra={"action": "lease_ended"})
+            try:
+                # A signal's exit between the messages and the note of them would send them again.
+                with held():
+                    goes_on = self._send_batch(started + self._options.DISPATCH_LEASE / 2)
+            except dispatch.NotAllTaken as error:
+                self._lose_part(error)
+                break
+            except dispatch.BrokerUnavailable as error:
+                self._lose_broker(str(error))
+                break
+            if not goes_on:
                 self._give_back(self._take_untried(), reason="", is_tried=False)
                 break
-            try:
-                if not self._send(self._untried[0]):
-                    self._give_back(self._take_untried(), reason="", is_tried=False)
-                    break
-            except dispatch.BrokerUnavailable as error:
-                self._lose_broker(self._take_untried(), reason=str(error))
-                break
-            self._sent_at = self._moment()
-            if self._clock.monotonic() - marked_at > self._options.MARK_EVERY:
-                self._flush()
-                marked_at = self._clock.monotonic()
+            self._flush()
         self._flush()
+
+    def _send_batch(self, deadline: float) -> bool:
+        """Send what can be prepared in MARK_EVERY seconds; returns False when no more is to be sent.
+
+        Nothing goes after the ``deadline``, which is looked at before each message and again before the batch goes: whatever
+        stopped this process meanwhile, others may own the runs by then. Raises dispatch.BrokerUnavailable.
+        """
+        self._n_collected = 0
+        began = self._clock.monotonic()
+        while self._n_collected < len(self._untried):
+            moment = self._clock.monotonic()
+            if moment > deadline:
+                return self._refuse_late()
+            if moment - began > self._options.MARK_EVERY or self._n_collected >= BATCH_MAX:
+                break
+            if not self._send(self._untried[self._n_collected]):
+                self._forget()
+                return False
+        if self._n_collected:
+            if self._clock.monotonic() > deadline:
+                return self._refuse_late()
+            if self._producer is None or self._is_closed():
+                self._forget()
+                return False
+            self._out.flush(producer=self._producer)
+            self._note(self._n_collected)
+        return True
+
+    def _refuse_late(self) -> bool:
+        logger.warning("the lease ended before the work", extra={"action": "lease_ended"})
+        self._forget()
+        return False
+
+    def _send(self, run: Run) -> bool:
+        """Publish one run or add it to the batch; returns False when this beat is being closed. Raises BrokerUnavailable."""
+        if self._producer is None or self._is_closed():
+            return False
+        try:
+            crash_point("publish.before")
+            if self._out.publish(run, producer=self._producer):
+                self._n_collected += 1
+                return True
+        except dispatch.Unsendable as error:
+            if self._is_closed():
+                return False  # the connection was closed under it: this says nothing about the run
+            logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
+            del self._untried[self._n_collected]
+            self._store.mark_unsent(run, reason=str(error), now=self._clock.now())
+            return True
+        self._note(1, after=self._n_collected)
+        return True
+
+    def _note(self, n: int, *, after: int = 0) -> None:
+        """Note that the broker has taken ``n`` of the untried, those after the first ``after``."""
+        self._untried.rotate(-after)
+        self._sent_at = self._moment()
+        for _ in range(n):
+            run = self._untried.popleft()
+            crash_point("publish.after")
+            self._unmarked.append(run)
+            self.heart.count(late=(self._sent_at - run.due_at).total_seconds())
+        self._untried.rotate(after)
+        self._n_collected = after
 
     def _moment(self) -> datetime:
         """Counted on from the claim's reading: asking the database for the time would be a query for each message."""
@@ -70,36 +137,40 @@ class Sender:
 
     def _take_untried(self) -> list[Run]:
         left, self._untried = list(self._untried), deque()
+        self._n_collected = 0
         return left
 
-    def _lose_broker(self, left: list[Run], *, reason: str) -> None:
-        """Let go of a broker that did not take the first of ``left``, and give all of them back."""
+    def _forget(self) -> None:
+        """Let what was collected count as not tried: it has not left this process."""
+        self._n_collected = 0
+        if self._producer is not None:
+            self._out.forget(producer=self._producer)
+
+    def _lose_part(self, error: dispatch.NotAllTaken) -> None:
+        """Let go of a broker that did not take a whole batch: note what it has taken, and give back the rest."""
+        batch = [self._untried.popleft() for _ in range(self._n_collected)]
+        left = self._take_untried()
+        lost = error.refused | error.in_doubt
+        self._untried.extend(run for place, run in enumerate(batch) if place not in lost)
+        self._note(len(self._untried))
+        self.heart.degrade(f"broker: {error}")
+        self._drop_producer()
+        in_doubt = [run for place, run in enumerate(batch) if place in error.in_doubt]
+        refused = [run for place, run in enumerate(batch) if place in error.refused]
+        self._give_back(in_doubt, reason=str(error), is_tried=True)
+        self._give_back([*refused, *left], reason=str(error), is_tried=False)
+
+    def _lose_broker(self, reason: str) -> None:
+        """Let go of a broker that failed over one message: whether it took that one nobody knows, the others did not go."""
+        place, left = self._n_collected, self._take_untried()
         self.heart.degrade(f"broker: {reason}")
         self._drop_producer()
-        self._give_back(left[:1], reason=reason, is_tried=True)
-        self._give_back(left[1:], reason=reason, is_tried=False)
-
-    def _send(self, run: Run) -> bool:
-        """Publish one run; returns False when this beat is being closed. Raises dispatch.BrokerUnavailable."""
-        if self._producer is None or self._is_closed():
-            return False
-        try:
-            crash_point("publish.before")
-            # A signal's exit between the message and the note of it would send the message again.
-            with held():
-                self._out.publish(run, producer=self._producer)
-                crash_point("publish.after")
-                self._unmarked.append(self._untried.popleft())
-        except dispatch.Unsendable as error:
-            if self._is_closed():
-                return False  # the connection was closed under it: this says nothing about the run
-            logger.warning("run %s cannot be sent: %s", run.uuid, error, extra={"action": "unsendable"})
-            self._store.mark_unsent(self._untried.popleft(), reason=str(error), now=self._clock.now())
-            return True
-        self.heart.count(late=(self._moment() - run.due_at).total_seconds())
-        return True
+        self._give_back(left[place : place + 1], reason=reason, is_tried=True)
+        self._give_back(left[:place] + left[place + 1 :], reason=reason, is_tried=False)
 
     def _give_back(self, left: list[Run], *, reason: str, is_tried: bool) -> None:
+        if not left:
+            return
         now = self._clock.now()
         crash_point("give_back.before")
         recovery.release(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from operator import attrgetter
@@ -21,7 +22,6 @@ SQLITE_UPDATE_FROM = (3, 33, 0)
 """The first SQLite that updates from other rows."""
 
 Value = Any
-Encode = Callable[[Value], Value]
 
 
 def insert(rows: Sequence[models.Model], *, unique: str) -> None:
@@ -57,8 +57,9 @@ def update(
         return 0
     fields: list[Any] = [model._meta.get_field(name) for name in (*changes, *where)]  # noqa: SLF001 - Django's documented introspection
     names = [connection.ops.quote_name(str(field.column)) for field in fields]
-    encoders = [_encoder(field) for field in fields]
-    values = [tuple(encode(value) for encode, value in zip(encoders, row, strict=True)) for row in rows]
+    columns = zip(*rows, strict=True)
+    encoded = [_encoded(field, list(column)) for field, column in zip(fields, columns, strict=True)]
+    values = list(zip(*encoded, strict=True))
     if not _can_update_from():
         return _update_singly(model, values, names, n_changes=len(changes))
     statement = _statement_of_update(model, fields, names, n_changes=len(changes))
@@ -69,6 +70,25 @@ def update(
             cursor.execute(statement(len(part)), [value for row in part for value in row])
             done += int(cursor.rowcount)
     return done
+
+
+def execute(statement: str, parameters: Sequence[Value], *, model: type[models.Model]) -> int:
+    """Execute a statement on one model's ``{table}``; returns how many rows it changed.
+
+    A parameter may be a moment, and a list for an ``IN %s``, which must not be empty.
+    """
+    adapt = connection.ops.adapt_datetimefield_value
+    given: list[Value] = []
+    places: list[str] = []
+    for value in parameters:
+        values = value if isinstance(value, list) else [value]
+        given += [adapt(each) if isinstance(each, datetime) else each for each in values]
+        marks = ", ".join(["%s"] * len(values))
+        places.append(f"({marks})" if isinstance(value, list) else marks)
+    table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
+    with connection.cursor() as cursor:
+        cursor.execute(statement.format(table=table) % tuple(places), given)
+        return int(cursor.rowcount)
 
 
 def _insert(
@@ -107,28 +127,26 @@ def _column(rows: Sequence[models.Model], field: Any) -> tuple[str, list[Value]]
         return "NULL", []
     if first == "" and not any(values):
         return "''", []
-    encode = _encoder(field)
-    return "", [encode(value) for value in values]
+    return "", _encoded(field, values)
 
 
 def _fields(model: type[models.Model]) -> list[Any]:
     return [field for field in model._meta.concrete_fields if not field.primary_key]  # noqa: SLF001 - as above
 
 
-def _encoder(field: Any) -> Encode:
-    """Return how a value of this field goes to the driver: what ``get_db_prep_save`` does, without its ceremony."""
+def _encoded(field: Any, values: list[Value]) -> list[Value]:
+    """Return one column as the driver takes it: what ``get_db_prep_save`` does, without its ceremony for each value."""
     if isinstance(field, models.DateTimeField):
-        adapt: Encode = connection.ops.adapt_datetimefield_value
-        return adapt
+        adapt = connection.ops.adapt_datetimefield_value
+        known = {value: adapt(value) for value in set(values)}  # a burst has few moments
+        return [known[value] for value in values]
     if isinstance(field, models.JSONField) and field.encoder is None:
-        return _json
+        return [_json(value) for value in values]
     if isinstance(field, models.UUIDField) and not connection.features.has_native_uuid_field:
-        return _hex
-    return _plain
-
-
-def _plain(value: Value) -> Value:
-    return value.value if isinstance(value, Enum) else value
+        return [_hex(value) for value in values]
+    if any(issubclass(kind, Enum) for kind in set(map(type, values))):
+        return [value.value if isinstance(value, Enum) else value for value in values]
+    return values
 
 
 def _hex(value: Value) -> str | None:
@@ -136,8 +154,11 @@ def _hex(value: Value) -> str | None:
 
 
 def _json(value: Value) -> str:
-    if value == {} and isinstance(value, dict):
-        return "{}"
+    if not value:
+        if isinstance(value, dict):
+            return "{}"
+        if isinstance(value, list):
+            return "[]"
     return json.dumps(value)
 
 

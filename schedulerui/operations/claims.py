@@ -18,7 +18,7 @@ from schedulerui.conf import settings
 from schedulerui.crash import crash_point
 from schedulerui.facts import Overlap, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule
-from schedulerui.operations import known, quarantine, tokens
+from schedulerui.operations import instances, known, quarantine, tokens
 from schedulerui.operations import runs as run_verbs
 from schedulerui.operations.store import DJANGO, Blocker, Lease, Planned, Store
 from schedulerui.planning import plan
@@ -179,24 +179,27 @@ def _run(each: Planned, planned: PlannedRun, batch: _Batch) -> Run:
     is_pending = planned.state is RunState.PENDING
     is_to_run = is_pending or planned.state is RunState.WAITING
     blockers = batch.blockers.get(each.schedule.pk, []) if planned.is_blocked else []
-    run = Run(
-        key=planned.key,
-        trigger=Trigger.SCHEDULE,
-        nominal_at=planned.nominal_at,
-        previous_nominal_at=planned.previous_nominal_at,
-        due_at=planned.due_at,
-        covers_until=planned.covers_until,
-        count=planned.count,
-        task_id=planned.task_id,
-        state=planned.state,
-        progress=progress(planned.state),
-        publishes=1 if is_pending else 0,
-        owner=batch.lease.owner if is_pending else "",
-        lease_until=batch.lease.until if is_pending else None,
-        finished_at=None if is_to_run else batch.now,
-        blocked_by_id=blockers[0].run_id if blockers else None,
-        reason=planned.reason,
-        **each.snapshot,
+    run = instances.new(
+        Run,
+        {
+            "key": planned.key,
+            "trigger": Trigger.SCHEDULE,
+            "nominal_at": planned.nominal_at,
+            "previous_nominal_at": planned.previous_nominal_at,
+            "due_at": planned.due_at,
+            "covers_until": planned.covers_until,
+            "count": planned.count,
+            "task_id": planned.task_id,
+            "state": planned.state,
+            "progress": progress(planned.state),
+            "publishes": 1 if is_pending else 0,
+            "owner": batch.lease.owner if is_pending else "",
+            "lease_until": batch.lease.until if is_pending else None,
+            "finished_at": None if is_to_run else batch.now,
+            "blocked_by_id": blockers[0].run_id if blockers else None,
+            "reason": planned.reason,
+            **each.snapshot,
+        },
     )
     if is_to_run:
         tokens.fill(run)

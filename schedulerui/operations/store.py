@@ -13,11 +13,20 @@ from django.db.models.functions import Greatest
 from schedulerui.crash import crash_point
 from schedulerui.facts import RunState, Trigger, progress
 from schedulerui.models import Beat, Run, Schedule, ScheduleState
-from schedulerui.operations import beats, bulk_sql, cancellations, outcomes, quarantine
+from schedulerui.operations import beats, bulk_sql, cancellations, instances, outcomes, quarantine
 from schedulerui.operations import runs as run_verbs
 from schedulerui.operations.store_port import Blocker, Lease, Planned, Store
 
 __all__ = ["DJANGO", "Blocker", "DjangoStore", "Lease", "Planned", "Store"]
+
+NOT_FOR_PLANS = frozenset(
+    {
+        "description", "enabled", "tags", "owner", "auto_pause_after", "cancel_grace", "retry_max", "retry_after",
+        "max_duration", "alert_grace", "source", "source_key", "created_at", "updated_at", "error",
+        "paused_at", "paused_by", "pause_reason", "resume_at",
+    }
+)  # fmt: skip
+"""What a claim does not ask of a schedule."""
 
 
 class DjangoStore:
@@ -66,7 +75,7 @@ class DjangoStore:
 
     def load(self, ids: Sequence[int]) -> list[Schedule]:
         """Read these rows in one statement."""
-        return list(Schedule.objects.filter(pk__in=ids).order_by("next_run_at", "id"))
+        return instances.load(Schedule, ids, order_by=("next_run_at", "id"), left_out=NOT_FOR_PLANS)
 
     def hold(self, ids: Collection[int]) -> None:
         """Write to them what they hold, in the order of their ids: on every database that is a lock."""

@@ -27,8 +27,8 @@ from tests.simulation.workers import Workers
 N_STEPS = 500
 """Steps in trouble; as many as it takes in peace follow."""
 HOUR = 3_600.0
-PACES = (0.0, 0.0, 0.001, 0.003, 0.02, 0.5)
-"""Seconds that a step takes; the long ones only in trouble."""
+PEACEFUL = (0.0, 0.0, 0.001, 0.003)
+"""Seconds that a step takes in peace."""
 BUSY = 0.3
 """How likely workers do something before a step in peace."""
 UNENDED = frozenset({"waiting", "pending", "sent", "started"})
@@ -59,7 +59,9 @@ class World(Workers, People):
         for number in range(1, self.choose.randint(1, 6) + 1):
             self.db.rows["schedule", number] = self._schedule(number)
         self.rate = self.choose.choice(self.making.rates)
-        self.beats = [self._start(Beat(name=f"beat {n}")) for n in range(1, self.choose.randint(1, 4) + 1)]
+        self.beats = [
+            self._start(Beat(name=f"beat {n}")) for n in range(1, self.choose.choice(self.making.beats) + 1)
+        ]
 
     def wall(self) -> datetime:
         return NOON + timedelta(seconds=self.true + self.offset)
@@ -85,7 +87,7 @@ class World(Workers, People):
         return f"{violation}\nThe last of {len(self.trace)} steps:\n{shown}\nAgain: {again}"
 
     def _one_step(self) -> None:
-        self.true += self.choose.choice(PACES[: 6 if self.is_troubled else 4])
+        self.true += self.choose.choice(self.making.paces if self.is_troubled else PEACEFUL)
         ready = [beat for beat in self.beats if beat.wakes_at <= self.true]
         if not ready:
             self.true = min(beat.wakes_at for beat in self.beats)
@@ -185,11 +187,13 @@ class World(Workers, People):
         if not self.is_troubled:
             return ""
         roll = self.choose.random()
-        if roll < self.rate / 2:
+        step = " ".join(beat.about_to).removeprefix("statement ")
+        is_deadly = step.startswith(self.making.deadly or "!") and roll > 0.7
+        if roll < self.rate / 2 or is_deadly:
             self._end(beat)
             beat.wakes_at = self.true + self.choose.choice([0.5, 5.0, 40.0, 90.0])
             return "crash"
-        if roll < self.rate:
+        if roll < self.rate or (step.startswith(self.making.lingers or "!") and roll > 0.6):
             beat.frozen_since = self.true
             beat.wakes_at = self.true + self.choose.choice(self.making.freezes)
             return "freeze"
@@ -243,6 +247,7 @@ class World(Workers, People):
             created_at=NOON,
             updated_at=NOON,
         )
+        row.__dict__.update(self.making.fields)
         first = row.timetable().first(NOON - INSTANT)
         assert first is not None
         row.next_nominal_at, row.next_run_at = first.nominal_at, first.due_at

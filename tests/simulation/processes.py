@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -63,17 +63,43 @@ class BeatClock:
 
 
 class BeatBroker:
-    """The broker as one beat reaches it."""
+    """The broker as one beat reaches it: in two of three histories it takes messages by the batch."""
 
     def __init__(self, world: World, beat: Beat) -> None:
         self.world, self.beat = world, beat
+        self.is_batching = world.seed % 3 > 0
+        self.batch: list[Run] = []
 
     def connect(self) -> object:
         if self.world.step(self.beat, "connect", "") == "refused":
             raise dispatch.BrokerUnavailable("refused")
         return object()
 
-    def publish(self, run: Run, *, producer: object) -> None:
+    def publish(self, run: Run, *, producer: object) -> bool:
+        if self.is_batching:
+            self.batch.append(run)
+        else:
+            self._take(run)
+        return self.is_batching
+
+    def flush(self, *, producer: object) -> None:
+        batch, self.batch = self.batch, []
+        for place, run in enumerate(batch):
+            try:
+                self._take(run)
+            except dispatch.BrokerUnavailable as error:
+                rest = range(place, len(batch))
+                lost = (
+                    {"refused": rest, "in_doubt": ()}
+                    if str(error) == "refused"
+                    else {"refused": (), "in_doubt": rest}
+                )
+                raise dispatch.NotAllTaken(str(error), **lost) from error
+
+    def forget(self, *, producer: object) -> None:
+        self.batch.clear()
+
+    def _take(self, run: Run) -> None:
         fault = self.world.step(self.beat, "publish", f"{run.pk}")
         if fault == "refused":
             raise dispatch.BrokerUnavailable("refused")
@@ -82,7 +108,7 @@ class BeatBroker:
             raise dispatch.BrokerUnavailable("went away while it took it")
 
     def disconnect(self, producer: object) -> None:
-        return None
+        self.batch.clear()
 
 
 @dataclass
@@ -96,6 +122,16 @@ class Making:
     rates: tuple[float, ...] = (0.002, 0.01, 0.03)
     """How likely a step is to crash or freeze."""
     freezes: tuple[float, ...] = (1.0, 14.0, 29.0, 32.0, 70.0)
+    fields: Mapping[str, object] = field(default_factory=dict)
+    """What all schedules have in common."""
+    lingers: tuple[str, ...] = ()
+    """Before these steps a beat stands still now and then, for one of ``freezes``: so that others get in between."""
+    deadly: tuple[str, ...] = ()
+    """Before these steps a beat crashes often."""
+    beats: tuple[int, ...] = (1, 2, 3, 4)
+    """How many beats there may be."""
+    paces: tuple[float, ...] = (0.0, 0.0, 0.001, 0.003, 0.02, 0.5)
+    """Seconds that a step takes in trouble; none takes long in peace."""
     verbs: tuple[str, ...] = ("edit", "edit", "switch", "pause", "run_now", "rewind", "set_clock", *WORK)
     people: float = 0.06
     """How likely people do something before a step."""
