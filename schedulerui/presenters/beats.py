@@ -11,7 +11,10 @@ from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
 from schedulerui.models import Beat
-from schedulerui.presenters.values import digest
+from schedulerui.presenters.values import digest, printable
+
+HOSTS_NAMED = 3
+"""Machines that the card names; of more it says how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ def _ticking(ticking: Sequence[Beat], *, now: datetime) -> BeatCard:
     title = ngettext("%(n)d beat ticking", "%(n)d beats ticking", len(ticking)) % {"n": len(ticking)}
     late_after = timedelta(seconds=min(2.5 * settings().HEARTBEAT_EVERY, settings().BEAT_STALE_AFTER))
     reasons = [beat.degraded for beat in ticking if beat.degraded]
-    family, sentence = "ok", ""
+    family, sentence = "ok", _("On %(hosts)s.") % {"hosts": _hosts(ticking)}
     if reasons:
         family, sentence = "warn", reasons[0]
     elif now - ticking[0].seen_at > late_after:
@@ -76,3 +79,11 @@ def _ticking(ticking: Sequence[Beat], *, now: datetime) -> BeatCard:
         seen_at=ticking[0].seen_at,
         n_ticking=len(ticking),
     )
+
+
+def _hosts(ticking: Sequence[Beat]) -> str:
+    """Return the machines in order of their names, a few of them by name."""
+    hosts = sorted({printable(beat.host) for beat in ticking})
+    more = len(hosts) - HOSTS_NAMED
+    named = ", ".join(hosts[:HOSTS_NAMED])
+    return _("%(hosts)s and %(n)d more") % {"hosts": named, "n": more} if more > 0 else named

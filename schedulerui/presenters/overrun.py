@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -30,6 +31,15 @@ def usual_longest(schedule: Schedule) -> float | None:
     if len(runtimes) < N_RUNS_MIN:
         return None
     return runtimes[math.ceil(SHARE * len(runtimes)) - 1]
+
+
+def usual_words(runtimes: Iterable[float | None]) -> str:
+    """Return how long the newest runs took, seconds given, in words; empty for too few."""
+    known = [runtime for runtime in runtimes if runtime is not None]
+    if len(known) < N_RUNS_MIN:
+        return ""
+    words = _("%(mean)s on average, at most %(most)s in the newest %(n)d")
+    return words % {"mean": duration(sum(known) / len(known)), "most": duration(max(known)), "n": len(known)}
 
 
 def shortest_gap(schedule: Schedule, *, now: datetime) -> float | None:

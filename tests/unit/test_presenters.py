@@ -10,6 +10,7 @@ from schedulerui.models import Beat
 from schedulerui.presenters import digest, redact, state_of, trigger_word
 from schedulerui.presenters.beats import card_of
 from schedulerui.presenters.moments import absolute, duration, iso, relative, zone_of
+from schedulerui.presenters.overrun import usual_words
 from schedulerui.presenters.spark import spark_of
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -149,8 +150,8 @@ def test_a_digest_changes_with_any_part():
     assert len({digest(1, "a"), digest(1, "b"), digest(2, "a"), digest(1), digest("1", "a")}) == 5
 
 
-def beat(seconds, **fields):
-    return Beat(host="app-1", pid=1, started_at=NOW, seen_at=NOW - timedelta(seconds=seconds), **fields)
+def beat(seconds, host="app-1", **fields):
+    return Beat(host=host, pid=1, started_at=NOW, seen_at=NOW - timedelta(seconds=seconds), **fields)
 
 
 def test_the_beat_card_goes_from_green_to_amber_to_red():
@@ -182,3 +183,14 @@ def test_a_dotted_name_breaks_after_its_dots_and_is_escaped(text, shown):
     from schedulerui.templatetags.schedulerui import breakable
 
     assert breakable(text) == shown
+
+
+def test_the_beat_card_names_the_machines_that_tick():
+    assert card_of([beat(1)], now=NOW).sentence == "On app-1."
+    many = [beat(1, host=f"app-{number}") for number in range(5)]
+    assert card_of(many, now=NOW).sentence == "On app-0, app-1, app-2 and 2 more."
+
+
+def test_the_usual_run_time_needs_three_runs_that_told_theirs():
+    assert usual_words([1.0, None, 2.0]) == ""
+    assert usual_words([1.0, None, 2.0, 6.0]) == "3.0 s on average, at most 6.0 s in the newest 3"

@@ -17,6 +17,7 @@ from schedulerui.models import Schedule
 from schedulerui.operations import runs
 from schedulerui.operations.runs import Queued
 from schedulerui.presenters import redact
+from schedulerui.presenters.overrun import usual_longest
 from schedulerui.presenters.schedules import schedule_row
 from schedulerui.presenters.warnings import warnings_of
 from schedulerui.web.decorators import error_page, gate, htmx_of
@@ -41,6 +42,7 @@ def _ask(request: HttpRequest, schedule: Schedule) -> HttpResponse:
         "schedule": schedule,
         "token": uuid.uuid4(),
         "warnings": warnings_of(schedule, now=now),
+        "usual": usual_longest(schedule),
         "with_values": with_values,
         "may_change": may(request.user, "run_custom", schedule),
         "arguments": [redact(schedule.args), redact(schedule.kwargs)] if with_values else [],

@@ -15,6 +15,7 @@ from schedulerui.presenters import digest
 from schedulerui.presenters.canvas import tree_of
 from schedulerui.presenters.changes import change_row
 from schedulerui.presenters.coming import coming_of
+from schedulerui.presenters.overrun import usual_words
 from schedulerui.presenters.policies import policies_of
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
 from schedulerui.presenters.runs import run_row, version_of
@@ -65,6 +66,7 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
         "policies": policies_of(found),
         "coming": coming_of(found, now=now),
         "page": page,
+        "usual": usual_words(run.runtime for run in page.rows) if page.is_first else "",
         "rows": [run_row(run) for run in page.rows],
     }
     return {**shown, "parts": _parts(shown, runs_digest=digest(version_of(page.rows)))}
