@@ -1,0 +1,45 @@
+"""Forty days without a beat: a few rows a schedule, every time in one of them, and one claim after the other to the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from schedulerui.models import Run, Schedule
+from schedulerui.operations import claims
+from schedulerui.planning import MISSED_ROWS_MAX
+from schedulerui.testing import DULL_WEDNESDAY as NOW
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AWAY = timedelta(days=40)
+N_EACH = 40 * 24 * 60
+"""Times of a schedule that is due every minute; the first one is a minute after it was made."""
+
+
+def claim_all(now):
+    """Claim until nothing is due; returns how many claims that took."""
+    for n_claims in range(1, 100):
+        lease = claims.Lease(owner="one", until=now + timedelta(seconds=30))
+        claims.claim_due(lease=lease, now=now, limit=20, touch=lambda: None)
+        if not Schedule.objects.due(now).exists():
+            return n_claims
+    pytest.fail("there is always something due")
+
+
+@pytest.mark.parametrize(("misfire", "n_sent"), [("latest", 1), ("none", 1), ("all", 101)])
+def test_forty_days_of_outage_become_a_few_rows_that_account_for_every_time(make_schedule, misfire, n_sent):
+    made = [make_schedule(misfire=misfire) for _ in range(30)]
+    assert claim_all(NOW + AWAY) <= 4
+    rows = Run.objects.values_list("schedule_id", "state", "count")
+    counted: Counter[int] = Counter()
+    n_rows: Counter[int] = Counter()
+    for schedule, state, count in rows:
+        counted[schedule] += count
+        n_rows[schedule] += state == "missed"
+    assert set(counted.values()) == {N_EACH}
+    assert set(counted) == {schedule.pk for schedule in made}
+    assert max(n_rows.values()) <= MISSED_ROWS_MAX + 2
+    assert Run.objects.filter(state="pending").count() == len(made) * n_sent
+    assert Schedule.objects.filter(next_run_at__lte=NOW + AWAY).count() == 0
