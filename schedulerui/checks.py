@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,15 @@ from django.conf import settings as django_settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
+from django.db import router
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from schedulerui import conf, dispatch
+from schedulerui import conf, dispatch, dispatch_canvas
+from schedulerui.canvas import needs_backend
+from schedulerui.models import Schedule
 from schedulerui.monitor import channels
+from schedulerui.operations import canvas
 from schedulerui.web.flower_proxy import prefix_of
 
 PAGE = "docs/reference/checks.md"
@@ -28,12 +32,15 @@ RESTORING = ("redis", "rediss", "sentinel", "valkey", "valkeys")
 RABBITMQ = ("amqp", "amqps", "pyamqp", "py-amqp")
 DEFAULT_VISIBILITY = 3600
 """kombu's visibility timeout for Redis, seconds."""
+NAMED = 5
+"""Most schedules that one message names."""
 
 
 def register() -> None:
     """Make Django run these checks; the app's ``ready`` calls it."""
     for check in (check_settings, check_host, check_celery, check_flower):
         checks.register(check, "schedulerui")
+    checks.register(check_canvases, "schedulerui", checks.Tags.database)
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
@@ -107,6 +114,36 @@ def check_flower(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> lis
         return []
     options = _options()
     return [*_check_mount(options.FLOWER_URL), *_check_password_file(options.FLOWER_AUTH_FILE)]
+
+
+def check_canvases(
+    app_configs: Sequence[AppConfig] | None, databases: Collection[str] | None = None, **_kwargs: Any
+) -> list[CheckMessage]:
+    """Check that stored chords can be run; only where the database may be asked (``check --database default``)."""
+    alias = router.db_for_read(Schedule)
+    if not _is_readable() or alias not in (databases or ()):
+        return []
+    try:
+        if dispatch_canvas.can_join(dispatch.app()):
+            return []
+        stored = Schedule.objects.using(alias).exclude(canvas={}).order_by("name")
+        names = [name for name, found in stored.values_list("name", "canvas") if _needs_backend(found)]
+    except Exception:  # noqa: BLE001 - a host's module that cannot be imported has its own check; a table may not be there yet
+        return []
+    if not names:
+        return []
+    listed = ", ".join(repr(name) for name in names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    message = (
+        f"The Celery app has no result backend that can join tasks, and these schedules need one: {listed}."
+    )
+    return [_warning("W005", message, "Set result_backend, or make them chains.")]
+
+
+def _needs_backend(found: object) -> bool:
+    try:
+        return needs_backend(canvas.read(found))
+    except canvas.CanvasError:  # its page says what is wrong with it
+        return False
 
 
 def _check_confirms(url: str, options: dict[str, Any]) -> list[CheckMessage]:

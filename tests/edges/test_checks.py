@@ -10,7 +10,9 @@ from celery import Celery
 from django.core import checks as django_checks
 
 from schedulerui import checks, conf
+from schedulerui.models import Schedule
 from tests import celery_app
+from tests.web.people import a_schedule
 
 RABBIT = "amqp://guest@127.0.0.1//"
 REDIS = "redis+socket:///tmp/broker.sock?virtual_host=0"
@@ -211,6 +213,30 @@ def test_it_is_silent_when_flowers_password_is_not_written_yet(configure, tmp_pa
     configure(FLOWER_AUTH_FILE=str(tmp_path / "later"))
 
     assert messages() == []
+
+
+CHORD = {"type": "chord", "header": [{"type": "task", "task": "a"}], "body": {"type": "task", "task": "b"}}
+CHAIN = {"type": "chain", "steps": [CHORD["body"], CHORD["body"]]}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("stored", "backend", "warned"),
+    [
+        (CHORD, None, True),
+        (CHORD, "cache+memory://", False),
+        (CHAIN, None, False),
+        ({"type": "star"}, None, False),
+    ],
+)
+def test_it_warns_of_a_stored_chord_where_no_result_backend_can_join(celery_with, stored, backend, warned):
+    schedule = a_schedule("Close the day")
+    Schedule.objects.filter(pk=schedule.pk).update(canvas=stored)
+    celery_with(result_backend=backend)
+    found = checks.check_canvases(None, databases=["default"])
+    assert [message.id for message in found] == ["schedulerui.W005"] * warned
+    assert all("'Close the day'" in message.msg for message in found)
+    assert checks.check_canvases(None, databases=None) == []
 
 
 def test_each_id_is_explained_where_its_hint_points():

@@ -6,13 +6,14 @@ import platform
 from importlib import metadata
 
 from django.core.checks import run_checks
-from django.db import connection
+from django.db import connection, router
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch
 from schedulerui.conf import settings
+from schedulerui.models import Schedule
 from schedulerui.operations.zone_data import zone_data_version
 from schedulerui.presenters.frame import KEYS_COOKIE
 from schedulerui.presenters.keys import KEYS
@@ -49,7 +50,11 @@ def about(request: HttpRequest) -> HttpResponse:
         "database": connection.vendor,
         "celery_app": settings().CELERY_APP,
         "problem": celery_problem(),
-        "checks": [check for check in run_checks(tags=["schedulerui"]) if not check.is_silenced()],
+        "checks": [
+            check
+            for check in run_checks(tags=["schedulerui"], databases=[router.db_for_read(Schedule)])
+            if not check.is_silenced()
+        ],
         "has_flower": bool(settings().FLOWER_URL),
         "keep_days": settings().KEEP_RUNS_FOR_DAYS,
         "poll_every": settings().POLL_EVERY,
