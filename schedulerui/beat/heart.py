@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import platform
@@ -18,8 +19,12 @@ from schedulerui.models import Beat
 from schedulerui.operations.store import DJANGO, Store
 from schedulerui.operations.zone_data import zone_data_version
 
+logger = logging.getLogger(__name__)
+
 LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds in seconds of the stretches in which the lateness of messages is counted."""
+STEP_SHOWN_FOR = 600.0
+"""Seconds for which the heartbeat tells that the clock was set."""
 
 
 def software() -> dict[str, str]:
@@ -42,6 +47,7 @@ class Heart:
         self._written_at = 0.0
         self._furthest: datetime | None = None
         self._degraded, self._is_dirty = "", False
+        self._stepped_until = 0.0
         self._dispatched, self._lag = 0, 0.0
         self._latency: dict[str, float] = dict.fromkeys(map(str, [*LATENCY_BOUNDS, math.inf]), 0) | {
             "sum": 0.0
@@ -51,6 +57,10 @@ class Heart:
 
     def beat(self, now: datetime) -> None:
         """Tell that this beat ticked at ``now`` (the database's clock)."""
+        if self._stepped_until and self._clock.monotonic() > self._stepped_until:
+            self._stepped_until = 0.0
+            if self._degraded.startswith("clock: "):
+                self.recover()
         if (
             self._row is not None
             and not self._is_dirty
@@ -83,6 +93,16 @@ class Heart:
         reason = " ".join(reason.replace("\x00", "").split())
         if reason != self._degraded:
             self._degraded, self._is_dirty = reason, True
+
+    def stepped(self, seconds: float) -> None:
+        """Say that the clock was set, for STEP_SHOWN_FOR seconds."""
+        if seconds > 0:
+            reason = f"clock: it went forward by {seconds:.0f} s; what was due in between counts as late"
+        else:
+            reason = f"clock: it went back by {-seconds:.0f} s; intervals go on, what follows the wall waits until it has caught up"
+        logger.warning(reason, extra={"action": "clock_stepped"})
+        self.degrade(reason)
+        self._stepped_until = self._clock.monotonic() + STEP_SHOWN_FOR
 
     def recover(self) -> None:
         """Say that all is well again."""

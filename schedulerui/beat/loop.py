@@ -184,7 +184,10 @@ class Loop(Sender):
         if self._steady is None:
             self._steady = SteadyClock()
             self._steady.remember(self._store.furthest_clock(), now=now, monotonic=began)
-        return self._steady.read(now, monotonic=began)
+        steady = self._steady.read(now, monotonic=began)
+        if self._steady.step:
+            self.heart.stepped(self._steady.step)
+        return steady
 
     def _resume_due(self, now: datetime) -> None:
         """Switch on what was paused until now; asked when the next known pause ends, and with each heartbeat for new ones."""

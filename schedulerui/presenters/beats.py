@@ -13,6 +13,8 @@ from schedulerui.conf import settings
 from schedulerui.models import Beat
 from schedulerui.presenters.values import digest, printable
 
+STEP_TOLD = 60.0
+"""Seconds by which a clock that was set back is told of."""
 HOSTS_NAMED = 3
 """Machines that the card names; of more it says how many."""
 
@@ -70,6 +72,14 @@ def _ticking(ticking: Sequence[Beat], *, now: datetime) -> BeatCard:
     family, sentence = "ok", _("On %(hosts)s.") % {"hosts": _hosts(ticking)}
     if reasons:
         family, sentence = "warn", reasons[0]
+    elif (behind := _behind(ticking)) > STEP_TOLD:
+        family, sentence = (
+            "warn",
+            _(
+                "The clock stands %(minutes)d min behind what it was: intervals go on, other schedules wait until it has caught up."
+            )
+            % {"minutes": round(behind / 60)},
+        )
     elif now - ticking[0].seen_at > late_after:
         family, sentence = "warn", _("It has missed its last ticks.")
     return BeatCard(
@@ -79,6 +89,12 @@ def _ticking(ticking: Sequence[Beat], *, now: datetime) -> BeatCard:
         seen_at=ticking[0].seen_at,
         n_ticking=len(ticking),
     )
+
+
+def _behind(ticking: Sequence[Beat]) -> float:
+    """Return by how many seconds the newest heartbeat's clock is behind the furthest moment that its beat has seen."""
+    newest = ticking[0]
+    return (newest.clock_seen_at - newest.seen_at).total_seconds() if newest.clock_seen_at else 0.0
 
 
 def _hosts(ticking: Sequence[Beat]) -> str:

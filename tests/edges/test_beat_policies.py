@@ -12,6 +12,7 @@ from schedulerui.conf import Settings
 from schedulerui.facts import Actor
 from schedulerui.models import Beat, Run, Schedule
 from schedulerui.operations import schedules
+from schedulerui.presenters.beats import card_of
 from schedulerui.testing import DULL_WEDNESDAY as NOW
 from schedulerui.testing import FrozenClock, recording
 from tests.celery_app import app
@@ -133,3 +134,43 @@ def test_a_small_slew_is_followed_and_nonsense_not_believed():
     fresh = SteadyClock()
     fresh.remember(NOW + 30 * HOUR, now=NOW, monotonic=0.0)
     assert fresh.read(NOW, monotonic=0.0) == NOW
+
+
+def test_what_waits_goes_also_while_the_clock_is_an_hour_behind(loop, clock, sent, make):
+    make(every=10, period="seconds", overlap="queue")
+    run_for(loop, clock, 10)
+    clock.set_wall(clock.now() - HOUR)
+    run_for(loop, clock, 11)
+    first, second = sent.sent[0], Run.objects.get(state="waiting")
+    assert second.due_at > clock.now()
+    Run.objects.filter(pk=first.pk).update(state="succeeded")
+    run_for(loop, clock, 1)
+    assert [run.pk for run in sent.sent] == [first.pk, second.pk]
+
+
+@pytest.mark.parametrize(("by", "words"), [(HOUR, "went forward by 3600 s"), (-HOUR, "went back by 3600 s")])
+def test_a_step_of_the_clock_is_told_by_the_heartbeat_for_a_while(loop, clock, sent, by, words, caplog):
+    run_for(loop, clock, 30)
+    clock.set_wall(clock.now() + by)
+    run_for(loop, clock, 10)
+    assert words in Beat.objects.get().degraded
+    assert words in caplog.text
+    assert words in card_of([Beat.objects.get()], now=clock.now()).sentence
+    run_for(loop, clock, 600, step=5)
+    assert Beat.objects.get().degraded == ""
+
+
+def test_a_clock_that_is_slewed_or_stands_still_for_a_moment_is_no_news(loop, clock, sent, make):
+    run_for(loop, clock, 30)
+    clock.set_wall(clock.now() - 59 * SECOND)
+    run_for(loop, clock, 10)
+    assert Beat.objects.get().degraded == ""
+
+
+def test_the_card_tells_of_a_clock_that_is_behind_what_it_was_as_long_as_it_is(loop, clock, sent, make):
+    run_for(loop, clock, 30)
+    clock.set_wall(clock.now() - HOUR)
+    run_for(loop, clock, 700, step=5)
+    card = card_of([Beat.objects.get()], now=clock.now())
+    assert card.family == "warn"
+    assert "60 min behind" in card.sentence

@@ -16,7 +16,7 @@ from django.db import OperationalError, connection, transaction
 
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
-from schedulerui.operations import claims, recovery, schedules
+from schedulerui.operations import claims, recovery, runs, schedules
 from schedulerui.testing import DULL_WEDNESDAY as NOON
 from tests.waiting import eventually
 
@@ -40,6 +40,11 @@ def write_something():
 def recover(now, *, owner):
     lease = claims.Lease(owner=owner, until=now + timedelta(seconds=30))
     return recovery.recover(lease=lease, now=now, limit=100, manual_within=MINUTE).runs
+
+
+def promote(now, *, owner):
+    lease = claims.Lease(owner=owner, until=now + timedelta(seconds=30))
+    return recovery.promote(lease=lease, now=now, limit=100, queued_since=now - timedelta(days=1)).runs
 
 
 def at_the_same_moment(*actions):
@@ -147,6 +152,37 @@ def test_a_claim_and_a_recovery_do_not_get_in_each_others_way(minutely):
         assert {run.owner for run in recovered} == {"two"}
         now += MINUTE
     assert_one_row_an_occurrence(n_minutes=N_ROUNDS + 1)
+
+
+def test_a_claim_and_a_click_never_put_two_runs_beside_each_other(make_schedule, actor):
+    busy = [make_schedule(every=1, period="minutes", overlap="skip") for _ in range(N_SCHEDULES)]
+
+    def click_all(number, now):
+        for schedule in busy:
+            runs.run_now(schedule.pk, token=str(number), actor=actor, now=now, publish=lambda run: None)
+
+    for number in range(1, N_ROUNDS + 1):
+        now = NOON + number * MINUTE
+        at_the_same_moment(partial(claim, now, owner="one"), partial(click_all, number, now))
+        claim(now, owner="one")
+        alive = Run.objects.active().values_list("schedule_id", flat=True)
+        assert sorted(alive) == sorted(schedule.pk for schedule in busy)
+        Run.objects.exclude(state="skipped").update(state="succeeded", lease_until=None)
+
+
+def test_two_beats_that_promote_at_one_moment_let_one_run_of_a_schedule_go(make_schedule):
+    busy = [
+        make_schedule(every=1, period="minutes", overlap="queue", queue_max=3) for _ in range(N_SCHEDULES)
+    ]
+    claim(NOON + MINUTE, owner="gone")
+    for number in range(1, N_ROUNDS + 1):
+        now = NOON + (number + 1) * MINUTE
+        claim(now, owner="one")
+        Run.objects.active().update(state="succeeded", lease_until=None)
+        first, second = at_the_same_moment(
+            partial(promote, now, owner="one"), partial(promote, now, owner="two")
+        )
+        assert sorted(run.schedule_id for run in (*first, *second)) == sorted(each.pk for each in busy)
 
 
 def test_a_claim_passes_over_rows_that_somebody_holds_and_is_not_held_up(minutely):

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from schedulerui.facts import RunState, Trigger
-from schedulerui.models import Run, ScheduleState
-from schedulerui.operations import claims, history, recovery, runs, schedules
+from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.operations import claims, history, recovery, reruns, runs, schedules
 from schedulerui.operations.reports import Report
 from schedulerui.planned import task_id
 from schedulerui.testing import DULL_WEDNESDAY as NOW
@@ -221,3 +221,48 @@ def test_a_click_waits_for_the_end_of_an_active_run_unless_it_is_told_not_to(
 @pytest.fixture
 def sent_by_click():
     return []
+
+
+def test_a_run_with_other_values_waits_too(make_schedule, actor, sent_by_click):
+    schedule = make_schedule(overlap="skip")
+    (first,) = claim(NOW + MINUTE)
+    runs.mark_sent([first], sent_at=NOW)
+    values = reruns.Values(args=[1], kwargs={})
+    kept = {"actor": actor, "now": NOW, "publish": sent_by_click.append}
+    custom = reruns.run_custom(schedule.pk, values, token="a", **kept)
+    told(first, RunState.STARTED, at=NOW + MINUTE)
+    told(first, RunState.SUCCEEDED, at=NOW + MINUTE)
+    again = reruns.run_again(first.pk, token="b", **kept)
+    assert [queued.run.state for queued in (custom, again)] == ["waiting", "waiting"]
+    assert sent_by_click == []
+    (taken,) = promote(NOW + MINUTE)
+    assert taken == custom.run
+
+
+def test_a_claimed_run_that_is_not_sent_yet_is_asked_to_end_too(make_schedule):
+    make_schedule(overlap="cancel_previous")
+    (first,) = claim(NOW + MINUTE)
+    claim(NOW + 2 * MINUTE)
+    first.refresh_from_db()
+    assert (first.state, first.cancel_requested_by) == ("pending", "the overlap policy")
+    sent(first)
+    assert promote(NOW + 2 * MINUTE + 30 * SECOND) == ()
+    (second,) = promote(NOW + 2 * MINUTE + 31 * SECOND)
+    assert second.nominal_at == NOW + 2 * MINUTE
+
+
+def test_times_behind_one_that_has_a_row_keep_theirs_when_a_schedule_is_led_back(make_schedule):
+    schedule = make_schedule(misfire="none")
+    day = NOW + DAY
+    claim(day)
+    Run.objects.filter(nominal_at__gt=NOW + 21 * MINUTE).delete()
+    held = Run.objects.get(nominal_at=NOW + 21 * MINUTE)
+    Run.objects.filter(pk=held.pk).update(state="missed", count=1, covers_until=None)
+    Schedule.objects.filter(pk=schedule.pk).update(
+        next_nominal_at=NOW + MINUTE, next_run_at=NOW + MINUTE, version=2
+    )
+    claim(day)
+    rest = Run.objects.get(count__gt=1)
+    assert (rest.nominal_at, rest.covers_until) == (NOW + 22 * MINUTE, day - MINUTE)
+    assert sum(Run.objects.values_list("count", flat=True)) == 24 * 60
+    assert f"{rest.count} times" in rest.reason
