@@ -169,6 +169,12 @@ def test_every_file_of_a_page_is_below_our_mount_and_answers(reader):
         assert response["Cache-Control"].startswith("private")
 
 
+def test_each_page_leads_back(reader):
+    for path in ("", "tasks", "broker"):
+        _, page = checked(reader, f"/flower/{path}")
+        assert page.count('href="/">Back to Schedules</a>') == 1
+
+
 def test_the_policy_allows_the_scripts_that_flower_has_and_no_other(reader):
     n_inline = 0
     for path in ("", "tasks", "broker"):

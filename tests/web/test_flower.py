@@ -9,6 +9,7 @@ import threading
 from http.client import IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -16,6 +17,7 @@ from django.test import Client
 
 from schedulerui import conf
 from schedulerui.web import flower_proxy
+from tests.web.people import HOSTILE, a_run, a_schedule, a_worker
 
 CREDENTIALS = "svc:a-random-pass"
 SECRET = base64.b64encode(CREDENTIALS.encode()).decode()
@@ -305,6 +307,40 @@ def test_it_hands_on_flowers_own_errors(mounted, reader):
     response = reader.get("/flower/task/none")
 
     assert (response.status_code, text_of(response)) == (404, "Unknown task")
+
+
+NAVIGATION = b'<nav><ul class="app-nav navbar-nav"><li>Workers</li></ul></nav>'
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", '<a class="nav-link" href="/">Back to Schedules</a>'),
+        ("task/nobody-knows", '<a class="nav-link" href="/">Back to Schedules</a>'),
+        ("task/known", ">This run in Schedules</a>"),
+        ("worker/celery@one", ">This worker in Schedules</a>"),
+        (f"worker/{HOSTILE[0]}", '<a class="nav-link" href="/">Back to Schedules</a>'),
+    ],
+)
+def test_each_page_leads_back_to_what_tells_of_the_same_here(mounted, reader, path, words):
+    a_run(a_schedule(), task_id="known")
+    a_worker()
+    mounted.body = b"x" * 5000 + NAVIGATION
+    response = reader.get("/flower/" + quote(path))
+    assert words in text_of(response)
+    assert text_of(response).count("nav-item") == 1
+    assert "Content-Length" not in response
+
+
+def test_it_adds_nothing_to_what_is_no_page_or_has_no_list_of_pages(mounted, reader):
+    mounted.body = b"<h1>Another Flower</h1>"
+    assert text_of(reader.get("/flower/")) == "<h1>Another Flower</h1>"
+    mounted.body = NAVIGATION
+    mounted.status = 500
+    assert text_of(reader.get("/flower/")) == NAVIGATION.decode()
+    mounted.status, mounted.headers = 200, {"Content-Type": "application/json"}
+    response = reader.get("/flower/api/tasks")
+    assert (text_of(response), response["Content-Length"]) == (NAVIGATION.decode(), str(len(NAVIGATION)))
 
 
 def test_it_answers_head_without_a_body(mounted, reader):

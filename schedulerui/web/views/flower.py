@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 from schedulerui.web import flower_proxy
 from schedulerui.web.csp import dress
 from schedulerui.web.decorators import error_page, refuse
+from schedulerui.web.flower_links import linked
 from schedulerui.web.flower_proxy import FlowerUnavailable
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ def flower(request: HttpRequest, path: str = "") -> HttpResponseBase:
         answer = flower_proxy.ask(upstream, _question(request, path))
     except FlowerUnavailable as error:
         return _down(request, error)
-    response = StreamingHttpResponse(answer.body, status=answer.status, headers=answer.headers)
+    body, headers = linked(request, path, answer)
+    response = StreamingHttpResponse(body, status=answer.status, headers=headers)
     return _guarded(response, is_asset=path.startswith("static/"))
 
 
