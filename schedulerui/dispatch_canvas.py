@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from celery import Celery, chain, chord, group
 from celery.canvas import Signature
@@ -88,6 +88,18 @@ def _waiting(run: Run) -> frozenset[str]:
     return first.difference(arrived.values_list("path", flat=True))
 
 
+class _Chord(chord):
+    """Celery's chord, whose header is sent under the id that the chord was given: its copies get a new one otherwise."""
+
+    def clone(self, *args: Any, **kwargs: Any) -> _Chord:
+        return cast("_Chord", _Chord.from_dict(super().clone(*args, **kwargs), app=self.app))
+
+    def freeze(self, *args: Any, **kwargs: Any) -> Any:
+        if not isinstance(self.tasks, group):
+            self["kwargs"]["header"] = group(self.tasks, app=self.app, task_id=self.options["task_id"])
+        return super().freeze(*args, **kwargs)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Signatures:
     """Makes Celery's signatures of one run; ``options`` are those of a part that says nothing else."""
@@ -136,10 +148,7 @@ class _Signatures:
         return group(parts, app=self.app, task_id=group_id_of(str(self.run.task_id), path))
 
     def _chord(self, header: list[Signature[Any]], body: Signature[Any], path: str) -> Signature[Any]:
-        made = chord(header, body, app=self.app, task_id=group_id_of(str(self.run.task_id), path))
-        # What is frozen here has its id from the header, what is read from a message from the chord.
-        made.kwargs["header"] = self._group(header, path)
-        return made
+        return _Chord(header, body, app=self.app, task_id=group_id_of(str(self.run.task_id), path))
 
     def _task(self, node: Node, path: str, *, is_joined: bool) -> Signature[Any]:
         headers = dict(self.options["headers"])

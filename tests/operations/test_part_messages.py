@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from celery import signals
+from celery import Celery, signals
 
 from schedulerui import dispatch
-from schedulerui.canvas import group_id_of, task_id_of
+from schedulerui.canvas import entries, group_id_of, task_id_of
 from schedulerui.dispatch_canvas import write_parts
 from schedulerui.facts import Actor, RunState
 from schedulerui.models import Part, Queue, Run
@@ -112,6 +112,32 @@ def test_sending_a_group_again_sends_only_what_no_worker_has_received(published)
     assert published == [(task_id_of(run.task_id, path), group) for path in "02"]
     run.refresh_from_db()
     assert (run.state, run.publishes, run.sent_at) == ("started", 2, NOW)
+
+
+def canvases():
+    three = {"type": "group", "steps": [step(), step(), step()]}
+    chord = {"type": "chord", "header": [step(), step()], "body": step(args=[])}
+    return [
+        three,
+        chord,
+        {"type": "group", "steps": [chord, step(), three]},
+        {"type": "chain", "steps": [three, step(args=[])]},
+        {"type": "chain", "steps": [chord, step(args=[])]},
+        {"type": "chord", "header": [chord, step(), three], "body": step(args=[])},
+    ]
+
+
+@pytest.mark.parametrize("given", canvases())
+def test_a_second_sending_names_the_same_groups_so_that_a_chord_counts_each_task_once(published, given):
+    joining = Celery("joins", broker="memory://", backend="cache+memory://", set_as_current=False)
+    run = make_run(canvas=canvas.read(given))
+    for _ in range(2):
+        with dispatch.producer(joining) as producer:
+            dispatch.publish(run, producer=producer, celery_app=joining)
+    expected = {task_id_of(run.task_id, path) for path in entries(run.canvas)}
+    assert len(published) == 2 * len(expected)
+    assert {task_id for task_id, _group in set(published)} == expected
+    assert len(set(published)) == len(expected)
 
 
 def test_sending_a_chain_again_sends_its_first_step_under_its_own_id(published):
