@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypedDict
 
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
@@ -14,7 +15,7 @@ from django.utils.translation import gettext as _
 from schedulerui import dispatch
 from schedulerui.facts import Actor
 from schedulerui.models import Run, Schedule
-from schedulerui.operations import runs, schedules
+from schedulerui.operations import pauses, runs, schedules
 from schedulerui.operations.errors import OperationError, VersionConflict
 
 CHUNK = 100
@@ -24,6 +25,13 @@ EDIT_TRIES = 3
 
 Verb = Callable[[Schedule], bool]
 """Does one thing to one schedule; returns whether that changed anything."""
+
+
+class By(TypedDict):
+    """Who does it, and when."""
+
+    actor: Actor
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +103,22 @@ def switching(*, enabled: bool, actor: Actor, now: datetime) -> Verb:
     """Return the verb that switches a schedule on or off."""
     switch = schedules.enable if enabled else schedules.disable
     return lambda schedule: switch(schedule.pk, actor=actor, now=now).changed
+
+
+def pausing(*, until: datetime | None, reason: str, actor: Actor, now: datetime) -> Verb:
+    """Return the verb that pauses a schedule for a reason, until a moment (UTC) or until somebody resumes it."""
+    return lambda schedule: (
+        pauses.pause(schedule.pk, until=until, reason=reason, actor=actor, now=now).changed
+    )
+
+
+def resuming(*, actor: Actor, now: datetime) -> Verb:
+    """Return the verb that ends a schedule's pause; one that is off without a pause stays off."""
+
+    def resume(schedule: Schedule) -> bool:
+        return schedule.paused_at is not None and pauses.resume(schedule.pk, actor=actor, now=now).changed
+
+    return resume
 
 
 def deleting(*, actor: Actor, now: datetime) -> Verb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
@@ -14,6 +15,11 @@ from schedulerui.presenters.spark import spark_of
 from schedulerui.presenters.states import StateWord
 
 NOTHING = SafeString("—")
+BREAK = SafeString("<wbr>")
+FITS = 20
+"""Characters of a task's name that need no help to fit into a column."""
+
+_PARTS = re.compile(r"[^.]+[.]*|[.]+")
 
 
 def moment(
@@ -24,8 +30,7 @@ def moment(
     if is_utc_added:
         absolute = f"{absolute} · {moments.absolute(at, now, UTC, with_seconds=with_seconds)}"
     return format_html(
-        '<time class="moment" datetime="{}"><span class="ago">{}</span>'
-        ' <span class="at">{}</span></time>',
+        '<time class="moment" datetime="{}"><span class="ago">{}</span> <span class="at">{}</span></time>',
         moments.iso(at),
         moments.relative(at, now),
         absolute,
@@ -51,7 +56,14 @@ def icon(name: str) -> SafeString:
 
 @lru_cache(maxsize=256)
 def _icon(name: str, sprite: str) -> SafeString:
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', sprite, name)
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', sprite, name)
+
+
+def breakable(text: str) -> SafeString:
+    """Return a long dotted name that may break after its dots, rather than anywhere; everything in it is escaped."""
+    if len(text) <= FITS:
+        return format_html("{}", text)
+    return format_html_join(BREAK, "{}", ((part,) for part in _PARTS.findall(text)))
 
 
 def chip(state: StateWord) -> SafeString:

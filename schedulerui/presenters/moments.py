@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils.formats import date_format
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MILLISECOND = 0.001
@@ -17,25 +18,41 @@ def relative(moment: datetime, now: datetime) -> str:
     """Return "in 5 minutes", "2 hours ago", "now"."""
     seconds = (moment - now).total_seconds()
     size = int(abs(seconds))
-    if size == 0:
-        return _("now")
     if size < MINUTE:
-        text = ngettext("%(n)d second", "%(n)d seconds", size) % {"n": size}
+        unit = 1
     elif size < HOUR:
-        text = ngettext("%(n)d minute", "%(n)d minutes", size // MINUTE) % {"n": size // MINUTE}
-    elif size < 2 * DAY:
-        text = ngettext("%(n)d hour", "%(n)d hours", size // HOUR) % {"n": size // HOUR}
+        unit = MINUTE
     else:
-        text = ngettext("%(n)d day", "%(n)d days", size // DAY) % {"n": size // DAY}
-    return _("in %(time)s") % {"time": text} if seconds > 0 else _("%(time)s ago") % {"time": text}
+        unit = HOUR if size < 2 * DAY else DAY
+    return _relative(size // unit, unit, is_ahead=seconds > 0, language=get_language())
+
+
+@lru_cache(maxsize=4096)
+def _relative(n: int, unit: int, *, is_ahead: bool, language: str | None) -> str:
+    if n == 0:
+        return _("now")
+    if unit == 1:
+        text = ngettext("%(n)d second", "%(n)d seconds", n) % {"n": n}
+    elif unit == MINUTE:
+        text = ngettext("%(n)d minute", "%(n)d minutes", n) % {"n": n}
+    elif unit == HOUR:
+        text = ngettext("%(n)d hour", "%(n)d hours", n) % {"n": n}
+    else:
+        text = ngettext("%(n)d day", "%(n)d days", n) % {"n": n}
+    return _("in %(time)s") % {"time": text} if is_ahead else _("%(time)s ago") % {"time": text}
 
 
 def absolute(moment: datetime, now: datetime, zone: tzinfo, *, with_seconds: bool = False) -> str:
     """Return "Sat 21 Nov, 03:14 CET" in ``zone``; with the year when it is not this one's."""
     local = moment.astimezone(zone)
-    year = "" if local.year == now.astimezone(zone).year else " Y"
-    clock = "H:i:s" if with_seconds else "H:i"
-    return f"{date_format(local, f'D j M{year}, {clock}')} {zone_name(local)}"
+    with_year = local.year != now.astimezone(zone).year
+    day = _day(local.date(), with_year=with_year, language=get_language())
+    return f"{day}, {local:{'%H:%M:%S' if with_seconds else '%H:%M'}} {zone_name(local)}"
+
+
+@lru_cache(maxsize=4096)
+def _day(day: date, *, with_year: bool, language: str | None) -> str:
+    return date_format(day, "D j M Y" if with_year else "D j M")
 
 
 def zone_name(local: datetime) -> str:

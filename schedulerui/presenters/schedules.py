@@ -104,7 +104,7 @@ def _why_no_next(schedule: Schedule, problem: str) -> str:
     if schedule.next_run_at is not None:
         return ""
     if not schedule.enabled:
-        return _("Paused")
+        return _("Off")
     if problem or schedule.error:
         return _("Cannot run")
     return _("By hand only") if schedule.kind == "manual" else _("No further run")

@@ -29,7 +29,7 @@ def warnings_of(schedule: Schedule, *, now: datetime) -> list[str]:
         )
     found.extend(_of_workers(schedule, list(workers.values_list("tasks", "queues")[:N_WORKERS])))
     if not schedule.enabled:
-        found.append(_("The schedule is paused: it runs this once anyway."))
+        found.append(_("The schedule is off: it runs this once anyway."))
     return found
 
 

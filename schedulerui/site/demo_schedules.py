@@ -76,7 +76,7 @@ def _slow_intervals() -> list[Mapping[str, object]]:
             "Rebuild search index",
             "rebuild_index",
             "interval",
-            "Paused, until somebody switches it on.",
+            "Off, until somebody switches it on.",
             enabled=False,
             **_every(15),
         ),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from datetime import datetime
 
 from django import template
 from django.contrib.messages.storage.base import Message
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
@@ -15,14 +14,11 @@ from schedulerui import clock
 from schedulerui.access import rights_of
 from schedulerui.presenters import StateWord, elements, moments, state_of
 from schedulerui.presenters.frame import KEYS_COOKIE, THEME_COOKIE, UNDO_TAG, Frame, frame_of
+from schedulerui.presenters.lines import RunLines, ScheduleLines
+from schedulerui.presenters.runs import RunRow
+from schedulerui.presenters.schedules import ScheduleRow
 
 register = template.Library()
-
-
-_PARTS = re.compile(r"[^.]+[.]*|[.]+")
-_BREAK = SafeString("<wbr>")
-_FITS = 20
-"""Characters of a task's name that need no help to fit into a column."""
 
 
 @register.simple_tag(takes_context=True)
@@ -91,6 +87,42 @@ def spark(recent: str) -> str:
     return elements.spark(recent, language=get_language())
 
 
+@register.simple_tag(takes_context=True)
+def schedule_lines(context: template.Context, rows: Iterable[ScheduleRow]) -> str:
+    """Write the lines of the list of schedules."""
+    return _schedules(context).all(rows)
+
+
+@register.simple_tag(takes_context=True)
+def schedule_line(context: template.Context, row: ScheduleRow) -> str:
+    """Write one line of the list of schedules; in the place of the one that the page has where ``oob`` says so."""
+    return _schedules(context).line(row, oob=bool(context.get("oob")))
+
+
+@register.simple_tag(takes_context=True)
+def switch(context: template.Context, row: ScheduleRow) -> str:
+    """Write the switch of a schedule for its own page."""
+    return _schedules(context).switch(row, is_on_page=True)
+
+
+@register.simple_tag(takes_context=True)
+def run_button(context: template.Context, row: ScheduleRow) -> str:
+    """Write for a schedule's own page what opens the dialog that runs it once."""
+    return _schedules(context).run_button(pk=row.pk, name=row.name, is_on_page=True)
+
+
+@register.simple_tag(takes_context=True)
+def run_lines(context: template.Context, rows: Iterable[RunRow]) -> str:
+    """Write the lines of a list of runs; with boxes to tick where ``picks`` says so."""
+    return _runs(context).all(rows)
+
+
+@register.simple_tag(takes_context=True)
+def run_line(context: template.Context, row: RunRow) -> str:
+    """Write one line of a list of runs; in the place of the one that the page has where ``oob`` says so."""
+    return _runs(context).line(row, oob=bool(context.get("oob")))
+
+
 @register.filter
 def duration(seconds: float | None) -> str:
     """Show seconds as "12 ms", "1.2 s", "3 min 4 s"."""
@@ -100,8 +132,7 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def breakable(text: str) -> SafeString:
     """Let a long dotted name break after its dots, rather than anywhere; everything in it is escaped."""
-    parts = _PARTS.findall(text) if len(text) > _FITS else [text]
-    return format_html_join(_BREAK, "{}", ((part,) for part in parts))
+    return elements.breakable(text)
 
 
 @register.filter
@@ -109,6 +140,14 @@ def undo_of(message: Message) -> str:
     """Return the address that takes back what a message tells of; empty where there is none."""
     tags = message.extra_tags or ""
     return tags.removeprefix(UNDO_TAG) if tags.startswith(UNDO_TAG) else ""
+
+
+def _schedules(context: template.Context) -> ScheduleLines:
+    return ScheduleLines(rights=context["rights"], now=_now(context))
+
+
+def _runs(context: template.Context) -> RunLines:
+    return RunLines(now=_now(context), picks=bool(context.get("picks")))
 
 
 def _now(context: template.Context) -> datetime:

@@ -9,12 +9,14 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from schedulerui.access import Rights, visible
 from schedulerui.models import Schedule
 from schedulerui.web.filters import ScheduleFilter
+from schedulerui.web.forms.pause import PauseForm
 
 MOST = 1_000
 """Schedules that one request changes."""
@@ -33,13 +35,15 @@ class Action:
     asks: bool = True
     """Whether a page asks before it is done."""
     field: str = ""
-    """What has to be given with it: queue or tag."""
+    """What has to be given with it: queue, tag, or how long a pause is to last."""
     is_danger: bool = False
 
 
 ACTIONS: Mapping[str, Action] = {
-    "enable": Action(words=gettext_lazy("Enable"), verb="operate", asks=False),
-    "disable": Action(words=gettext_lazy("Pause"), verb="operate", asks=False),
+    "enable": Action(words=gettext_lazy("Switch on"), verb="operate", asks=False),
+    "disable": Action(words=gettext_lazy("Switch off"), verb="operate", asks=False),
+    "pause": Action(words=gettext_lazy("Pause …"), verb="operate", field="pause"),
+    "resume": Action(words=gettext_lazy("Resume"), verb="operate", asks=False),
     "run": Action(words=gettext_lazy("Run now …"), verb="operate"),
     "queue": Action(words=gettext_lazy("Set queue …"), verb="change", field="queue"),
     "tag": Action(words=gettext_lazy("Add tag …"), verb="change", field="tag"),
@@ -71,7 +75,15 @@ class TagForm(forms.Form):
     )
 
 
-FORMS: Mapping[str, type[forms.Form]] = {"queue": QueueForm, "tag": TagForm}
+def form_of(action: Action, data: QueryDict | None, *, now: datetime) -> forms.Form | None:
+    """Return the form for what has to be given with an action, None where nothing has to.
+
+    Moments are of the site's zone: schedules of several zones are paused until one moment.
+    """
+    if action.field == "pause":
+        return PauseForm(data, zone=timezone.get_current_timezone(), now=now)
+    found: dict[str, type[forms.Form]] = {"queue": QueueForm, "tag": TagForm}
+    return found[action.field](data) if action.field else None
 
 
 class Moved(Exception):

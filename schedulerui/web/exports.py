@@ -41,12 +41,18 @@ def as_csv(schedules: Iterable[Schedule]) -> str:
         state = getattr(schedule, "state", None)
         moments = (schedule.next_run_at, state.last_run_at if state else None)
         cells = [
-            schedule.name, schedule.task, "on" if schedule.enabled else "paused", schedule.kind, code_of(schedule), schedule.tz,
+            schedule.name, schedule.task, _switch(schedule), schedule.kind, code_of(schedule), schedule.tz,
             schedule.queue, schedule.tags.strip(), schedule.owner, *(at.isoformat() if at else "" for at in moments),
             state.last_state if state else "",
         ]  # fmt: skip
         writer.writerow([safe(cell) for cell in cells])
     return file.getvalue()
+
+
+def _switch(schedule: Schedule) -> str:
+    if schedule.enabled:
+        return "on"
+    return "off" if schedule.paused_at is None else "paused"
 
 
 def as_json(schedules: Iterable[Schedule], *, with_values: bool) -> str:

@@ -63,8 +63,14 @@ def in_state(value: str, _now: datetime) -> Q:
 
 
 def switched(value: str, _now: datetime) -> Q:
-    """Ask for on or off. What is off has no next run: the index of next runs finds it, and no scan has to."""
-    return Q(enabled=True) if value == "on" else Q(enabled=False, next_run_at__isnull=True)
+    """Ask for on, off, or paused: off for a reason or until a moment.
+
+    What is off has no next run: the index of next runs finds it, and no scan has to.
+    """
+    if value == "on":
+        return Q(enabled=True)
+    off = Q(enabled=False, next_run_at__isnull=True)
+    return off & Q(paused_at__isnull=False) if value == "paused" else off
 
 
 def _text(label: Any, max_length: int) -> django_filters.CharFilter:
@@ -105,8 +111,8 @@ class ScheduleFilter(ListFilter):
     on = django_filters.ChoiceFilter(
         label=_("Switch"),
         method="narrow",
-        choices=[("on", _("On")), ("paused", _("Paused"))],
-        empty_label=_("On and paused"),
+        choices=[("on", _("On")), ("off", _("Off")), ("paused", _("Paused"))],
+        empty_label=_("On and off"),
     )
     state = django_filters.ChoiceFilter(
         label=_("State"), method="narrow", choices=state_choices, empty_label=_("Any state")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,7 +18,7 @@ from schedulerui.web.client_address import client_address
 from schedulerui.web.decorators import htmx_of, page_of
 
 __all__ = [
-    "SeeOther", "actor_of", "back_from", "back_of_page", "digest", "see_other", "unchanged", "with_message", "with_notice",
+    "SeeOther", "actor_of", "back_from", "back_of_page", "back_to", "digest", "see_other", "unchanged", "with_message", "with_notice",
 ]  # fmt: skip
 
 Response = TypeVar("Response", bound=HttpResponse)
@@ -73,6 +74,17 @@ def back_of_page(request: HttpRequest) -> str:
     """Return the address of the page that the person sees: for htmx the one that asks."""
     here = page_of(htmx_of(request)) if htmx_of(request) else None
     return here or request.get_full_path()
+
+
+def back_to(request: HttpRequest) -> str:
+    """Return the address that a link to this page was followed from, for a form's ``back`` field; empty when it is not ours."""
+    try:
+        came = urlsplit(request.headers.get("Referer", ""))
+    except ValueError:  # ``http://[::1`` and its like
+        return ""
+    if came.netloc != request.get_host():
+        return ""
+    return f"{came.path}?{came.query}" if came.query else came.path
 
 
 def back_from(request: HttpRequest, *, anchor: str = "") -> str:

@@ -94,7 +94,7 @@ def test_create_watch_switch_off_and_run_now(page, site):
     expect(switch).to_have_attribute("aria-checked", "true")
     switch.click()
     expect(switch).to_have_attribute("aria-checked", "false")
-    expect(switch).to_contain_text("Paused")
+    expect(switch).to_contain_text("Off")
     eventually(
         lambda: (
             site.runs("state IN ('pending', 'sent', 'received', 'started') AND schedule_name = 'Pulse'") == 0

@@ -97,7 +97,7 @@ def test_u_takes_the_switch_back_where_it_was_turned(page, rows, visit, place):
     press(page, "j", "e")
     switch = page.get_by_role("switch", name="Fine")
     expect(switch).to_have_attribute("aria-checked", "false")
-    expect(page.get_by_role("status").filter(has_text="Fine is paused")).to_contain_text("next tick")
+    expect(page.get_by_role("status").filter(has_text="Fine is off")).to_contain_text("next tick")
     press(page, "u")
     expect(switch).to_have_attribute("aria-checked", "true")
     assert Schedule.objects.get(name="Fine").enabled

@@ -69,7 +69,7 @@ def test_a_switch_keeps_the_focus_when_it_is_pressed_with_the_keyboard(page, row
     page.keyboard.press("Space")
     expect(switch).to_have_attribute("aria-checked", "false")
     expect(switch).to_be_focused()
-    expect(page.get_by_role("status").filter(has_text="Fine is paused")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Fine is off")).to_be_visible()
 
 
 def test_run_now_asks_in_a_dialog_that_gives_the_focus_back(page, rows, visit):

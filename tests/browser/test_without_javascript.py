@@ -46,10 +46,10 @@ def test_a_list_is_filtered_sorted_and_paged(page, rows, go):
     page.get_by_role("link", name="Last run").click()
     expect(page).to_have_url(re.compile("sort=last"))
     go("/schedules/")
-    page.get_by_label("Search").fill("on:paused")
+    page.get_by_label("Search").fill("on:off")
     page.get_by_role("button", name="Apply").click()
     expect(listed(page)).to_have_count(1)
-    expect(listed(page)).to_contain_text("Paused")
+    expect(listed(page)).to_contain_text("Off")
 
 
 def test_a_schedule_is_made_previewed_changed_and_deleted(page, go):

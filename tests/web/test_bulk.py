@@ -8,11 +8,12 @@ import uuid
 
 import pytest
 
-from schedulerui import conf
+from schedulerui import clock, conf
 from schedulerui.models import Change, Run, Schedule
+from schedulerui.operations import schedules
 from schedulerui.testing import recording
 from schedulerui.web.exports import safe
-from tests.web.people import HOSTILE, a_schedule, logged_in, text_of
+from tests.web.people import ANA, HOSTILE, a_schedule, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
 URL = "/schedules/bulk/"
@@ -32,13 +33,37 @@ def ids(schedules):
     return [schedule.pk for schedule in schedules]
 
 
-def test_it_pauses_and_enables_what_is_selected(owner, three):
+def test_it_switches_off_and_on_what_is_selected(owner, three):
     response = owner.post(URL, {"action": "disable", "id": ids(three[:2])}, follow=True)
-    assert "Pause: done for 2 schedules." in text_of(response)
+    assert "Switch off: done for 2 schedules." in text_of(response)
     assert list(Schedule.objects.order_by("name").values_list("enabled", flat=True)) == [False, False, True]
     response = owner.post(URL, {"action": "enable", "id": ids(three)}, follow=True)
     assert "done for 2 schedules. 1 was so already." in text_of(response)
     assert Change.objects.filter(action="disable").count() == 2
+
+
+def test_it_pauses_for_a_reason_until_a_moment_and_resumes(owner, three):
+    schedules.disable(three[2].pk, actor=ANA, now=clock.now())
+    asked = text_of(owner.post(URL, {"action": "pause", "id": ids(three[:2])}))
+    assert "For 2 schedules" in asked
+    assert 'name="reason"' in asked
+    given = {"action": "pause", "id": ids(three[:2]), "sure": "1", "span": "1h", "reason": "deploy"}
+    assert "Pause: done for 2 schedules." in text_of(owner.post(URL, given, follow=True))
+    paused = Schedule.objects.filter(pk__in=ids(three[:2]))
+    assert set(paused.values_list("enabled", "pause_reason")) == {(False, "deploy")}
+    assert all(row.resume_at and 0 < (row.resume_at - clock.now()).total_seconds() <= 3600 for row in paused)
+    assert len(owner.get("/schedules/?q=on:paused").context["rows"]) == 2
+    assert len(owner.get("/schedules/?q=on:off").context["rows"]) == 3
+    page = text_of(owner.post(URL, {"action": "resume", "id": ids(three)}, follow=True))
+    assert "Resume: done for 2 schedules. 1 was so already." in page
+    # what was switched off without a pause is not what one resumes
+    assert list(Schedule.objects.filter(enabled=False)) == [three[2]]
+
+
+def test_it_asks_again_for_a_pause_that_has_ended(owner, three):
+    given = {"action": "pause", "id": ids(three), "sure": "1", "span": "at", "until": "2020-01-01T08:00"}
+    assert owner.post(URL, given).status_code == 422
+    assert not Schedule.objects.filter(enabled=False).exists()
 
 
 def test_it_asks_before_it_deletes_and_then_does(owner, three):

@@ -47,6 +47,7 @@ def names(response):
         ("state:failed state:succeeded", []),
         ("on:on", ["Hourly", "Nightly report"]),
         ("on:paused", []),
+        ("on:off", []),
         ("task:billing.*", ["Nightly report"]),
         ("task:billing", []),
         ("queue:mail", ["Hourly"]),

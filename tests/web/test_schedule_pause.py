@@ -170,3 +170,22 @@ def test_cancelling_is_refused_where_no_worker_could_do_it(pools, is_refused):
         )  # fmt: skip
     problems = policies.problems_of(Schedule(overlap="cancel_previous"))
     assert ("overlap" in problems) == is_refused
+
+
+def test_the_list_leads_to_the_page_that_pauses_and_that_back_to_the_list():
+    schedule = a_schedule()
+    operator = logged_in("view", "operate")
+    assert f'<a href="/schedules/{schedule.pk}/pause/">Pause…</a>' in text_of(operator.get("/schedules/"))
+    address = f"/schedules/{schedule.pk}/pause/"
+    page = text_of(operator.get(address, headers={"Referer": "http://testserver/schedules/?on=on"}))
+    assert '<input type="hidden" name="back" value="/schedules/?on=on">' in page
+    response = operator.post(address, {"reason": "deploy", "back": "/schedules/?on=on"})
+    assert (response.status_code, response["Location"]) == (303, f"/schedules/?on=on#schedule-{schedule.pk}")
+    for foreign in ("http://evil.example/schedules/", "http://[::1", "javascript:alert(1)"):
+        assert (
+            'name="back"'
+            not in text_of(operator.get(address, headers={"Referer": foreign}))
+            .partition('class="dialog"')[2]
+            .partition("</form>")[0]
+        )
+    assert "/pause/" not in text_of(logged_in("view").get("/schedules/"))

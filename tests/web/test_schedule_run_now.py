@@ -55,7 +55,7 @@ def test_it_warns_of_what_a_person_should_know(operator):
     text = text_of(operator.get(f"/schedules/{schedule.pk}/run/"))
     assert "1 run of it is already under way" in text
     assert "No worker is online" in text
-    assert "paused" in text
+    assert "The schedule is off" in text
     a_worker(seen_at=clock.now(), tasks=["other.task"], queues=["celery"])
     text = text_of(operator.get(f"/schedules/{schedule.pk}/run/"))
     assert "No worker that is online knows this task" in text

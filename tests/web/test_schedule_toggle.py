@@ -28,7 +28,7 @@ def test_it_pauses_writes_the_change_and_answers_the_row(operator):
     assert f"/schedules/{schedule.pk}/enable/" in text
     assert not Schedule.objects.get(pk=schedule.pk).enabled
     assert Change.objects.filter(schedule=schedule, action="disable", via="browser").count() == 1
-    assert "is paused" in json.loads(response["HX-Trigger"])["schedulerui:notice"]["text"]
+    assert "is off" in json.loads(response["HX-Trigger"])["schedulerui:notice"]["text"]
 
 
 def test_it_switches_on_again_with_a_next_run(operator):
@@ -52,7 +52,7 @@ def test_without_a_script_it_goes_back_with_a_message(operator):
     response = operator.post(f"/schedules/{schedule.pk}/disable/", {"back": "/schedules/?q=night"})
     assert response.status_code == 303
     assert response["Location"] == f"/schedules/?q=night#schedule-{schedule.pk}"
-    assert "is paused" in text_of(operator.get("/schedules/"))
+    assert "is off" in text_of(operator.get("/schedules/"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -18,9 +19,10 @@ from schedulerui import clock, dispatch
 from schedulerui.access import may, visible
 from schedulerui.models import Schedule
 from schedulerui.operations import bulk
-from schedulerui.web.bulk import ACTIONS, FORMS, Action, Moved, Unclear, chosen
+from schedulerui.web.bulk import ACTIONS, Action, Moved, Unclear, chosen, form_of
 from schedulerui.web.decorators import SENTENCES, error_page, gate, refuse
 from schedulerui.web.exports import as_csv, as_json
+from schedulerui.web.forms.pause import PauseForm
 from schedulerui.web.responses import actor_of, back_from, see_other, with_message
 
 NAMED = 10
@@ -55,7 +57,7 @@ def _ask_or_do(
     request: HttpRequest, key: str, action: Action, ids: list[int], *, now: datetime
 ) -> HttpResponse:
     is_answer = request.POST.get("sure") == "1"
-    form = FORMS[action.field](request.POST if is_answer else None) if action.field else None
+    form = form_of(action, request.POST if is_answer else None, now=now)
     must_ask = action.asks or request.POST.get("all") == "1"
     if (must_ask and not is_answer) or (form is not None and not form.is_valid()):
         return _ask(request, key, action, ids, form, status=422 if is_answer else 200)
@@ -75,17 +77,22 @@ def _ask_or_do(
 def _verb(
     request: HttpRequest, key: str, form: forms.Form | None, *, token: uuid.UUID, now: datetime
 ) -> AbstractContextManager[bulk.Verb]:
-    actor = actor_of(request)
+    by: bulk.By = {"actor": actor_of(request), "now": now}
     given = form.cleaned_data if form is not None else {}
+    until = form.until_at if isinstance(form, PauseForm) else None
     if key == "run":
-        return bulk.running(token=token, actor=actor, now=now)
-    if key == "delete":
-        return nullcontext(bulk.deleting(actor=actor, now=now))
-    if key == "queue":
-        return nullcontext(bulk.routing(given["queue"], actor=actor, now=now))
-    if key in {"tag", "untag"}:
-        return nullcontext(bulk.tagging(given["tag"], removes=key == "untag", actor=actor, now=now))
-    return nullcontext(bulk.switching(enabled=key == "enable", actor=actor, now=now))
+        return bulk.running(token=token, **by)
+    verbs: dict[str, Callable[[], bulk.Verb]] = {
+        "enable": lambda: bulk.switching(enabled=True, **by),
+        "disable": lambda: bulk.switching(enabled=False, **by),
+        "pause": lambda: bulk.pausing(until=until, reason=given["reason"], **by),
+        "resume": lambda: bulk.resuming(**by),
+        "queue": lambda: bulk.routing(given["queue"], **by),
+        "tag": lambda: bulk.tagging(given["tag"], **by),
+        "untag": lambda: bulk.tagging(given["tag"], removes=True, **by),
+        "delete": lambda: bulk.deleting(**by),
+    }
+    return nullcontext(verbs[key]())
 
 
 def _ask(

@@ -20,7 +20,7 @@ from schedulerui.presenters.schedules import schedule_row
 from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
 from schedulerui.web.forms.pause import PauseForm
 from schedulerui.web.found import schedule_or_404
-from schedulerui.web.responses import actor_of, back_from, see_other, with_message, with_notice
+from schedulerui.web.responses import actor_of, back_from, back_to, see_other, with_message, with_notice
 
 
 @gate("operate", methods=("GET", "HEAD", "POST"))
@@ -47,6 +47,7 @@ def _ask(request: HttpRequest, schedule: Schedule, form: PauseForm, *, now: date
         "show_errors": form.is_bound,
         "paused": pause_of(schedule, now=now),
         "place": "page" if values.get("place") == "page" else "row",
+        "back": request.POST.get("back", "") or back_to(request),
         "now": now,
     }
     template = (

@@ -29,7 +29,7 @@ def enable(request: HttpRequest, pk: int) -> HttpResponse:
 
 @gate("operate", methods=("POST",))
 def disable(request: HttpRequest, pk: int) -> HttpResponse:
-    """Pause; already paused: the present row."""
+    """Switch off; already off: the present row."""
     return _toggle(request, pk, enabled=False)
 
 
@@ -73,9 +73,9 @@ def _fragment(request: HttpRequest, pk: int, *, now: datetime) -> HttpResponse:
 
 def _sentence(name: str, *, enabled: bool, changed: bool, now: datetime) -> str:
     if not changed:
-        words = _("%(name)s was already on.") if enabled else _("%(name)s was already paused.")
+        words = _("%(name)s was already on.") if enabled else _("%(name)s was already off.")
         return words % {"name": name}
-    words = _("%(name)s is on.") if enabled else _("%(name)s is paused.")
+    words = _("%(name)s is on.") if enabled else _("%(name)s is off.")
     when = _("It takes effect at beat's next tick, within a second or two.")
     if not beat_card(now=now).n_ticking:
         when = _("It takes effect as soon as a beat ticks: none does now.")

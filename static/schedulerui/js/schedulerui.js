@@ -173,8 +173,8 @@
   let opener = null;
   const leave = () => {
     slot.replaceChildren();
-    if (opener) (opener.isConnected ? opener : document.getElementById(opener.id))?.focus();
-    if (opener && document.activeElement === document.body) $("#main").focus();
+    const back = opener?.isConnected ? opener : document.getElementById(opener?.id);
+    for (const node of [back, back && $("summary", back.closest("details") || back), $("#main")]) if (opener && document.activeElement === document.body) node?.focus();
     opener = null;
   };
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
@@ -217,7 +217,7 @@
     const at = here ? all.findIndex((node) => lineOf(node) === here) : -1;
     all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
   };
-  const EACH_ROW = { e: "button.sw", x: "tbody [name=id]" };
+  const EACH_ROW = { e: "button.sw", r: ".button[id^=run-]", x: "tbody [name=id]" };
   const offered = (key) => {
     const here = lineOf(document.activeElement);
     const all = $$(`${EACH_ROW[key] || `[data-key="${CSS.escape(key)}"]`}:not(:disabled)`);
