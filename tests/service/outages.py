@@ -37,9 +37,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outage:
-    """What one outage left behind: seconds from the return to the first message, and the history."""
+    """What one outage left behind: how long it was, seconds from the return to the first message, and the history."""
 
     world: World
+    seconds: float
     seconds_to_first: float
     rows: list[Row]
 
@@ -73,7 +74,7 @@ def first_message(world: World, *, before: int) -> float:
     return time.monotonic() - began
 
 
-def account(world: World, *, seconds_to_first: float) -> Outage:
+def account(world: World, *, seconds: float, seconds_to_first: float) -> Outage:
     """Let the beats work off what is due, take the schedules out, and read the rows."""
     newest = "SELECT MAX(nominal_at) FROM schedulerui_run WHERE state = 'sent' GROUP BY schedule_id"
 
@@ -94,7 +95,7 @@ def account(world: World, *, seconds_to_first: float) -> Outage:
         )
         for name, state, due, claimed in found
     ]
-    return Outage(world=world, seconds_to_first=seconds_to_first, rows=rows)
+    return Outage(world=world, seconds=seconds, seconds_to_first=seconds_to_first, rows=rows)
 
 
 def server_away(
@@ -109,7 +110,8 @@ def server_away(
     during()
     pass_seconds(seconds)
     server.restart()
-    return account(world, seconds_to_first=first_message(world, before=max(before, world.n_messages())))
+    first = first_message(world, before=max(before, world.n_messages()))
+    return account(world, seconds=seconds, seconds_to_first=first)
 
 
 def beat_away(world: World, *, seconds: float) -> Outage:
@@ -122,4 +124,4 @@ def beat_away(world: World, *, seconds: float) -> Outage:
     before = world.n_messages()
     world.beat()
     beats_are_up(world, 2)
-    return account(world, seconds_to_first=first_message(world, before=before))
+    return account(world, seconds=seconds, seconds_to_first=first_message(world, before=before))

@@ -1,6 +1,6 @@
-"""Broker, database or all beats away for 20 seconds: every time is accounted for, by the policy of its schedule.
+"""Broker or database away for 20 seconds, all beats for 60: every time is accounted for, by the policy of its schedule.
 
-The three worlds stand side by side, since each of them mostly waits. ``make soak`` lets the outages last a minute.
+The three worlds stand side by side, since each of them mostly waits. ``make soak`` lets all outages last a minute.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.service.outages import beat_away, server_away
 pytestmark = [pytest.mark.service, pytest.mark.timeout(400)]
 
 SECONDS = 60.0 if os.environ.get("SCHEDULERUI_SOAK") else 20.0
+BEAT_SECONDS = 60.0
 FIRST_WITHIN = {"broker": 1.0, "database": 2.0, "beat": 1.0}
 """Seconds from the return to the first message."""
 
@@ -38,7 +39,7 @@ def outages(make_world):
         waiting = {
             "broker": pool.submit(server_away, worlds["broker"], broker, seconds=SECONDS),
             "database": pool.submit(server_away, worlds["database"], database, seconds=SECONDS),
-            "beat": pool.submit(beat_away, worlds["beat"], seconds=SECONDS),
+            "beat": pool.submit(beat_away, worlds["beat"], seconds=BEAT_SECONDS),
         }
         yield {name: outage.result() for name, outage in waiting.items()}
     for world in worlds.values():
@@ -77,7 +78,9 @@ POLICIES = {"none": assert_none_ran_late, "all": assert_all_ran, "latest": asser
 
 def test_after_each_outage_every_time_is_accounted_for_by_its_policy(outages):
     for name, outage in outages.items():
-        print(f"{name} away {SECONDS:g} s: first message {outage.seconds_to_first:.2f} s after its return")
+        print(
+            f"{name} away {outage.seconds:g} s: first message {outage.seconds_to_first:.2f} s after its return"
+        )
         assert_every_occurrence_has_one_row(outage.world, states={"sent", "missed"})
         for policy, holds in POLICIES.items():
             holds([row for row in outage.rows if row.policy == policy])
