@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
@@ -15,6 +16,8 @@ from operator import attrgetter
 from typing import Any
 
 from django.db import connection, models
+
+from schedulerui.operations import json_rows
 
 KNOWN = frozenset({"sqlite", "postgresql", "mysql"})
 """Vendors whose statements are written here; MariaDB calls itself mysql."""
@@ -36,10 +39,14 @@ def insert(rows: Sequence[models.Model], *, unique: str) -> None:
         model._default_manager.bulk_create(rows)  # noqa: SLF001 - Django's documented introspection
         return
     columns = [_column(rows, field) for field in _fields(model)]
-    n_given = sum(1 for literal, _values in columns if not literal) or 1
+    n_given = sum(1 for column in columns if not column.literal) or 1
     step = max(_max_parameters() // n_given, 1)
+    if connection.vendor == "postgresql" or step >= len(rows):
+        _insert(rows, columns, unique=unique)
+        return
     for start in range(0, len(rows), step):
-        _insert(rows[start : start + step], columns, start=start, unique=unique)
+        part = rows[start : start + step]
+        _insert(part, [_column(part, column.field) for column in columns], unique=unique)
 
 
 def update(
@@ -58,6 +65,8 @@ def update(
     fields: list[Any] = [model._meta.get_field(name) for name in (*changes, *where)]  # noqa: SLF001 - Django's documented introspection
     names = [connection.ops.quote_name(str(field.column)) for field in fields]
     columns = zip(*rows, strict=True)
+    if connection.vendor == "postgresql":
+        return _update_from_json(model, fields, names, list(columns), n_changes=len(changes))
     encoded = [_encoded(field, list(column)) for field, column in zip(fields, columns, strict=True)]
     values = list(zip(*encoded, strict=True))
     if not _can_update_from():
@@ -72,15 +81,39 @@ def update(
     return done
 
 
+def _update_from_json(
+    model: type[models.Model],
+    fields: Sequence[Any],
+    names: Sequence[str],
+    columns: Sequence[Sequence[Value]],
+    *,
+    n_changes: int,
+) -> int:
+    table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
+    keys = [f"c{place}" for place in range(len(names))]  # a column may be both changed and asked for
+    pairs = list(zip(names, keys, strict=True))
+    changes = ", ".join(f"{name} = v.{key}" for name, key in pairs[:n_changes])
+    where = " AND ".join(f"{table}.{name} = v.{key}" for name, key in pairs[n_changes:])
+    statement = f"UPDATE {table} SET {changes} FROM {json_rows.source(fields, keys)} WHERE {where}"  # noqa: S608 - names of our own models
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [json_rows.parameter(fields, keys, columns)])
+        return int(cursor.rowcount)
+
+
 def execute(statement: str, parameters: Sequence[Value], *, model: type[models.Model]) -> int:
     """Execute a statement on one model's ``{table}``; returns how many rows it changed.
 
-    A parameter may be a moment, and a list for an ``IN %s``, which must not be empty.
+    A parameter may be a moment, and a list of numbers for an ``IN %s``, which must not be empty.
     """
     adapt = connection.ops.adapt_datetimefield_value
     given: list[Value] = []
     places: list[str] = []
     for value in parameters:
+        if isinstance(value, list) and connection.vendor == "postgresql":
+            # One parameter: its driver looks for each place with a pattern.
+            given.append(value)
+            places.append("(SELECT unnest(%s::bigint[]))")
+            continue
         values = value if isinstance(value, list) else [value]
         given += [adapt(each) if isinstance(each, datetime) else each for each in values]
         marks = ", ".join(["%s"] * len(values))
@@ -91,25 +124,28 @@ def execute(statement: str, parameters: Sequence[Value], *, model: type[models.M
         return int(cursor.rowcount)
 
 
-def _insert(
-    rows: Sequence[models.Model],
-    columns: Sequence[tuple[str, list[Value]]],
-    *,
-    start: int,
-    unique: str,
-) -> None:
+def _insert(rows: Sequence[models.Model], columns: Sequence[_Column], *, unique: str) -> None:
+    """Insert what these columns hold of these rows, in one statement, and give each row its key."""
     meta = rows[0]._meta  # noqa: SLF001 - Django's documented introspection
     quote = connection.ops.quote_name
-    names = ", ".join(quote(str(field.column)) for field in _fields(type(rows[0])))
-    row = "(" + ", ".join(literal or "%s" for literal, _values in columns) + ")"
-    given = [values[start : start + len(rows)] for literal, values in columns if not literal]
-    parameters = [value for each in zip(*given, strict=True) for value in each]
-    statement = f"INSERT INTO {quote(meta.db_table)} ({names}) VALUES {', '.join([row] * len(rows))}"  # noqa: S608 - names of our own models
+    table, names = quote(meta.db_table), ", ".join(quote(str(column.field.column)) for column in columns)
+    given = [column for column in columns if not column.literal]
+    if connection.vendor == "postgresql":
+        fields, keys = [column.field for column in given], [str(column.field.column) for column in given]
+        picked = ", ".join(column.literal or f"v.{quote(str(column.field.column))}" for column in columns)
+        rows_given = json_rows.source(fields, [quote(key) for key in keys])
+        statement = f"INSERT INTO {table} ({names}) SELECT {picked} FROM {rows_given}"  # noqa: S608 - names of our own models
+        parameters = [json_rows.parameter(fields, keys, [column.values for column in given])]
+    else:
+        row = "(" + ", ".join(column.literal or "%s" for column in columns) + ")"
+        encoded = [_encoded(column.field, column.values) for column in given]
+        parameters = [value for each in zip(*encoded, strict=True) for value in each]
+        statement = f"INSERT INTO {table} ({names}) VALUES {', '.join([row] * len(rows))}"  # noqa: S608 - names of our own models
     returns = bool(connection.features.can_return_rows_from_bulk_insert)
     told_by: Any = meta.get_field(unique)
-    key, column = quote(str(meta.pk.column)), quote(str(told_by.column))
+    key, told = quote(str(meta.pk.column)), quote(str(told_by.column))
     with connection.cursor() as cursor:
-        cursor.execute(f"{statement} RETURNING {column}, {key}" if returns else statement, parameters)
+        cursor.execute(f"{statement} RETURNING {told}, {key}" if returns else statement, parameters)
         found = dict(cursor.fetchall()) if returns else {}
     if not returns:
         known = {f"{unique}__in": [getattr(each, unique) for each in rows]}
@@ -119,15 +155,23 @@ def _insert(
         each._state.adding, each._state.db = False, connection.alias  # noqa: SLF001 - what bulk_create does
 
 
-def _column(rows: Sequence[models.Model], field: Any) -> tuple[str, list[Value]]:
-    """Return a literal if all rows have the same trivial value, else the values as the driver takes them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    """One column of a batch: a literal if all rows have the same trivial value, else their values."""
+
+    field: Any
+    literal: str = ""
+    values: list[Value]
+
+
+def _column(rows: Sequence[models.Model], field: Any) -> _Column:
     values = list(map(attrgetter(field.attname), rows))
     first = values[0]
     if first is None and not any(value is not None for value in values):
-        return "NULL", []
+        return _Column(field=field, literal="NULL", values=[])
     if first == "" and not any(values):
-        return "''", []
-    return "", _encoded(field, values)
+        return _Column(field=field, literal="''", values=[])
+    return _Column(field=field, values=values)
 
 
 def _fields(model: type[models.Model]) -> list[Any]:
