@@ -7,8 +7,8 @@ import os
 
 from tests.settings import *  # noqa: F403 - this module is that one with other times
 
-ROOT_URLCONF = "django.contrib.staticfiles.urls"
-"""Workers and monitors need none of the pages."""
+ROOT_URLCONF = os.environ.get("TEST_ROOT_URLCONF", "django.contrib.staticfiles.urls")
+"""Workers and monitors need none of the pages; the web process does."""
 
 SCHEDULERUI = {
     "CELERY_APP": "tests.service.recorder_tasks.app",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import sqlite3
 import sys
 import uuid
@@ -28,16 +29,19 @@ __all__ = ["app", "broker_url", "database_url", "environment", "send", "start_mo
 _numbers = itertools.count()
 
 
+_migrated: dict[str, str] = {}
+"""PostgreSQL servers by their address, each with the name of a migrated database to copy: migrating takes seconds."""
+
+
 @contextmanager
 def connected(url):
-    """Let Django's default connection in this process be the database at ``url``, migrated."""
+    """Let Django's default connection in this process be the database at ``url``."""
     usual = connections["default"]
     wanted = {**usual.settings_dict, **dj_database_url.parse(url)}
     is_sqlite = url.startswith("sqlite")
     wanted["OPTIONS"] = {"timeout": 20, "transaction_mode": "IMMEDIATE"} if is_sqlite else {}
     connections["default"] = type(connections)({"default": wanted}).create_connection("default")
     try:
-        call_command("migrate", verbosity=0)
         yield
     finally:
         connections["default"].close()
@@ -50,11 +54,30 @@ def database_url(tmp_path):
     return f"sqlite:///{tmp_path}/db.sqlite3"
 
 
+def new_sqlite(path, *, template):
+    """Make a migrated file at ``path``: a copy of the one at ``template``, which is made when it is not there."""
+    if not template.exists():
+        draft = template.with_suffix(".draft")
+        with connected(f"sqlite:///{draft}"):
+            call_command("migrate", verbosity=0)
+        draft.rename(template)
+    shutil.copy(template, path)
+    sqlite3.connect(path).execute("PRAGMA journal_mode=WAL").close()
+
+
 def new_postgres(server):
-    """Return the address of a new database on a PostgreSQL server."""
-    name = f"rec_{uuid.uuid4().hex[:8]}"
+    """Return the address of a new migrated database on a PostgreSQL server."""
+    if server.url not in _migrated:
+        template = f"rec_template_{uuid.uuid4().hex[:8]}"
+        with connected(_create(server, template, template="template1")):
+            call_command("migrate", verbosity=0)
+        _migrated[server.url] = template
+    return _create(server, f"rec_{uuid.uuid4().hex[:8]}", template=_migrated[server.url])
+
+
+def _create(server, name, *, template):
     with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
     return f"{server.url.rpartition('/')[0]}/{name}"
 
 
@@ -64,13 +87,12 @@ def broker_url(valkey):
 
 
 @pytest.fixture
-def environment(database_url, broker_url, tmp_path):
+def environment(database_url, broker_url, tmp_path, tmp_path_factory):
     """What workers and monitors are started with."""
+    if database_url.startswith("sqlite"):
+        template = tmp_path_factory.getbasetemp() / "template.sqlite3"
+        new_sqlite(database_url.removeprefix("sqlite:///"), template=template)
     with connected(database_url):
-        if database_url.startswith("sqlite"):
-            path = database_url.removeprefix("sqlite:///")
-            connections["default"].close()
-            sqlite3.connect(path).execute("PRAGMA journal_mode=WAL").close()
         yield {
             "TEST_DATABASE_URL": database_url,
             "DJANGO_SETTINGS_MODULE": "tests.service.recorder_settings",
@@ -118,7 +140,7 @@ def start_worker(environment, tmp_path):
 
     yield start
     for process in started:
-        process.close()
+        process.kill9()  # an end in order takes seconds, and a test of its own
 
 
 @pytest.fixture
@@ -134,7 +156,7 @@ def start_monitor(environment, tmp_path):
 
     yield start
     for process in started:
-        process.close()
+        process.kill9()  # an end in order takes seconds, and a test of its own
 
 
 def make_sent(name, **fields):

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 import redis
 
-from schedulerui import clock, dispatch, results
+from schedulerui import clock, conf, dispatch, results
 from schedulerui.facts import Actor, RunState
 from schedulerui.models import Queue, Worker
 from schedulerui.operations.resend import resend
@@ -33,9 +33,19 @@ from tests.service.recording import (
     start_monitor,
     start_worker,
 )
+from tests.service.web import web
 from tests.waiting import eventually
 
-__all__ = ["app", "broker_url", "database_url", "environment", "send", "start_monitor", "start_worker"]
+__all__ = [
+    "app",
+    "broker_url",
+    "database_url",
+    "environment",
+    "send",
+    "start_monitor",
+    "start_worker",
+    "web",
+]
 
 pytestmark = [pytest.mark.service, pytest.mark.django_db(transaction=True)]
 
@@ -70,18 +80,28 @@ def test_a_worker_that_stops_says_goodbye(start_worker, environment):
     assert state_of(worker, clock.now()) == "stopped"
 
 
+AS_SHIPPED = {
+    name: getattr(conf.Settings(), name)
+    for name in ("HEARTBEAT_EVERY", "MONITOR_EVERY", "WORKER_OFFLINE_AFTER", "LOST_AFTER")
+}
+LOST_WITHIN = 60.0
+"""Seconds from the death of a worker until what it ran is lost, with the times that a host gets without asking."""
+
+
 def test_what_a_killed_worker_was_running_is_lost_and_its_successor_is_another_instance(
     start_worker, send, start_monitor, environment
 ):
-    process = start_worker()
-    run = reached(send("rec.slow", 60), S.STARTED)
+    process = start_worker(**AS_SHIPPED)
+    run = reached(send("rec.slow", 90), S.STARTED)
+    monitor = start_monitor(**AS_SHIPPED)
     process.kill9()
-    successor = start_worker()
+    killed_at = clock.monotonic()
+    successor = start_worker(**AS_SHIPPED)
     died = Worker.objects.get(pid=process.pid)
     eventually(lambda: Worker.objects.filter(pk=died.pk, died_at__isnull=False).exists(), within=20)
     assert died.instance == run.worker_instance
-    monitor = start_monitor()
-    assert "gone" in reached(run, S.LOST, within=30).reason
+    left = LOST_WITHIN - (clock.monotonic() - killed_at)
+    assert "gone" in reached(run, S.LOST, within=left).reason
     queues = Queue.objects.filter(name=environment["TEST_QUEUE"])
     eventually(queues.exists, within=10)
     queue = queues.get()
@@ -168,6 +188,10 @@ class TestALockedDatabase:
         eventually(lambda: not any(path.exists() for path in spooled), within=10)
 
 
+ANSWERED = '<dl class="facts">'
+"""Stands on a page when the worker itself has answered."""
+
+
 class TestABrokerThatIsKilled:
     @pytest.fixture(params=[ValkeyServer, RabbitmqServer], ids=lambda kind: kind.name)
     def server(self, request):
@@ -178,21 +202,29 @@ class TestABrokerThatIsKilled:
         return server.url
 
     def test_everything_recovers_by_itself_when_it_returns(
-        self, server, start_worker, start_monitor, send, environment
+        self, server, start_worker, start_monitor, send, environment, web
     ):
         worker, monitor = start_worker(), start_monitor()
         meanwhile = reached(send("rec.slow", 6), S.STARTED)
         queues = Queue.objects.filter(name=environment["TEST_QUEUE"])
         eventually(lambda: queues.filter(error="").exists(), within=20)
+        asked_of = f"/workers/{Worker.objects.get().instance}/details/"
+        eventually(lambda: ANSWERED in web.page(asked_of)[1], within=20)
         server.kill()
         eventually(lambda: queues.exclude(error="").exists(), within=20)
         assert queues.get().depth == 0
+        status, text = web.page(asked_of)
+        assert (status, "The broker could not be reached" in text) == (200, True)
         server.restart()
         eventually(lambda: queues.filter(error="").exists(), within=30)
         after = send("rec.add", 1, 2)
         assert attempts_of(reached(after, S.SUCCEEDED, within=40)) == [(0, 1, "succeeded")]
+        eventually(
+            lambda: ANSWERED in web.page(asked_of)[1], within=30, describe=lambda: web.page(asked_of)[1]
+        )
         assert reached(meanwhile, S.SUCCEEDED).reason == ""
-        assert (worker.is_running, monitor.is_running) == (True, True)
+        running = [process.is_running for process in (worker, monitor, web.process)]
+        assert running == [True, True, True]
         assert state_of(Worker.objects.get(), clock.now()) == "online"
 
 
