@@ -56,7 +56,7 @@ def world(request, make_world, tmp_path):
     made = make_world(request.param, DISPATCH_LEASE=1.0, CELERY_APP=f"{APP}.app")
     made.env["TEST_NOTES"] = str(tmp_path)
     each = [{"canvas": canvas} for canvas in CANVASES]
-    made.populate(len(each), each=each, task="canvas.note", misfire="all", **{"in": 2})
+    made.populate(len(each), each=each, task="canvas.note", misfire="all", **{"in": 8})
     return made
 
 

@@ -63,6 +63,13 @@ def test_more_rows_come_without_a_script(editor):
     assert not Schedule.objects.exists()
 
 
+def test_a_row_that_was_added_is_kept_when_the_form_is_sent(editor):
+    added = {"step_4_task": "tests.fail", "step_99_task": "beyond the last row"}
+    assert editor.post(NEW, {**BASE, **ROWS, **added}).status_code == 303
+    steps = Schedule.objects.get().canvas["steps"]
+    assert [step["task"] for step in steps] == ["tests.add", "tests.slow", "tests.fail"]
+
+
 def test_an_error_stands_at_its_row(editor):
     answer = editor.post(NEW, {**BASE, **ROWS, "step_2_task": ""})
     assert answer.status_code == 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ SHAPES = [
 ]
 ROWS_FIRST, ROWS_MAX = 3, 30
 COLUMNS = ("task", "args", "kwargs", "queue")
+ROW = re.compile(r"step_([0-9]{1,2})_task")
 EXAMPLE = (
     '{"type": "chain", "steps": [{"type": "task", "task": "shop.fetch"}, {"type": "group", "steps": [...]}]}'
 )
@@ -62,6 +64,9 @@ class CanvasFields(forms.Form):
     def _count_rows(self) -> int:
         value = str(self["canvas_rows"].value() or "")
         known = int(value) if value.isascii() and value.isdigit() and len(value) < 4 else 0  # noqa: PLR2004 - digits of ROWS_MAX
+        # Rows that were added are known by what came back of them.
+        given = (match[1] for name in self.data if (match := ROW.fullmatch(name)))
+        known = max([known, *(int(number) + 1 for number in given)])
         wanted = max(known, ROWS_FIRST) + (2 if "add_step" in self.data else 0)
         return min(wanted, ROWS_MAX)
 
