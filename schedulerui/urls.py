@@ -21,7 +21,7 @@ from schedulerui.web.views import (
     runs,
     workers,
 )
-from schedulerui.web.views.bulk import schedules_bulk
+from schedulerui.web.views.bulk import runs_bulk, schedules_bulk
 from schedulerui.web.views.complete import complete
 from schedulerui.web.views.components import components
 from schedulerui.web.views.flower import flower
@@ -72,6 +72,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("preview/", preview.preview, name="preview"),
     path("live/runs/", runs.live_runs, name="live-runs"),
     path("runs/", runs.runs, name="runs"),
+    path("runs/bulk/", runs_bulk, name="runs-bulk"),
     path("runs/<uuid:uuid>/", run.run, name="run"),
     path("runs/<uuid:uuid>/result/", run_result, name="run-result"),
     path("runs/<uuid:uuid>/cancel/", cancel.cancel, name="run-cancel"),

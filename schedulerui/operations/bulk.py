@@ -1,4 +1,4 @@
-"""One verb for many schedules: each in its own transaction, so that one that cannot does not keep the others from it."""
+"""One verb for many schedules or runs: each in its own transaction, so that one that cannot does not keep the others from it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch
@@ -19,10 +21,11 @@ from schedulerui.operations import pauses, runs, schedules
 from schedulerui.operations.errors import OperationError, VersionConflict
 
 CHUNK = 100
-"""Schedules read at once."""
+"""Rows read at once."""
 EDIT_TRIES = 3
 """How often an edit is tried again when somebody else changes the schedule at the same time."""
 
+Row = TypeVar("Row", bound=Model)
 Verb = Callable[[Schedule], bool]
 """Does one thing to one schedule; returns whether that changed anything."""
 
@@ -36,9 +39,10 @@ class By(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One schedule to which it could not be done, and why, in a sentence."""
+    """One row to which it could not be done, and why, in a sentence."""
 
-    pk: int
+    key: str
+    """What names it in an address: the key of a schedule, the uuid of a run."""
     name: str
     reason: str
 
@@ -49,21 +53,26 @@ class Outcome:
 
     n_done: int = 0
     n_unchanged: int = 0
-    """Schedules that were as wanted already."""
+    """Those that were as wanted already."""
     failures: list[Failure] = field(default_factory=list)
 
 
 def apply(
-    ids: Sequence[int], verb: Verb, *, allowed: Callable[[Schedule], bool], refusal: str = ""
+    rows: QuerySet[Row],
+    ids: Sequence[int],
+    verb: Callable[[Row], bool],
+    *,
+    allowed: Callable[[Row], bool],
+    refusal: str = "",
 ) -> Outcome:
-    """Do ``verb`` to each schedule that ``allowed`` lets pass; those that are gone count as failures.
+    """Do ``verb`` to each row that ``allowed`` lets pass; those that are gone count as failures.
 
     ``refusal``: the sentence for one that is not allowed.
     """
     outcome = Outcome()
     for start in range(0, len(ids), CHUNK):
         wanted = ids[start : start + CHUNK]
-        found = Schedule.objects.in_bulk(wanted)
+        found = rows.in_bulk(wanted)
         for pk in wanted:
             _one(outcome, pk, found.get(pk), verb=verb, allowed=allowed, refusal=refusal)
     return outcome
@@ -72,27 +81,27 @@ def apply(
 def _one(
     outcome: Outcome,
     pk: int,
-    schedule: Schedule | None,
+    row: Row | None,
     *,
-    verb: Verb,
-    allowed: Callable[[Schedule], bool],
+    verb: Callable[[Row], bool],
+    allowed: Callable[[Row], bool],
     refusal: str,
 ) -> None:
-    if schedule is None:
-        outcome.failures.append(Failure(pk=pk, name=f"#{pk}", reason=_("It was deleted meanwhile.")))
+    if row is None:
+        outcome.failures.append(Failure(key="", name=f"#{pk}", reason=_("It was deleted meanwhile.")))
         return
-    name, reason, changed = schedule.name, "", False
-    if not allowed(schedule):
+    key, name, reason, changed = str(row.uuid if isinstance(row, Run) else pk), str(row), "", False
+    if not allowed(row):
         reason = refusal
     else:
         try:
-            changed = verb(schedule)
-        except Schedule.DoesNotExist:
+            changed = verb(row)
+        except ObjectDoesNotExist:
             reason = _("It was deleted meanwhile.")
         except (OperationError, dispatch.DispatchError, DatabaseError, TypeError, ValueError) as error:
             reason = str(error) or type(error).__name__
     if reason:
-        outcome.failures.append(Failure(pk=pk, name=name, reason=reason))
+        outcome.failures.append(Failure(key=key, name=name, reason=reason))
     elif changed:
         outcome.n_done += 1
     else:
@@ -163,6 +172,13 @@ def running(*, token: uuid.UUID, actor: Actor, now: datetime) -> Iterator[Verb]:
 
     All messages go over one connection. A broker that is down is no failure: beat sends what is queued.
     """
+    with publishing() as publish:
+        yield _run_verb(publish, token=token, actor=actor, now=now)
+
+
+@contextmanager
+def publishing() -> Iterator[runs.Publish | None]:
+    """Give what hands runs to the broker over one connection; None where the broker is down."""
     opened: list[runs.Publish] = []
     try:
         with dispatch.producer() as producer:
@@ -172,11 +188,11 @@ def running(*, token: uuid.UUID, actor: Actor, now: datetime) -> Iterator[Verb]:
                 dispatch.publish(run, producer=producer, celery_app=celery_app)
 
             opened.append(publish)
-            yield _run_verb(publish, token=token, actor=actor, now=now)
+            yield publish
     except dispatch.BrokerUnavailable:
         if opened:
             raise
-        yield _run_verb(None, token=token, actor=actor, now=now)
+        yield None
 
 
 def _run_verb(publish: runs.Publish | None, *, token: uuid.UUID, actor: Actor, now: datetime) -> Verb:

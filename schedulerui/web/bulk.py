@@ -1,27 +1,29 @@
-"""What the bulk actions are called, whom they are allowed to, what they ask, and which schedules a form means."""
+"""What the bulk actions are called, whom they are allowed to, what they ask, and which rows a form means."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from schedulerui.access import Rights, visible
-from schedulerui.models import Schedule
+from schedulerui.models import Run, Schedule
 from schedulerui.web.filters import ScheduleFilter
 from schedulerui.web.forms.pause import PauseForm
+from schedulerui.web.history_filters import RunFilter
 
 MOST = 1_000
-"""Schedules that one request changes."""
+"""Rows that one request changes."""
 MOVED = 0.05
-"""Share by which the number of matching schedules may have moved since the person saw it."""
+"""Share by which the number of matching rows may have moved since the person saw it."""
 ID_DIGITS = 18
 
 
@@ -75,6 +77,26 @@ class TagForm(forms.Form):
     )
 
 
+RUN_ACTIONS: Mapping[str, Action] = {
+    "cancel": Action(words=gettext_lazy("Cancel …"), verb="operate"),
+    "again": Action(words=gettext_lazy("Run again …"), verb="operate"),
+    "csv": Action(words=gettext_lazy("Export as CSV"), verb="view", asks=False),
+    "json": Action(words=gettext_lazy("Export as JSON"), verb="view", asks=False),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """What a form chooses from: the rows that the person may know of, how a query narrows them, and how they are called."""
+
+    allowed: QuerySet[Any]
+    matching: Callable[[QueryDict], tuple[QuerySet[Any], list[str]]]
+    """Return the rows that match a query, and what is wrong with it."""
+    none_selected: str
+    too_many: str
+    moved: str
+
+
 def form_of(action: Action, data: QueryDict | None, *, now: datetime) -> forms.Form | None:
     """Return the form for what has to be given with an action, None where nothing has to.
 
@@ -87,64 +109,84 @@ def form_of(action: Action, data: QueryDict | None, *, now: datetime) -> forms.F
 
 
 class Moved(Exception):
-    """The number of matching schedules is another one than the person saw."""
-
-    def __init__(self, *, seen: int, present: int) -> None:
-        self.seen, self.present = seen, present
-        super().__init__(
-            _("You saw %(seen)d schedules; %(present)d match now.") % {"seen": seen, "present": present}
-        )
+    """The number of matching rows is another one than the person saw; the message is a sentence."""
 
 
 class Unclear(Exception):
-    """The form does not say which schedules are meant, or means too many; the message is a sentence."""
+    """The form does not say which rows are meant, or means too many; the message is a sentence."""
 
 
-def offered(rights: Rights) -> list[tuple[str, Any]]:
+def offered(rights: Rights, actions: Mapping[str, Action] = ACTIONS) -> list[tuple[str, Any]]:
     """Return the actions that a person may do in general: key and words."""
-    return [(key, action.words) for key, action in ACTIONS.items() if getattr(rights, action.verb)]
+    return [(key, action.words) for key, action in actions.items() if getattr(rights, action.verb)]
 
 
-def chosen(request: HttpRequest, *, now: datetime) -> list[int]:
-    """Return the keys of the schedules that a form means, of those that the person may know of.
+def schedules_of(request: HttpRequest, *, now: datetime) -> Rows:
+    """Return what a form of the list of schedules chooses from."""
+    allowed = visible(request.user, Schedule.objects.all())
+
+    def matching(query: QueryDict) -> tuple[QuerySet[Any], list[str]]:
+        found = ScheduleFilter(query, queryset=allowed, now=now)
+        return found.narrowed, found.problems
+
+    return Rows(
+        allowed=allowed,
+        matching=matching,
+        none_selected=_("No schedule is selected."),
+        too_many=_("At most %(most)d schedules at once, and these are %(n)d or more. Narrow the filter."),
+        moved=_("You saw %(seen)d schedules; %(present)d match now."),
+    )
+
+
+def runs_of(request: HttpRequest, *, now: datetime) -> Rows:
+    """Return what a form of the list of runs chooses from."""
+    allowed = visible(request.user, Run.objects.all())
+
+    def matching(query: QueryDict) -> tuple[QuerySet[Any], list[str]]:
+        found = RunFilter(query, queryset=allowed, now=now)
+        return found.looked_through()[0], found.problems
+
+    return Rows(
+        allowed=allowed,
+        matching=matching,
+        none_selected=_("No run is selected."),
+        too_many=_("At most %(most)d runs at once, and these are %(n)d or more. Narrow the filter."),
+        moved=_("You saw %(seen)d runs; %(present)d match now."),
+    )
+
+
+def chosen(request: HttpRequest, rows: Rows) -> list[int]:
+    """Return the keys of the rows that a form means, of those that the person may know of.
 
     Raises Moved and Unclear.
     """
-    allowed = visible(request.user, Schedule.objects.all())
     if request.POST.get("all") == "1":
-        return _matching(request, allowed, now=now)
+        return _matching(request, rows)
     # A page's ticks are fields of their own; a form that asks holds all in one: Django reads a thousand fields at most.
     ticked = [*request.POST.getlist("id"), *request.POST.get("ids", "").split(",")]
     given = dict.fromkeys(text for text in ticked if _is_key(text))
     if not given:
-        raise Unclear(_("No schedule is selected."))
+        raise Unclear(rows.none_selected)
     if len(given) > MOST:
-        raise Unclear(_too_many(len(given)))
+        raise Unclear(rows.too_many % {"most": MOST, "n": len(given)})
     wanted = [int(text) for text in given]
-    known = set(allowed.filter(pk__in=wanted).values_list("pk", flat=True))
+    known = set(rows.allowed.filter(pk__in=wanted).values_list("pk", flat=True))
     return [pk for pk in wanted if pk in known]
 
 
-def _matching(request: HttpRequest, allowed: Any, *, now: datetime) -> list[int]:
+def _matching(request: HttpRequest, rows: Rows) -> list[int]:
     seen = request.POST.get("seen", "")
     if not _is_key(seen):
         raise Unclear(_("That form is damaged. Load the page again."))
-    found = ScheduleFilter(QueryDict(request.POST.get("query", "")), queryset=allowed, now=now)
-    if found.problems:
-        raise Unclear(" ".join(found.problems))
-    keys = list(found.narrowed.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
+    narrowed, problems = rows.matching(QueryDict(request.POST.get("query", "")))
+    if problems:
+        raise Unclear(" ".join(problems))
+    keys = list(narrowed.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
     if len(keys) > MOST:
-        raise Unclear(_too_many(len(keys)))
+        raise Unclear(rows.too_many % {"most": MOST, "n": len(keys)})
     if abs(len(keys) - int(seen)) > MOVED * int(seen):
-        raise Moved(seen=int(seen), present=len(keys))
+        raise Moved(rows.moved % {"seen": int(seen), "present": len(keys)})
     return keys
-
-
-def _too_many(n: int) -> str:
-    return _("At most %(most)d schedules at once, and these are %(n)d or more. Narrow the filter.") % {
-        "most": MOST,
-        "n": n,
-    }
 
 
 def _is_key(text: str) -> bool:

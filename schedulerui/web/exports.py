@@ -1,4 +1,4 @@
-"""Schedules as files: CSV that no spreadsheet takes for formulas, and JSON."""
+"""Schedules and runs as files: CSV that no spreadsheet takes for formulas, and JSON."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import csv
 import io
 import json
 from collections.abc import Iterable
+from datetime import datetime
 
-from schedulerui.models import Schedule
+from schedulerui.models import Run, Schedule
 from schedulerui.operations.audit import snapshot
 from schedulerui.presenters import redact
 from schedulerui.presenters.rules import code_of
@@ -26,6 +27,11 @@ COLUMNS = (
     "last_run_at",
     "last_state",
 )
+RUN_COLUMNS = (
+    "uuid", "schedule_name", "task", "state", "trigger", "actor", "queue", "due_at", "sent_at", "started_at", "finished_at",
+    "runtime", "worker", "attempt", "count", "reason",
+)  # fmt: skip
+RUN_VALUES = ("args", "kwargs", "result", "exception")
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a cell may not begin with: spreadsheets would compute it, some the wide forms of the signs too."""
 VALUES = ("args", "kwargs", "headers", "options", "canvas")
@@ -66,6 +72,33 @@ def as_json(schedules: Iterable[Schedule], *, with_values: bool) -> str:
                 row[name] = redact(value)
         rows.append(row)
     return json.dumps(rows, indent=2, default=str)
+
+
+def runs_as_csv(runs: Iterable[Run]) -> str:
+    """Return a line for each run without any value; moments are ISO in UTC."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(RUN_COLUMNS)
+    for run in runs:
+        writer.writerow([safe(_cell(getattr(run, name))) for name in RUN_COLUMNS])
+    return file.getvalue()
+
+
+def runs_as_json(runs: Iterable[Run], *, with_values: bool) -> str:
+    """Return a list of objects; arguments and results redacted, and left out without the right to see them."""
+    names = (*RUN_COLUMNS, *RUN_VALUES) if with_values else RUN_COLUMNS
+    rows = [{name: getattr(run, name) for name in names} for run in runs]
+    for row in rows:
+        for name in RUN_VALUES:
+            if name in row:
+                row[name] = redact(row[name])
+    return json.dumps(rows, indent=2, default=_cell)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def safe(cell: str) -> str:

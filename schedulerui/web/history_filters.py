@@ -24,6 +24,10 @@ GROUP_WORDS = {
     "active": gettext_lazy("Active: on the way or running"),
     "unhappy": gettext_lazy("Went wrong: failed, lost, not sent …"),
 }
+SCANNED = 100_000
+"""Newest runs that a filter without an index looks at."""
+LONGEST = "longest"
+"""The order of runs, the longest first, in an address."""
 VIAS = [(via, via) for via in ("browser", "admin", "command", "code")]
 
 
@@ -137,7 +141,28 @@ class RunFilter(ListFilter):
         if self.qualifiers and not self.words:
             given.discard("q")
         typed = {self.qualifiers[term.qualifier] for term in self.extra}
-        return bool((given | typed) & set(self.unindexed)) and not given & set(self.bounding)
+        return bool((given | typed) & set(self.unindexed) or self.is_sorted_by_time) and not given & set(
+            self.bounding
+        )
+
+    @property
+    def is_sorted_by_time(self) -> bool:
+        """Whether the longest come first, for which there is no index either: every dispatch would have to keep it."""
+        return self.given.get("sort") == LONGEST
+
+    def looked_through(self, *, is_exact: bool = False) -> tuple[QuerySet[Run], datetime | None]:
+        """Return the rows that match, and since when those were due that were looked at; None: all were looked at.
+
+        ``is_exact``: look at all of them, however long that takes.
+        """
+        rows: QuerySet[Run] = self.narrowed
+        since = _bound() if self.is_scan and not is_exact else None
+        return (rows.filter(due_at__gte=since) if since else rows), since
+
+
+def _bound() -> datetime | None:
+    """Return since when the newest runs were due that a scan looks at; None when there are fewer. One walk of one index."""
+    return Run.objects.newest_first().values_list("due_at", flat=True)[SCANNED : SCANNED + 1].first()
 
 
 class ChangeFilter(ListFilter):

@@ -6,6 +6,7 @@ them there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +17,9 @@ from django.http import HttpRequest
 
 from schedulerui.web.paging import MOST_DIGITS, Page, Row, moment_of
 
-Value = datetime | str | int
+Value = datetime | str | int | float
 NO_VALUE = "-"
+NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,20})?(e-?[0-9]{1,2})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,4 +132,6 @@ def _value(text: str, order: Order) -> Value | None:
         return moment_of(text.replace(" ", "+"))
     if order.kind is int:
         return int(text) if text.isascii() and text.isdigit() and len(text) < MOST_DIGITS else None
+    if order.kind is float:
+        return float(text) if NUMBER.fullmatch(text) else None
     return text if "\x00" not in text and text.isprintable() else None

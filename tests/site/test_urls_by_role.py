@@ -71,6 +71,8 @@ EXPECTED = {
     "live/runs/": Expected(get="302 403 204 204 204"),  # asked about no row, so nothing is new
     "live/health/": SHOWN_TO_READERS,
     "runs/": SHOWN_TO_READERS,
+    # no action is named here
+    "runs/bulk/": Expected(post="302 403 400 400 400"),
     "runs/<uuid:uuid>/": SHOWN_TO_READERS,
     "runs/<uuid:uuid>/result/": Expected(get="302 403 403 403 200"),
     # no count is posted here, so the operator is sent back with a sentence

@@ -212,3 +212,46 @@ def test_it_shows_hostile_text_as_text(reader, text):
         page = text_of(reader.get(URL, query))
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+
+
+def test_the_longest_come_first_and_pages_turn_without_gap_or_repetition(reader):
+    schedule, n = a_schedule(), settings().PAGE_SIZE * 2 + 7
+    for number in range(n):
+        a_run(schedule, runtime=(number % 40) / 7 if number % 5 else None, task=f"t{number}")
+    forwards, response = [], reader.get(URL, {"sort": "longest"})
+    assert 'aria-sort="descending"><a href="?sort=longest"' in text_of(response)
+    while True:
+        forwards.append([(row.runtime, row.pk) for row in response.context["rows"]])
+        if not (older := response.context["page"].older):
+            break
+        response = reader.get(URL, {"sort": "longest", "older": older})
+    backwards = [forwards[-1]]
+    while newer := response.context["page"].newer:
+        response = reader.get(URL, {"sort": "longest", "newer": newer})
+        backwards.insert(0, [(row.runtime, row.pk) for row in response.context["rows"]])
+    seen = [row for page in forwards for row in page]
+    times = [-1.0 if runtime is None else runtime for runtime, _pk in seen]
+    assert len(set(seen)) == n
+    assert times == sorted(times, reverse=True)
+    assert backwards == forwards
+
+
+@pytest.mark.parametrize(
+    "cursor", ["=nan_1", "=inf_1", "=1e999_1", "=x_1", "=-1_1", "=1.5", "=²_1", "_", "=1_" + "9" * 30]
+)
+def test_a_damaged_page_of_the_longest_is_said(reader, cursor):
+    a_run(runtime=1.0)
+    for side in ("older", "newer"):
+        response = reader.get(URL, {"sort": "longest", side: cursor})
+        assert response.status_code == 200
+        assert "damaged" in text_of(response)
+
+
+def test_the_longest_are_of_the_newest_runs_and_the_page_says_so(reader, monkeypatch):
+    monkeypatch.setattr("schedulerui.web.history_filters.SCANNED", 2)
+    for number in range(4):
+        a_run(runtime=float(number), schedule_name=str(number), due_at=NOON - timedelta(minutes=number))
+    response = reader.get(URL, {"sort": "longest"})
+    assert names(response) == ["2", "1", "0"]
+    assert "among the newest" in text_of(response)
+    assert names(reader.get(URL, {"sort": "longest", "count": "exact"})) == ["3", "2", "1", "0"]

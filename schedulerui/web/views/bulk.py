@@ -1,40 +1,89 @@
-"""One action for many schedules: asked once more where it matters, and what did not work is listed."""
+"""One action for many schedules or runs: asked once more where it matters, and what did not work is listed."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from typing import Any
 
 from django import forms
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from schedulerui import clock, dispatch
 from schedulerui.access import may, visible
-from schedulerui.models import Schedule
-from schedulerui.operations import bulk
-from schedulerui.web.bulk import ACTIONS, Action, Moved, Unclear, chosen, form_of
+from schedulerui.models import Run, Schedule
+from schedulerui.operations import bulk, bulk_runs
+from schedulerui.web.bulk import (
+    ACTIONS,
+    RUN_ACTIONS,
+    Action,
+    Moved,
+    Rows,
+    Unclear,
+    chosen,
+    form_of,
+    runs_of,
+    schedules_of,
+)
 from schedulerui.web.decorators import SENTENCES, error_page, gate, refuse
-from schedulerui.web.exports import as_csv, as_json
+from schedulerui.web.exports import as_csv, as_json, runs_as_csv, runs_as_json
 from schedulerui.web.forms.pause import PauseForm
 from schedulerui.web.responses import actor_of, back_from, see_other, with_message
 
 NAMED = 10
-"""Schedules that the question names."""
+"""Rows that the question names."""
+WITH_TOKEN = frozenset({"run", "again"})
+FILES = frozenset({"csv", "json"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What differs between the rows of two lists."""
+
+    actions: Mapping[str, Action]
+    page: str
+    """Name of the address of one row."""
+    home: str
+    """Name of the address of the list, to which one comes back."""
+    bulk: str
+    rows: Callable[..., Rows]
+    found: Callable[[], QuerySet[Any]]
+    """The rows as their verbs and the question need them."""
+    verb: Callable[..., AbstractContextManager[Callable[[Any], bool]]]
+    file: Callable[[HttpRequest, str, list[int]], HttpResponse]
+    schedule_of: Callable[[Any], object]
+    """The schedule that decides whether something may be done to a row."""
+    asks_for: Callable[[int], str]
+    did: Callable[[str, int], str]
+    failed: Callable[[int], str]
 
 
 @transaction.non_atomic_requests  # each schedule is committed by itself, and a run before it is published
 @gate("view", methods=("POST",))
 def schedules_bulk(request: HttpRequest) -> HttpResponse:
     """Ask, do, or answer a file; each schedule is asked about by itself."""
+    return _answer(request, SCHEDULES)
+
+
+@transaction.non_atomic_requests  # as above
+@gate("view", methods=("POST",))
+def runs_bulk(request: HttpRequest) -> HttpResponse:
+    """Ask, do, or answer a file; the schedule of each run is asked about."""
+    return _answer(request, RUNS)
+
+
+def _answer(request: HttpRequest, kind: Kind) -> HttpResponse:
     key = request.POST.get("action", "")
-    action = ACTIONS.get(key)
+    action = kind.actions.get(key)
     if action is None:
         return error_page(request, 400, sentence=_("There is no such action."))
     refusal = refuse(request, action.verb)
@@ -42,39 +91,45 @@ def schedules_bulk(request: HttpRequest) -> HttpResponse:
         return refusal
     now = clock.now()
     try:
-        ids = chosen(request, now=now)
+        ids = chosen(request, kind.rows(request, now=now))
     except Moved as moved:
         return error_page(request, 409, sentence=f"{moved} " + _("Look at the list again before you go on."))
     except Unclear as unclear:
         with_message(request, str(unclear), kind="fail")
-        return see_other(request, back_from(request))
-    if key in {"csv", "json"}:
-        return _file(request, key, ids)
-    return _ask_or_do(request, key, action, ids, now=now)
+        return see_other(request, _back(request, kind))
+    if key in FILES:
+        return kind.file(request, key, ids)
+    return _ask_or_do(request, kind, key, ids, now=now)
 
 
-def _ask_or_do(
-    request: HttpRequest, key: str, action: Action, ids: list[int], *, now: datetime
-) -> HttpResponse:
-    is_answer = request.POST.get("sure") == "1"
+def _back(request: HttpRequest, kind: Kind) -> str:
+    return back_from(request) if request.POST.get("back") else reverse(kind.home)
+
+
+def _ask_or_do(request: HttpRequest, kind: Kind, key: str, ids: list[int], *, now: datetime) -> HttpResponse:
+    action, is_answer = kind.actions[key], request.POST.get("sure") == "1"
     form = form_of(action, request.POST if is_answer else None, now=now)
     must_ask = action.asks or request.POST.get("all") == "1"
     if (must_ask and not is_answer) or (form is not None and not form.is_valid()):
-        return _ask(request, key, action, ids, form, status=422 if is_answer else 200)
+        return _ask(request, kind, key, ids, form, status=422 if is_answer else 200)
     try:
-        token = uuid.UUID(request.POST["token"]) if key == "run" else uuid.uuid4()
+        token = uuid.UUID(request.POST["token"]) if key in WITH_TOKEN else uuid.uuid4()
     except (KeyError, ValueError):
         return error_page(request, 400, sentence=_("That form is damaged. Load the page again."))
+
+    def allowed(row: Any) -> bool:
+        return may(request.user, action.verb, kind.schedule_of(row))
+
     try:
-        with _verb(request, key, form, token=token, now=now) as verb:
-            allowed = partial(may, request.user, action.verb)
-            outcome = bulk.apply(ids, verb, allowed=allowed, refusal=str(SENTENCES[action.verb]))
+        with kind.verb(request, key, form, token=token, now=now) as verb:
+            refusal = str(SENTENCES[action.verb])
+            outcome = bulk.apply(kind.found(), ids, verb, allowed=allowed, refusal=refusal)
     except dispatch.NoCeleryApp as error:
         return error_page(request, 503, sentence=str(error))
-    return _told(request, action, outcome)
+    return _told(request, kind, action, outcome)
 
 
-def _verb(
+def _schedule_verb(
     request: HttpRequest, key: str, form: forms.Form | None, *, token: uuid.UUID, now: datetime
 ) -> AbstractContextManager[bulk.Verb]:
     by: bulk.By = {"actor": actor_of(request), "now": now}
@@ -95,47 +150,115 @@ def _verb(
     return nullcontext(verbs[key]())
 
 
+def _run_verb(
+    request: HttpRequest, key: str, _form: forms.Form | None, *, token: uuid.UUID, now: datetime
+) -> AbstractContextManager[bulk_runs.Verb]:
+    if key == "again":
+        return bulk_runs.again(token=token, actor=actor_of(request), now=now)
+    return nullcontext(bulk_runs.cancelling(actor=actor_of(request), now=now))
+
+
 def _ask(
-    request: HttpRequest, key: str, action: Action, ids: list[int], form: forms.Form | None, *, status: int
+    request: HttpRequest, kind: Kind, key: str, ids: list[int], form: forms.Form | None, *, status: int
 ) -> HttpResponse:
-    named = Schedule.objects.filter(pk__in=ids[:NAMED]).order_by("name").values_list("name", flat=True)
+    named = kind.found().in_bulk(ids[:NAMED])
     context = {
         "key": key,
-        "action": action,
+        "action": kind.actions[key],
+        "bulk_url": reverse(kind.bulk),
         "ids": ",".join(map(str, ids)),
         "count": len(ids),
-        "names": list(named),
+        "heading": kind.asks_for(len(ids)),
+        "names": sorted(map(str, named.values())),
         "n_more": max(0, len(ids) - NAMED),
         "form": form,
         "token": uuid.uuid4(),
-        "back": back_from(request),
+        "back": _back(request, kind),
     }
     return render(request, "schedulerui/pages/bulk.html", context, status=status)
 
 
-def _told(request: HttpRequest, action: Action, outcome: bulk.Outcome) -> HttpResponse:
+def _told(request: HttpRequest, kind: Kind, action: Action, outcome: bulk.Outcome) -> HttpResponse:
     words = str(action.words).removesuffix(" …")
-    done = ngettext(
-        "%(action)s: done for %(n)d schedule.", "%(action)s: done for %(n)d schedules.", outcome.n_done
-    ) % {"action": words, "n": outcome.n_done}
+    done = kind.did(words, outcome.n_done)
     if outcome.n_unchanged:
         same = ngettext("%(n)d was so already.", "%(n)d were so already.", outcome.n_unchanged)
         done += " " + same % {"n": outcome.n_unchanged}
     if not outcome.failures:
         with_message(request, done)
-        return see_other(request, back_from(request))
-    context = {"done": done, "failures": outcome.failures, "back": back_from(request), "words": words}
+        return see_other(request, _back(request, kind))
+    context = {
+        "done": done,
+        "failures": outcome.failures,
+        "heading": kind.failed(len(outcome.failures)),
+        "page": kind.page,
+        "back": _back(request, kind),
+        "words": words,
+    }
     return render(request, "schedulerui/pages/bulk_done.html", context)
 
 
-def _file(request: HttpRequest, key: str, ids: list[int]) -> HttpResponse:
+def _schedules_file(request: HttpRequest, key: str, ids: list[int]) -> HttpResponse:
     allowed = visible(request.user, Schedule.objects.all())
     found = allowed.filter(pk__in=ids).select_related("state").order_by("name")
     rows = [schedule for schedule in found if may(request.user, "view", schedule)]
     if key == "csv":
-        body, kind = as_csv(rows), "text/csv; charset=utf-8"
-    else:
-        with_values = all(may(request.user, "view_values", schedule) for schedule in rows)
-        body, kind = as_json(rows, with_values=with_values), "application/json"
-    name = f'attachment; filename="schedules.{key}"'
-    return HttpResponse(body, content_type=kind, headers={"Content-Disposition": name})
+        return _file(as_csv(rows), "schedules.csv")
+    with_values = all(may(request.user, "view_values", schedule) for schedule in rows)
+    return _file(as_json(rows, with_values=with_values), "schedules.json")
+
+
+def _runs_file(request: HttpRequest, key: str, ids: list[int]) -> HttpResponse:
+    allowed = visible(request.user, Run.objects.newest_first())
+    found = allowed.filter(pk__in=ids).select_related("schedule").defer("traceback", "log", "canvas")
+    rows = [run for run in found if may(request.user, "view", run.schedule)]
+    if key == "csv":
+        return _file(runs_as_csv(rows), "runs.csv")
+    with_values = all(may(request.user, "view_values", run) for run in rows)
+    return _file(runs_as_json(rows, with_values=with_values), "runs.json")
+
+
+def _file(body: str, name: str) -> HttpResponse:
+    kind = "text/csv; charset=utf-8" if name.endswith(".csv") else "application/json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(body, content_type=kind, headers=headers)
+
+
+def _runs_for_verbs() -> QuerySet[Run]:
+    return Run.objects.select_related("schedule").only("uuid", "schedule_name", "task", "due_at", "schedule")
+
+
+SCHEDULES = Kind(
+    actions=ACTIONS,
+    page="schedulerui:schedule",
+    home="schedulerui:schedules",
+    bulk="schedulerui:schedules-bulk",
+    rows=schedules_of,
+    found=Schedule.objects.all,
+    verb=_schedule_verb,
+    file=_schedules_file,
+    schedule_of=lambda schedule: schedule,
+    asks_for=lambda n: ngettext("For %(n)d schedule", "For %(n)d schedules", n) % {"n": n},
+    did=lambda words, n: (
+        ngettext("%(action)s: done for %(n)d schedule.", "%(action)s: done for %(n)d schedules.", n)
+        % {"action": words, "n": n}
+    ),
+    failed=lambda n: ngettext("Not done for %(n)d schedule", "Not done for %(n)d schedules", n) % {"n": n},
+)
+RUNS = Kind(
+    actions=RUN_ACTIONS,
+    page="schedulerui:run",
+    home="schedulerui:runs",
+    bulk="schedulerui:runs-bulk",
+    rows=runs_of,
+    found=_runs_for_verbs,
+    verb=_run_verb,
+    file=_runs_file,
+    schedule_of=lambda run: run.schedule,
+    asks_for=lambda n: ngettext("For %(n)d run", "For %(n)d runs", n) % {"n": n},
+    did=lambda words, n: (
+        ngettext("%(action)s: done for %(n)d run.", "%(action)s: done for %(n)d runs.", n)
+        % {"action": words, "n": n}
+    ),
+    failed=lambda n: ngettext("Not done for %(n)d run", "Not done for %(n)d runs", n) % {"n": n},
+)

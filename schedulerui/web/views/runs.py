@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -15,16 +15,17 @@ from schedulerui.access import rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Run, Schedule
 from schedulerui.presenters.runs import LIST_COLUMNS, run_row
+from schedulerui.web.bulk import RUN_ACTIONS, offered
 from schedulerui.web.decorators import gate, htmx_of
-from schedulerui.web.history_filters import RunFilter
+from schedulerui.web.history_filters import LONGEST, SCANNED, RunFilter
+from schedulerui.web.keyset import Order, keyset_page
 from schedulerui.web.live import MOST_NEW, Part, answer, carried, newest_of, news
-from schedulerui.web.paging import capped_count, page_of
+from schedulerui.web.paging import Page, capped_count, page_of
 from schedulerui.web.saved import views_of
 
 ROW_ID = re.compile(r"run-([0-9]{1,18})")
 ROW = "schedulerui/runs/_row.html"
-SCANNED = 100_000
-"""Newest runs that a filter without an index looks at."""
+BY_TIME = Order(column="runtime", kind=float, is_descending=True, is_nullable=True)
 
 
 @gate("view", methods=("GET", "HEAD"))
@@ -45,7 +46,12 @@ def live_runs(request: HttpRequest) -> HttpResponse:
     ids = [int(match[1]) for match in map(ROW_ID.fullmatch, have) if match]
     found = {run.pk: run_row(run) for run in _asked(request, ids, now=now)}
     parts = [
-        Part(id=f"run-{pk}", digest=found[pk].digest, template=ROW, context={"row": found[pk], "now": now})
+        Part(
+            id=f"run-{pk}",
+            digest=found[pk].digest,
+            template=ROW,
+            context={"row": found[pk], "now": now, "picks": True},
+        )
         for pk in ids
         if pk in found
     ]
@@ -67,36 +73,40 @@ def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> Any:
 def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
     found = RunFilter(request.GET, queryset=allowed, now=now)
-    narrowed, looked_at = found.narrowed, None
-    if found.is_scan and request.GET.get("count") != "exact":
-        looked_at = _bound()
-        narrowed = narrowed.filter(due_at__gte=looked_at) if looked_at else narrowed
-    page = page_of(narrowed, moment="due_at", request=request, size=settings().PAGE_SIZE)
+    is_exact = request.GET.get("count") == "exact"
+    narrowed, looked_at = found.looked_through(is_exact=is_exact)
+    page = _page(request, narrowed, by_time=found.is_sorted_by_time)
     if page.is_all:  # a second walk through what no index finds would tell the same
         count, is_capped = len(page.rows), False
     else:
-        count, is_capped = capped_count(narrowed, is_exact=request.GET.get("count") == "exact")
+        count, is_capped = capped_count(narrowed, is_exact=is_exact)
+    rights = rights_of(request.user)
     return {
         "filter": found,
         "page": page,
         "rows": [run_row(run) for run in page.rows],
         "query": found.query(),
+        "sort": LONGEST if found.is_sorted_by_time else "newest",
         "count": count,
         "is_capped": is_capped,
         "looked_at": looked_at,
         "n_looked_at": SCANNED,
         "newest": _newest() if page.is_first else None,
         "schedule": _schedule_of(request, found),
-        "rights": rights_of(request.user),
+        "rights": rights,
+        "picks": True,
+        "bulk_actions": offered(rights, RUN_ACTIONS),
         "here": request.get_full_path(),
         "now": now,
         "poll_every": settings().POLL_EVERY,
     }
 
 
-def _bound() -> datetime | None:
-    """Return since when the newest runs were due that a scan looks at; None when there are fewer. One walk of one index."""
-    return Run.objects.newest_first().values_list("due_at", flat=True)[SCANNED : SCANNED + 1].first()
+def _page(request: HttpRequest, narrowed: QuerySet[Run], *, by_time: bool) -> Page[Run]:
+    size = settings().PAGE_SIZE
+    if by_time:
+        return keyset_page(narrowed, order=BY_TIME, request=request, size=size)
+    return page_of(narrowed, moment="due_at", request=request, size=size)
 
 
 def _newest() -> int:

@@ -1,0 +1,50 @@
+"""Verbs for many runs at once; ``bulk.apply`` does them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from schedulerui import dispatch, remote
+from schedulerui.facts import Actor
+from schedulerui.models import Run
+from schedulerui.operations import bulk, cancellations, reruns
+
+Verb = Callable[[Run], bool]
+"""Does one thing to one run; returns whether that changed anything."""
+
+
+def cancelling(*, actor: Actor, now: datetime, revoke: cancellations.Tell | None = None) -> Verb:
+    """Return the verb that calls a run off, or has workers give it up before its body begins; a body that runs goes on.
+
+    A broker that is away is asked once and not for each of them: workers read the wish from the database.
+    """
+    away: list[dispatch.DispatchError] = []
+
+    def tell(task_id: str, *, terminate: bool, hostname: str) -> None:
+        if away:
+            raise away[0]
+        try:
+            (revoke or remote.revoke)(task_id, terminate=terminate, hostname=hostname)
+        except dispatch.DispatchError as error:
+            away.append(error)
+            raise
+
+    return lambda run: cancellations.cancel(run.pk, terminate=False, actor=actor, now=now, tell=tell).changed
+
+
+@contextmanager
+def again(*, token: uuid.UUID, actor: Actor, now: datetime) -> Iterator[Verb]:
+    """Give the verb that runs once more what a finished run was, with its values; ``token`` names the click.
+
+    All messages go over one connection. A broker that is down is no failure: beat sends what is queued.
+    """
+    with bulk.publishing() as publish:
+
+        def run_again(run: Run) -> bool:
+            key = str(uuid.uuid5(token, str(run.pk)))
+            return reruns.run_again(run.pk, token=key, actor=actor, now=now, publish=publish).created
+
+        yield run_again
