@@ -215,7 +215,7 @@ def test_the_first_claim_of_a_burst_is_small_so_that_its_first_message_goes_soon
     clock.shift(seconds=60)
     with mock.patch.object(claims, "claim_due", watched):
         busy.tick()
-    assert sizes == [2, 8]
+    assert sizes == [2, 20]
     assert len(sent.sent) == 7
 
 
