@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 AWAY: tuple[type[DatabaseError] | type[InterfaceError], ...] = (OperationalError, InterfaceError)
 """No connection, a broken one, a lock that was not given in time; also tables that no migration has made yet."""
+BEHIND = ("no such table", "no such column", "unknown column")
+"""What SQLite and MariaDB say of tables that are not of this version."""
 RETRY_AFTER = 5
 """Seconds after which it is worth asking again."""
 
@@ -24,9 +26,13 @@ def database_away(request: HttpRequest, error: Exception, *, is_fragment: bool) 
     if connection.settings_dict.get("ATOMIC_REQUESTS") and connection.in_atomic_block:
         transaction.set_rollback(True)  # nothing of a request that failed half way is kept
     is_look = request.method in {"GET", "HEAD"}
+    is_behind = any(words in str(error).lower() for words in BEHIND)
     context = {
         "status": 503,
-        "sentence": _("The database does not answer, or is too busy to answer in time."),
+        "is_behind": is_behind,
+        "sentence": _("The tables of the database are not those of this version: migrations are to be run.")
+        if is_behind
+        else _("The database does not answer, or is too busy to answer in time."),
         "advice": _("Nothing is lost: the page comes back as soon as the database does.")
         if is_look
         else _("Look how things stand before you do it again: it may or may not have been done."),

@@ -83,3 +83,19 @@ def test_a_visitor_without_a_login_is_told_the_same():
     client = logged_in()
     with connection.execute_wrapper(Away(0, OperationalError)):
         assert client.get("/schedules/").status_code == 503
+
+
+@pytest.mark.parametrize(
+    "words", ["no such column: a.b", "no such table: a", "(1054, \"Unknown column 'b'\")"]
+)
+def test_tables_of_another_version_are_told_from_a_database_that_is_away(owner, words):
+    def refuse(execute, sql, params, many, context):
+        if "schedulerui_" in sql:
+            raise OperationalError(words)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(refuse):
+        response = owner.get("/runs/")
+    assert response.status_code == 503
+    assert "The database is not up to date" in text_of(response)
+    assert "migrations are to be run" in text_of(response)
