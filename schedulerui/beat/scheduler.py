@@ -85,7 +85,8 @@ class DatabaseScheduler(Scheduler):
         entries = {**self._default_entries, **configured}
         fields, unreadable = self._read(entries)
         try:
-            adoption.adopt(fields, now=self._clock.now(), unreadable=unreadable)
+            name = str(self.app.main or "")
+            adoption.adopt(fields, app=name, now=self._clock.now(), unreadable=unreadable)
         except DatabaseFault as error:
             logger.warning("entries of code are not adopted yet: %s", error, extra={"action": "adopt_later"})
             return

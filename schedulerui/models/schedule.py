@@ -119,6 +119,8 @@ class Schedule(models.Model):
 
     source = models.CharField(_("defined in"), max_length=8, choices=SOURCES, default="browser")
     source_key = models.CharField(max_length=190, null=True, blank=True)  # noqa: DJ001 - nulls do not collide in the key
+    source_app = models.CharField(max_length=190, blank=True, default="", editable=False)
+    """The Celery app whose configuration defines it; empty until that app's beat has said so."""
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)
     updated_at = models.DateTimeField(editable=False)

@@ -20,8 +20,16 @@ logger = logging.getLogger(__name__)
 ACTOR = Actor(name="beat_schedule", via="code")
 
 
+class TakenByAnotherApp(Exception):
+    """Another Celery app on this database defines an entry of this name in another way."""
+
+
 def adopt(
-    entries: Mapping[str, Mapping[str, object]], *, now: datetime, unreadable: Collection[str] = ()
+    entries: Mapping[str, Mapping[str, object]],
+    *,
+    now: datetime,
+    app: str = "",
+    unreadable: Collection[str] = (),
 ) -> dict[str, str]:
     """Make the code-managed rows equal to ``entries`` (name to fields) and return what was refused, name to sentence.
 
@@ -29,14 +37,14 @@ def adopt(
 
     An entry that has not changed is not touched, so that a restart does not restart an interval; whether it is switched on is
     the person's business. A row whose entry is gone from the code is switched off, not deleted, and on again when the entry
-    comes back. Idempotent; several beats may
-    do it at once.
+    comes back. Rows of another Celery app than ``app`` are left alone; an entry whose name is taken by one of them is refused,
+    unless both say the same. Idempotent; several beats may do it at once.
     """
     refused: dict[str, str] = {}
     for name, fields in entries.items():
         try:
-            _adopt_one(name, fields, now=now)
-        except InvalidSchedule as error:
+            _adopt_one(name, fields, app=app, now=now)
+        except (InvalidSchedule, TakenByAnotherApp) as error:
             refused[name] = str(error)
             logger.warning(
                 "entry %r of beat_schedule is refused: %s", name, error, extra={"action": "adopt_refused"}
@@ -48,12 +56,13 @@ def adopt(
         except Exception as error:
             refused[name] = f"{type(error).__name__}: {error}"
             logger.exception("entry %r of beat_schedule is refused", name, extra={"action": "adopt_refused"})
-    _switch_off_gone([*entries, *unreadable], now=now)
+    _switch_off_gone([*entries, *unreadable], app=app, now=now)
     return refused
 
 
-def _switch_off_gone(names: Collection[str], *, now: datetime) -> None:
-    gone = Schedule.objects.filter(source="code", enabled=True).exclude(source_key__in=names)
+def _switch_off_gone(names: Collection[str], *, app: str, now: datetime) -> None:
+    ours = Schedule.objects.filter(source="code", source_app__in=["", app])
+    gone = ours.filter(enabled=True).exclude(source_key__in=names)
     for pk, name in gone.values_list("pk", "name"):
         logger.warning("%r is not in the code any more: switched off", name, extra={"action": "adopt_gone"})
         schedules.disable(pk, actor=ACTOR, now=now)
@@ -70,26 +79,32 @@ def _was_gone(schedule: Schedule) -> bool:
     )
 
 
-def _adopt_one(name: str, fields: Mapping[str, object], *, now: datetime) -> None:
+def _adopt_one(name: str, fields: Mapping[str, object], *, app: str, now: datetime) -> None:
     existing = Schedule.objects.filter(source="code", source_key=name).first()
     if existing is None:
-        _create(name, fields, now=now)
+        _create(name, fields, app=app, now=now)
         return
     before = audit.snapshot(existing)
     kept = {"anchor_at": existing.anchor_at} if existing.kind == fields.get("kind") == "interval" else {}
     validation.apply(existing, {**kept, **fields}, now=now)
+    if existing.source_app not in {"", app} and audit.difference(before, audit.snapshot(existing)):
+        message = (
+            f"the app {existing.source_app!r} has another entry of this name: give one of them another name"
+        )
+        raise TakenByAnotherApp(message)
     errors = validation.errors_of(existing)
     if errors:
         raise InvalidSchedule(errors)
     schedules.rewrite(existing, before=before, actor=ACTOR, now=now, action="adopt")
+    Schedule.objects.filter(pk=existing.pk).exclude(source_app=app).update(source_app=app)
     if not existing.enabled and _was_gone(existing):
         schedules.enable(existing.pk, actor=ACTOR, now=now)
 
 
-def _create(name: str, fields: Mapping[str, object], *, now: datetime) -> None:
+def _create(name: str, fields: Mapping[str, object], *, app: str, now: datetime) -> None:
     # The same in every environment: spread and H come from it.
     same = uuid5(NAMESPACE, f"code|{name}")
-    values = {**fields, "uuid": same, "name": name, "source": "code", "source_key": name}
+    values = {**fields, "uuid": same, "name": name, "source": "code", "source_key": name, "source_app": app}
     try:
         schedules.create(values, actor=ACTOR, now=now)
     except InvalidSchedule:

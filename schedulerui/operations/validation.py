@@ -53,7 +53,7 @@ def apply(schedule: Schedule, fields: Mapping[str, object], *, now: datetime) ->
     not an editable field: that is a mistake of the caller and not of a person.
     """
     for name, value in fields.items():
-        if name not in EDITABLE and name not in {"source", "source_key"}:
+        if name not in EDITABLE and name not in {"source", "source_key", "source_app"}:
             message = f"{name!r} is not a field that can be set"
             raise TypeError(message)
         setattr(schedule, name, _storable(value))

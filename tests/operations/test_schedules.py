@@ -260,6 +260,41 @@ def test_a_schedule_of_code_spreads_alike_in_every_environment(db):
     assert len(seen) == 1
 
 
+ENTRY = {"task": "tests.add", "kind": "crontab", "expression": "30 2 * * *"}
+OTHER = {**ENTRY, "expression": "0 5 * * *"}
+
+
+def enabled():
+    return dict(Schedule.objects.order_by("name").values_list("name", "enabled"))
+
+
+def test_two_apps_on_one_database_leave_each_others_entries_alone(db):
+    for _restart in range(2):
+        assert adoption.adopt({"close": ENTRY, "clean": ENTRY}, app="shop", now=NOON) == {}
+        assert adoption.adopt({"report": ENTRY}, app="books", now=NOON) == {}
+        assert enabled() == {"clean": True, "close": True, "report": True}
+    assert adoption.adopt({"close": ENTRY}, app="shop", now=NOON) == {}
+    assert enabled() == {"clean": False, "close": True, "report": True}
+    assert not Change.objects.filter(schedule_name="report").exclude(action="create").exists()
+
+
+def test_an_entry_of_a_name_that_another_app_has_is_refused_unless_both_say_the_same(db):
+    adoption.adopt({"clean": ENTRY, "close": ENTRY}, app="shop", now=NOON)
+    refused = adoption.adopt({"clean": ENTRY, "close": OTHER}, app="books", now=NOON)
+    assert list(refused) == ["close"]
+    assert "the app 'shop' has another entry of this name" in refused["close"]
+    assert enabled() == {"clean": True, "close": True}
+    assert set(Schedule.objects.values_list("expression", flat=True)) == {"30 2 * * *"}
+
+
+def test_rows_from_before_apps_were_noted_belong_to_the_app_that_has_their_entries(db):
+    adoption.adopt({"close": ENTRY, "gone": ENTRY}, now=NOON)
+    adoption.adopt({"close": OTHER}, app="shop", now=NOON)
+    assert enabled() == {"close": True, "gone": False}
+    assert Schedule.objects.get(name="close").source_app == "shop"
+    assert Schedule.objects.get(name="close").expression == "0 5 * * *"
+
+
 def test_a_form_opened_before_a_switch_gets_a_conflict_and_does_not_undo_it(make_schedule, actor):
     schedule = make_schedule()
     schedules.disable(schedule.pk, actor=actor, now=NOON)
