@@ -11,7 +11,10 @@ from schedulerui import clock
 from schedulerui.models import Change, Schedule, Worker
 from schedulerui.operations import policies
 from schedulerui.presenters.policies import pause_of, policies_of
+from schedulerui.web.forms import schedule as schedule_form
 from schedulerui.web.forms.pause import PauseForm
+from schedulerui.web.forms.rule import RuleForm
+from schedulerui.web.forms.schedule import PolicyFields
 from tests.web.people import a_schedule, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +145,34 @@ def test_each_policy_is_a_sentence():
     ] == (
         "If a run is still active, it is cancelled, and the new one starts when it is gone; it has 20 s to end."
     )
+
+
+@pytest.mark.parametrize("form", [PolicyFields, RuleForm])
+def test_each_policy_has_a_field_that_says_what_it_does(form):
+    names = {*schedule_form.POLICIES, *schedule_form.WINDOW, "jitter"} & set(form.base_fields)
+    assert names
+    assert [name for name in names if not form.base_fields[name].help_text] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("misfire", "latest", "all"), ("misfire", "latest", "none"), ("grace", 30, 60), ("catchup_window", None, 60),
+        ("catchup_max", 100, 7), ("overlap", "allow", "skip"), ("overlap", "allow", "queue"),
+        ("overlap", "allow", "cancel_previous"), ("queue_max", 1, 3), ("cancel_grace", 30, 60), ("retry_max", 0, 2),
+        ("retry_after", 60, 90), ("auto_pause_after", None, 3), ("delivery", "at_least_once", "at_most_once"),
+        ("max_duration", None, 60), ("alert_grace", None, 60),
+    ],
+)  # fmt: skip
+def test_each_value_of_a_policy_changes_what_the_page_says(name, one, other):
+    beside = {
+        "catchup_max": {"misfire": "all"}, "queue_max": {"overlap": "queue"},
+        "cancel_grace": {"overlap": "cancel_previous"}, "retry_after": {"retry_max": 1},
+    }.get(name, {})  # fmt: skip
+    texts = [
+        [each.text for each in policies_of(Schedule(**{**beside, name: value}))] for value in (one, other)
+    ]
+    assert texts[0] != texts[1]
 
 
 def test_policies_that_do_not_exist_break_no_page():

@@ -143,7 +143,11 @@ class RuleForm(forms.Form):
     start_at = WallTime(label=_("Not before"), help_text=_("In the schedule's time zone."))
     end_at = WallTime(label=_("Not after"), help_text=_("In the schedule's time zone."))
     max_runs = forms.IntegerField(
-        label=_("At most so many runs"), min_value=1, max_value=2_147_483_647, required=False
+        label=_("At most so many runs"),
+        min_value=1,
+        max_value=2_147_483_647,
+        required=False,
+        help_text=_("Missed and skipped times do not count. Empty: no limit."),
     )
     uuid = forms.UUIDField(required=False, widget=forms.HiddenInput)
     """What spread and H are computed from: carried along, so that a new schedule is saved as it was previewed."""
