@@ -20,6 +20,7 @@ PYTEST = [PYTHON, "-m", "pytest"]
 COVERAGE = [PYTHON, "-m", "coverage"]
 TEMPLATES = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "templates").rglob("*.html"))
 LAST_FAST = "fast"
+FAULTS = "tests/service/test_fault_*.py"
 
 Command = list[str]
 
@@ -27,6 +28,11 @@ Command = list[str]
 def tool(name: str, *arguments: str) -> Command:
     """A program of this virtual environment."""
     return [str(BIN / name), *arguments]
+
+
+def faults() -> list[str]:
+    """The fault suite: beats and servers that are killed, frozen and starved."""
+    return sorted(str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob(FAULTS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +91,15 @@ STAGES = [
         commands=[tool("sphinx-build", "-W", "-n", "--keep-going", "-q", "docs", "docs/_build/html")],
     ),
     Stage(name="package", what="the wheel in a foreign project", commands=[[*PYTEST, "-m", "package"]]),
-    Stage(name="service", what="real servers and processes", commands=[[*PYTEST, "-m", "service"]]),
+    Stage(
+        name="service",
+        what="real servers and processes",
+        commands=[
+            # Two at a time, since most of them wait; what measures how late something was has the machine to itself.
+            [*PYTEST, "-m", "service", "-n", "2", "--dist", "loadgroup", f"--ignore-glob={FAULTS}"],
+            [*PYTEST, "-m", "service", *faults()],
+        ],
+    ),
     Stage(name="browser", what="a real Chromium", commands=[[*PYTEST, "-m", "browser"]]),
 ]
 OTHER_STAGES = [
@@ -127,10 +141,7 @@ OTHER_STAGES = [
             [
                 *("env", "SCHEDULERUI_SOAK=1"),
                 *PYTEST,
-                *sorted(
-                    str(path.relative_to(REPOSITORY))
-                    for path in REPOSITORY.glob("tests/service/test_fault_*.py")
-                ),
+                *faults(),
                 "--timeout=3600",
                 "-q",
                 "-s",

@@ -75,7 +75,7 @@ class RabbitmqServer(Server):
 
     def stop(self) -> None:
         if self.process is not None:
-            self.process.close()
+            self.process.kill9()  # an end in order takes seconds, and everything it wrote goes anyway
             self.process = None
         if self.epmd is not None:
             self.epmd.kill9()

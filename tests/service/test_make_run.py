@@ -21,7 +21,7 @@ from tests.processes import descendants
 from tests.servers.base import free_port
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.service, pytest.mark.xdist_group("make_run"), pytest.mark.timeout(240)]
 
 STOP_WITHIN = 10
 

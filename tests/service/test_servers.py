@@ -73,7 +73,9 @@ def still_has_it(server) -> bool:
                 return bool(message.payload == "kept")
 
 
-def test_it_comes_back_with_its_data_and_address_when_it_was_killed(server):
+def test_it_comes_back_with_its_data_and_address_when_it_was_killed_and_leaves_nothing_when_it_is_stopped(
+    server,
+):
     address, first = server.url, server.process.pid
     write(server)
     server.kill()
@@ -85,9 +87,6 @@ def test_it_comes_back_with_its_data_and_address_when_it_was_killed(server):
     assert server.process.pid != first
     assert still_has_it(server)
 
-
-def test_it_leaves_no_process_and_no_file_behind_when_it_is_stopped(server):
-    assert server.answers()
     family = [server.process.pid, *descendants(server.process.pid)]
     home = server.home
     server.stop()
