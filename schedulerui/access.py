@@ -75,6 +75,14 @@ def is_limited() -> bool:
     return bool(settings().ACCESS_FILTER)
 
 
+def may_know_all(user: Visitor) -> bool:
+    """Return whether no schedule is hidden from ``user``: for what shows all of them together and cannot be narrowed."""
+    if not is_limited():
+        return True
+    known = visible(user, Schedule.objects.all()).order_by().values("pk")
+    return not Schedule.objects.exclude(pk__in=known).exists()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
     """What one person may do in general, for templates."""

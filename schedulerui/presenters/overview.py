@@ -68,6 +68,7 @@ class Shown:
     states: QuerySet[ScheduleState] = field(default_factory=ScheduleState.objects.all)
     runs: QuerySet[Run] = field(default_factory=Run.objects.all)
     alerts: QuerySet[Alert] = field(default_factory=Alert.objects.all)
+    messages: QuerySet[Notification] = field(default_factory=Notification.objects.all)
 
 
 def version(shown: Shown, *, now: datetime) -> str:
@@ -119,7 +120,7 @@ def _arms(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]]
     standing = _tagged(shown.alerts.exclude(state="ok"), "n_alerts")
     living = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
     overdue = Q(state="waiting", created_at__lt=now - UNTAKEN_AFTER) | Q(state="failed")
-    untold = Notification.objects.filter(overdue, created_at__gte=now - timedelta(hours=24))
+    untold = shown.messages.filter(overdue, created_at__gte=now - timedelta(hours=24))
     queued = shown.runs.filter(state__in=QUEUED)
     scanned = Finding.objects.filter(checked_at__gte=now - OLD_AFTER)
     return [

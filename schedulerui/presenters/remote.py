@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,10 +55,21 @@ def task_ids_of(answers: Mapping[str, Any]) -> list[str]:
     return [line.task_id for line in lines[:LISTED]]
 
 
-def details_of(answers: Mapping[str, Any], *, with_values: bool, runs: Mapping[str, str]) -> Details:
-    """Return the worker's answers; what has another shape than Celery's is left out. ``runs``: task id to a run's address part."""
+def details_of(
+    answers: Mapping[str, Any],
+    *,
+    with_values: bool,
+    runs: Mapping[str, str],
+    readable: frozenset[str] | None = None,
+) -> Details:
+    """Return the worker's answers; what has another shape than Celery's is left out. ``runs``: task id to a run's address part.
+
+    ``readable``: the tasks alone whose arguments may be shown; None for all of them.
+    """
     lines = [
-        line for kind in KINDS for line in _lines(kind, answers.get(kind), with_values=with_values, runs=runs)
+        line if readable is None or line.task_id in readable else replace(line, values="")
+        for kind in KINDS
+        for line in _lines(kind, answers.get(kind), with_values=with_values, runs=runs)
     ]
     return Details(
         tasks=tuple(lines[:LISTED]),

@@ -309,6 +309,20 @@ def test_it_hands_on_flowers_own_errors(mounted, reader):
     assert (response.status_code, text_of(response)) == (404, "Unknown task")
 
 
+def none_of_them(_user, schedules):
+    return schedules.none()
+
+
+def test_it_is_closed_to_whom_a_schedule_is_hidden(mounted, reader, configure):
+    configure(ACCESS_FILTER=f"{__name__}.none_of_them")
+    assert reader.get("/flower/").status_code == 200
+    a_schedule()
+    response = reader.get("/flower/")
+    assert response.status_code == 403
+    assert "may know of some only" in text_of(response)
+    assert len(mounted.asked) == 1
+
+
 NAVIGATION = b'<nav><ul class="app-nav navbar-nav"><li>Workers</li></ul></nav>'
 
 

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from django.test import Client
 
-from schedulerui import clock, dispatch, remote
+from schedulerui import clock, conf, dispatch, remote
 from schedulerui.models import Change
 from tests.web.people import HOSTILE, a_run, a_schedule, a_worker, check_gate, logged_in, text_of
 
@@ -199,6 +199,28 @@ def test_a_task_in_its_hands_leads_to_its_run(worker, wire):
     shown = text_of(logged_in("view").get(f"{page(worker)}details/"))
     assert f'<a href="/runs/{run.uuid}/">known</a>' in shown
     assert ">foreign<" in shown
+
+
+def none_of_them(_user, schedules):
+    return schedules.none()
+
+
+def test_values_of_tasks_are_hidden_from_people_who_may_not_know_of_all_schedules(worker, wire, settings):
+    a_run(a_schedule(), state="started", task_id="known")
+    wire.answers = {name: {} for name in remote.INSPECTIONS} | {
+        "active": [{"id": "known", "name": "tests.add", "args": ["s3same"]}]
+    }
+    client = logged_in("view", "view_values")
+    assert "s3same" in text_of(client.get(f"{page(worker)}details/"))
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS_FILTER": f"{__name__}.none_of_them"}
+    conf.reset()
+    try:
+        shown = text_of(client.get(f"{page(worker)}details/"))
+    finally:
+        settings.SCHEDULERUI = {k: v for k, v in settings.SCHEDULERUI.items() if k != "ACCESS_FILTER"}
+        conf.reset()
+    assert "s3same" not in shown
+    assert "known" in shown
 
 
 def test_a_worker_that_is_gone_can_be_told_nothing(wire):

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock, dispatch, remote
-from schedulerui.access import may, visible
+from schedulerui.access import may, may_know_all, visible
 from schedulerui.models import Run, Worker
 from schedulerui.operations import controls
 from schedulerui.presenters.remote import details_of, task_ids_of
@@ -34,7 +34,11 @@ def details(request: HttpRequest, instance: UUID) -> HttpResponse:
         else:
             with_values = may(request.user, "view_values")
             runs = _runs_of(request, task_ids_of(told.answers))
-            context["details"] = details_of(told.answers, with_values=with_values, runs=runs)
+            # Where some schedules are hidden, so are the arguments of whatever is not known to be another's.
+            readable = None if may_know_all(request.user) else frozenset(runs)
+            context["details"] = details_of(
+                told.answers, with_values=with_values, runs=runs, readable=readable
+            )
             context["with_values"] = with_values
     return render(request, "schedulerui/workers/_details.html", context)
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from schedulerui.access import may_know_all
 from schedulerui.web import flower_proxy
 from schedulerui.web.csp import dress
 from schedulerui.web.decorators import error_page, refuse
@@ -62,8 +63,13 @@ def flower(request: HttpRequest, path: str = "") -> HttpResponseBase:
 def _refusal(request: HttpRequest) -> HttpResponse | None:
     """Return the answer for those who may not do this, or do not ask from one of our pages; None for the others."""
     refusal = refuse(request, "view_values")
-    if refusal is not None or request.method in READING:
+    if refusal is not None:
         return refusal
+    if not may_know_all(request.user):
+        sentence = _("Flower shows the tasks of all schedules, and your account may know of some only.")
+        return error_page(request, 403, sentence=sentence)
+    if request.method in READING:
+        return None
     if not _is_same_origin(request):
         return error_page(request, 403, sentence=_("This request came from another site."))
     return refuse(request, "control_workers")

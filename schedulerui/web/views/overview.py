@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from schedulerui import clock
 from schedulerui.access import is_limited, rights_of, visible
-from schedulerui.models import Alert, Run, Schedule, ScheduleState
+from schedulerui.models import Alert, Notification, Run, Schedule, ScheduleState
 from schedulerui.presenters.overview import Shown, sections, version
 from schedulerui.web.decorators import gate
 from schedulerui.web.live import Part, answer, carried
@@ -56,6 +56,7 @@ def _shown(request: HttpRequest) -> Shown:
         states=visible(user, ScheduleState.objects.all()),
         runs=visible(user, Run.objects.all()),
         alerts=visible(user, Alert.objects.all()),
+        messages=visible(user, Notification.objects.all(), through="alert__schedule"),
     )
 
 
