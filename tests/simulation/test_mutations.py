@@ -5,6 +5,7 @@ A safeguard whose absence nothing notices would be worth nothing, and so would a
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,7 +15,9 @@ from unittest import mock
 import pytest
 
 from schedulerui import planning
+from schedulerui.crash import PLACES
 from schedulerui.operations import claims, known, recovery
+from tests.processes import REPOSITORY
 from tests.simulation.beats import World
 from tests.simulation.invariants import Broken
 from tests.simulation.memory import MemoryStore
@@ -304,3 +307,10 @@ def test_the_simulation_notices_that_a_safeguard_is_gone(name):
             filter(lambda said: said and sentence in said, (said_of(seed, making) for seed in SEEDS)), ""
         )
     assert found, f"{len(SEEDS)} histories passed without it"
+
+
+def test_the_page_about_dispatch_lists_each_safeguard_and_counts_the_places_of_crashes():
+    page = (REPOSITORY / "docs/explanation/dispatch.md").read_text()
+    assert re.findall(r"^\| ([^|]+) \| \d+ of 60 \|$", page, re.MULTILINE) == list(MUTATIONS)
+    assert f"{len(MUTATIONS)} safeguards are" in page
+    assert f"a crash at each of {len(PLACES)} places" in page
