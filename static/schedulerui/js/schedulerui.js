@@ -174,7 +174,7 @@
   const leave = () => {
     slot.replaceChildren();
     const back = opener?.isConnected ? opener : document.getElementById(opener?.id);
-    for (const node of [back, back && $("summary", back.closest("details") || back), $("#main")]) if (opener && document.activeElement === document.body) node?.focus();
+    if (opener) [back, back && $("summary", back.closest("details") || back), $("#main")].find((node) => node?.checkVisibility()).focus();
     opener = null;
   };
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
