@@ -11,7 +11,9 @@ from datetime import datetime
 from schedulerui.models import Run, Schedule
 from schedulerui.operations.audit import snapshot
 from schedulerui.presenters import redact
+from schedulerui.presenters.changes import ChangeRow
 from schedulerui.presenters.rules import code_of
+from schedulerui.presenters.values import printable
 
 COLUMNS = (
     "name",
@@ -32,6 +34,9 @@ RUN_COLUMNS = (
     "runtime", "worker", "attempt", "count", "reason",
 )  # fmt: skip
 RUN_VALUES = ("args", "kwargs", "result", "exception")
+CHANGE_COLUMNS = (
+    "at", "who", "via", "address", "what", "schedule", "version", "note", "field", "before", "after",
+)  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a cell may not begin with: spreadsheets would compute it, some the wide forms of the signs too."""
 VALUES = ("args", "kwargs", "headers", "options", "canvas")
@@ -93,6 +98,28 @@ def runs_as_json(runs: Iterable[Run], *, with_values: bool) -> str:
             if name in row:
                 row[name] = redact(row[name])
     return json.dumps(rows, indent=2, default=_cell)
+
+
+def changes_as_csv(changes: Iterable[ChangeRow]) -> str:
+    """Return a line for each field that a change moved, one for a change that moved none; moments are ISO in UTC."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(CHANGE_COLUMNS)
+    for row in changes:
+        moved = [(each.field, each.before, each.after) for each in row.differences] or [("", "", "")]
+        head = (
+            row.at.isoformat(),
+            row.actor,
+            row.via,
+            row.address,
+            row.verb,
+            row.schedule_name,
+            row.version,
+            row.note,
+        )
+        for difference in moved:
+            writer.writerow([safe(printable(_cell(value))) for value in (*head, *difference)])
+    return file.getvalue()
 
 
 def _cell(value: object) -> str:

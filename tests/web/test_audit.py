@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+import io
 from datetime import timedelta
 
 import pytest
@@ -27,6 +29,26 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture
 def auditor():
     return logged_in("view", "view_audit")
+
+
+def test_it_is_exported_as_csv_that_no_spreadsheet_computes(auditor):
+    a_history()
+    a_schedule("=cmd()", expression="0 5 * * *")
+    response = auditor.get(URL, {"as": "csv"})
+    assert response["Content-Type"].startswith("text/csv")
+    assert 'filename="changes.csv"' in response["Content-Disposition"]
+    lines = list(csv.DictReader(io.StringIO(text_of(response))))
+    assert {line["schedule"] for line in lines} >= {"'=cmd()", "Nightly"}
+    (queue,) = [line for line in lines if line["field"] == "queue"]
+    assert (queue["who"], queue["what"], queue["after"]) == ("ana", "edited", "slow")
+    assert "1234" not in text_of(response)
+    assert "s3cr3t" not in text_of(response)
+
+
+def test_the_export_holds_what_the_filter_leaves(auditor):
+    a_history()
+    response = auditor.get(URL, {"as": "csv", "q": "nothing like it"})
+    assert len(text_of(response).splitlines()) == 1
 
 
 def verbs(response):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -11,15 +12,23 @@ from schedulerui.conf import settings
 from schedulerui.models import Change
 from schedulerui.presenters.changes import change_row
 from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.exports import changes_as_csv
 from schedulerui.web.history_filters import ChangeFilter
 from schedulerui.web.paging import page_of
+
+EXPORTED_MOST = 10_000
+"""Changes in one file; whoever wants older ones narrows the filter."""
 
 
 @gate("view_audit", methods=("GET", "HEAD"))
 def audit(request: HttpRequest) -> HttpResponse:
-    """Answer the whole page, or its results to htmx."""
+    """Answer the whole page, its results to htmx, or with ``as=csv`` a file of the newest that match."""
     changes = visible(request.user, Change.objects.defer("snapshot"))
-    found = ChangeFilter(request.GET, queryset=changes, now=clock.now())
+    asked = request.GET.copy()
+    is_file = asked.pop("as", None) == ["csv"]
+    found = ChangeFilter(asked, queryset=changes, now=clock.now())
+    if is_file:
+        return _file(found.narrowed, with_values=may(request.user, "view_values"))
     page = page_of(found.narrowed, moment="at", request=request, size=settings().PAGE_SIZE)
     with_values = may(request.user, "view_values")
     context = {
@@ -27,7 +36,15 @@ def audit(request: HttpRequest) -> HttpResponse:
         "page": page,
         "rows": [change_row(change, with_values=with_values) for change in page.rows],
         "query": found.query(),
+        "most": EXPORTED_MOST,
         "now": clock.now(),
     }
     template = "schedulerui/audit/_results.html" if htmx_of(request) else "schedulerui/pages/audit.html"
     return render(request, template, context)
+
+
+def _file(changes: QuerySet[Change], *, with_values: bool) -> HttpResponse:
+    newest = changes.order_by("-at", "-id")[:EXPORTED_MOST]
+    rows = (change_row(change, with_values=with_values) for change in newest.iterator())
+    headers = {"Content-Disposition": 'attachment; filename="changes.csv"'}
+    return HttpResponse(changes_as_csv(rows), content_type="text/csv; charset=utf-8", headers=headers)
