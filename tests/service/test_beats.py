@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -60,6 +61,16 @@ def assert_every_occurrence_has_one_run(world):
         assert gaps <= {dt.timedelta(seconds=every[schedule])}, (schedule, gaps)
 
 
+def assert_each_message_is_in_the_histogram(world):
+    """Each beat tells how late each of its messages went; what it tells is what the page for machines shows."""
+    rows = world.rows("SELECT latency, dispatched FROM schedulerui_beat")
+    told = [(json.loads(latency) if isinstance(latency, str) else latency, n) for latency, n in rows]
+    assert sum(n for _latency, n in told) > 0
+    for latency, n in told:
+        assert sum(count for bound, count in latency.items() if bound != "sum") == n
+        assert 0 <= latency["sum"] < n * 60
+
+
 def two_beats_run_for_a_minute(world):
     world.run("-m", "tests.service.populate", str(N_SCHEDULES))
     beats = [world.beat(), world.beat()]
@@ -69,6 +80,7 @@ def two_beats_run_for_a_minute(world):
     eventually(lambda: n_runs(world) >= wanted, within=90, every=0.5, describe=beats[0].tail)
     stop_creating(world)
     eventually(lambda: everything_is_sent(world), within=20)
+    assert_each_message_is_in_the_histogram(world)
     for beat in beats:
         assert beat.terminate() == 0, beat.tail()
     messages = world.messages()
