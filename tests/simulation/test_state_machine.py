@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import claims, recovery
 from schedulerui.operations.store import Lease
@@ -19,21 +20,30 @@ from tests.simulation.invariants import PEOPLE, Broken, Watch
 from tests.simulation.memory import MemoryStore
 from tests.simulation.processes import LEASE, quiet
 from tests.simulation.tables import Database
+from tests.simulation.workers import Workers
 
 BEATS = st.sampled_from(["beat 1", "beat 2", "beat 3"])
+
+
+ROUNDS_MAX = 200
 
 
 class Crashed(Exception):
     """The beat ends before its commit."""
 
 
-class PlanAndApply(RuleBasedStateMachine):
-    """Beats that hold what they have claimed, and lose it when they crash."""
+class PlanAndApply(Workers, RuleBasedStateMachine):
+    """Beats that hold what they have claimed, and lose it when they crash; workers that begin and end what was sent."""
 
     @initialize(
         every=st.integers(1, 90),
         misfire=st.sampled_from(["latest", "all", "none"]),
-        overlap=st.sampled_from(["allow", "skip"]),
+        overlap=st.sampled_from(["allow", "skip", "queue", "cancel_previous"]),
+        queue_max=st.integers(1, 3),
+        catchup_window=st.none() | st.integers(1, 200),
+        catchup_max=st.integers(1, 100),
+        retry_max=st.integers(0, 2),
+        retry_after=st.sampled_from([1, 60]),
         delivery=st.sampled_from(["at_least_once", "at_most_once"]),
         max_runs=st.none() | st.integers(1, 9),
     )
@@ -61,6 +71,12 @@ class PlanAndApply(RuleBasedStateMachine):
             return ""
 
         return MemoryStore(self.db, actor=beat, step=step)
+
+    def wall(self):
+        return self.now
+
+    def note(self, who, what, fault=""):
+        return None
 
     def true(self):
         return (self.now - NOON).total_seconds()
@@ -94,6 +110,27 @@ class PlanAndApply(RuleBasedStateMachine):
             store=self.store(beat),
         )  # fmt: skip
         self.held[beat] = [*self.held.get(beat, []), *taken.runs]
+
+    @rule(beat=BEATS)
+    def promote(self, beat):
+        taken = recovery.promote(
+            lease=self.lease(beat), now=self.now, limit=10, queued_since=self.now - timedelta(days=1),
+            store=self.store(beat),
+        )  # fmt: skip
+        self.held[beat] = [*self.held.get(beat, []), *taken.runs]
+
+    @rule()
+    def workers_begin(self):
+        for run in self.db.runs():
+            is_out = self.watch.messages.get(run.pk) and run.cancel_requested_at is None
+            if run.state in {"pending", "sent"} and is_out:
+                self._begin(run)
+
+    @rule(state=st.sampled_from([RunState.SUCCEEDED, RunState.FAILED, RunState.LOST]))
+    def workers_end(self, state):
+        for run in self.db.runs():
+            if run.state == "started":
+                self._end_run(run, RunState.REVOKED if run.cancel_terminate else state)
 
     @rule(beat=BEATS)
     def send(self, beat):
@@ -140,18 +177,24 @@ class PlanAndApply(RuleBasedStateMachine):
             assert max(times.values(), default=1) == 1
 
     def teardown(self):
-        """One beat that lives: what is pending becomes sent, or ends with a reason."""
+        """One beat that lives, and workers: what is pending or waits is sent, or ends with a reason."""
         if not hasattr(self, "db"):
             return
-        self.now += timedelta(seconds=2 * LEASE)
-        self.held.clear()
+        self.somebody_edits(every=60, enabled=False)
         for beat in list(self.sent):
             self.mark(beat)
-        while any(run.state == "pending" for run in self.db.runs()):
+        for _ in range(ROUNDS_MAX):
+            self.now += timedelta(seconds=2 * LEASE)
+            self.held.clear()
+            if not any(run.state in {"pending", "waiting", "started"} for run in self.db.runs()):
+                break
             self.recover("beat 1")
+            self.promote("beat 1")
             while self.held["beat 1"]:
                 self.send("beat 1")
             self.mark("beat 1")
+            self.workers_begin()
+            self.workers_end(state=RunState.SUCCEEDED)
         self.watch.ended()
 
 
