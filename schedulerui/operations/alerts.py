@@ -15,11 +15,14 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 
 from schedulerui.conf import settings
-from schedulerui.models import Alert, Notification, Silence
+from schedulerui.facts import RunState
+from schedulerui.models import Alert, Notification, Schedule, Silence
 from schedulerui.operations.troubles import Findings, Trouble, subjects
 
 TELL_AT_ONCE = 500
 """Most alerts told of in one round."""
+OWN = ("key", "kind", "state", "message", "since", "version", "told_state", "remind_at")
+"""The alert's own columns that are read."""
 GROUPED_OVER = 10
 """So many alerts in one round become one message instead of one each."""
 
@@ -29,7 +32,10 @@ def observe(findings: Findings, *, kind: str, now: datetime) -> int:
 
     Three monitors that find the same flip it once. Without complete findings nothing is called recovered.
     """
-    known = {alert.key: alert for alert in Alert.objects.filter(_in_question(findings, kind=kind))}
+    in_question = Alert.objects.filter(_in_question(findings, kind=kind)).select_related("schedule__state")
+    # No other columns of the schedule: one of them that cannot be read must not cost everybody's alerts.
+    narrow = in_question.only(*OWN, "schedule__enabled", "schedule__state__last_state")
+    known = {alert.key: alert for alert in narrow}
     flipped = sum(_flip(trouble, known.get(trouble.key), now=now) for trouble in findings.troubles)
     if findings.is_complete:
         well = [
@@ -64,13 +70,14 @@ def tell(*, channels: Sequence[str], now: datetime) -> int:
 def remind(*, channels: Sequence[str], now: datetime) -> int:
     """Put what is still wrong a day after it was told into the outbox again; return how many alerts that were."""
     due = _audible(Alert.objects.filter(remind_at__lte=now).exclude(state="ok"), now)
-    ours: list[Alert] = []
     with transaction.atomic():
-        for alert in due.order_by("remind_at")[:TELL_AT_ONCE]:
+        ours = [
+            alert
+            for alert in due.order_by("remind_at")[:TELL_AT_ONCE]
             if Alert.objects.filter(pk=alert.pk, remind_at=alert.remind_at).update(
                 remind_at=_next_reminder(alert, now)
-            ):
-                ours.append(alert)
+            )
+        ]
         _enqueue(ours, channels=channels, now=now, event="reminder")
     return len(ours)
 
@@ -110,7 +117,16 @@ def _flip(trouble: Trouble, alert: Alert | None, *, now: datetime) -> bool:
 
 def _recover(alert: Alert, *, now: datetime) -> bool:
     mine = Alert.objects.filter(pk=alert.pk, version=alert.version)
-    return bool(mine.update(state="ok", since=now, version=F("version") + 1))
+    # Somebody who switches off what fails knows of it, and that is no recovery.
+    untold = {"told_state": "ok", "remind_at": None} if _is_switched_off(alert.schedule) else {}
+    return bool(mine.update(state="ok", since=now, version=F("version") + 1, **untold))
+
+
+def _is_switched_off(schedule: Schedule | None) -> bool:
+    if schedule is None or schedule.enabled:
+        return False
+    state = getattr(schedule, "state", None)
+    return state is None or state.last_state != RunState.SUCCEEDED
 
 
 def _next_reminder(alert: Alert, now: datetime) -> datetime | None:
@@ -123,7 +139,8 @@ def _audible(alerts: QuerySet[Alert], now: datetime) -> QuerySet[Alert]:
     silenced = set(active.values_list("schedule_id", flat=True))
     if None in silenced:
         return alerts.none()
-    return alerts.exclude(schedule_id__in=silenced).select_related("schedule", "run")
+    audible = alerts.exclude(schedule_id__in=silenced).select_related("schedule", "run")
+    return audible.only(*OWN, "schedule__name", "run__uuid")
 
 
 def _enqueue(alerts: list[Alert], *, channels: Sequence[str], now: datetime, event: str = "") -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from schedulerui.conf import settings
-from schedulerui.facts import RunState, Trigger
+from schedulerui.facts import Actor, RunState, Trigger
 from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState
 
 LOOKED_AT = 2_000
@@ -47,7 +47,7 @@ class Findings:
 
 
 def of_schedules(*, now: datetime) -> Findings:
-    """Return the worst trouble of each enabled schedule: failing before late. Seven queries.
+    """Return the worst trouble of each enabled schedule: failing before late. Ten queries.
 
     While no beat ticks, nothing is called late for not being sent: that is one trouble, the beat's, and not all schedules'.
     """
@@ -58,6 +58,8 @@ def of_schedules(*, now: datetime) -> Findings:
         _overlong(now),
         _still_failing(),
         _failing(),
+        _given_up(),
+        _unplannable(),
     )
     found = {trouble.key: trouble for kind in kinds for trouble in kind.troubles}
     return Findings(troubles=tuple(found.values()), is_complete=all(kind.is_complete for kind in kinds))
@@ -99,6 +101,30 @@ def _still_failing() -> Findings:
         and (streak or succeeded_at is None or succeeded_at < (nominal_at or due_at or since))
     ]
     return _findings(lasting, n_rows=len(rows))
+
+
+def _given_up() -> Findings:
+    """Schedules that have paused themselves after failures: that they fail no more is no recovery."""
+    states = ScheduleState.objects.filter(
+        failure_streak__gt=0, schedule__enabled=False, schedule__paused_by=Actor.system().name
+    )
+    rows = list(
+        states.order_by("pk").values_list("schedule_id", "schedule__pause_reason", "last_run_id")[:LOOKED_AT]
+    )
+    paused = (
+        _of(pk, "failing", f"It has paused itself: {reason}. Somebody must resume it.", run_id=run_id)
+        for pk, reason, run_id in rows
+    )
+    return _findings(paused, n_rows=len(rows))
+
+
+def _unplannable() -> Findings:
+    """Schedules that are on and never run, since their rule or another value cannot be used."""
+    broken = Schedule.objects.filter(next_run_at=None, enabled=True).exclude(error="")
+    rows = list(broken.order_by("pk").values_list("pk", "error")[:LOOKED_AT])
+    return _findings(
+        (_of(pk, "failing", f"It cannot be planned: {error}") for pk, error in rows), n_rows=len(rows)
+    )
 
 
 def _failed(schedule_id: int, last_state: str, streak: int, run_id: int | None) -> Trouble:

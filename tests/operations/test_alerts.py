@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from schedulerui.facts import Actor
 from schedulerui.models import Alert, Beat, Change, Notification, Run, Schedule, ScheduleState, Silence
-from schedulerui.operations import alerts, notifications, schedules, silences, troubles
+from schedulerui.operations import alerts, notifications, pauses, schedules, silences, troubles
 from schedulerui.operations.troubles import Findings
 from schedulerui.testing import DULL_WEDNESDAY as NOW
 from tests.web.people import a_run
@@ -177,6 +178,56 @@ def test_a_schedule_that_is_switched_off_is_no_alert_any_more(failing, actor):
     assert Alert.objects.get().state == "ok"
 
 
+def test_switching_off_what_fails_is_told_as_no_recovery(failing, actor):
+    schedule = failing()
+    look()
+    schedules.disable(schedule.pk, actor=actor, now=NOW)
+    assert look(NOW + MINUTE) == []
+    assert look(NOW + 3 * DAY) == []
+    schedules.enable(schedule.pk, actor=actor, now=NOW)
+    assert look(NOW + MINUTE) == [(schedule.name, "failing")]
+
+
+def test_a_schedule_that_ran_for_the_last_time_recovers(failing, actor):
+    schedule = failing()
+    look()
+    succeed(schedule)
+    schedules.disable(schedule.pk, actor=actor, now=NOW)
+    assert look(NOW + MINUTE) == [(schedule.name, "recovered")]
+
+
+def test_a_schedule_that_paused_itself_stays_failing_until_somebody_resumes_it(make_schedule, failing, actor):
+    schedule = failing(make_schedule(auto_pause_after=3), streak=3)
+    look()
+    assert pauses.after_failures(schedule.pk, streak=3, now=NOW)
+    assert look(NOW + MINUTE) == []
+    alert = Alert.objects.get()
+    assert (alert.state, "It has paused itself: 3 failures in a row" in alert.message) == ("failing", True)
+    assert look(NOW + DAY + MINUTE) == [(schedule.name, "reminder")]
+    pauses.resume(schedule.pk, actor=actor, now=NOW + DAY)
+    succeed(schedule)
+    assert look(NOW + DAY + 2 * MINUTE) == [(schedule.name, "recovered")]
+
+
+def test_a_rule_that_cannot_be_planned_is_told(make_schedule):
+    schedule = make_schedule()
+    Schedule.objects.filter(pk=schedule.pk).update(
+        next_run_at=None, next_nominal_at=None, error="expression: 99 is no minute"
+    )
+    assert look() == [(schedule.name, "failing")]
+    assert Alert.objects.get().message == "It cannot be planned: expression: 99 is no minute"
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite takes such a row, since 2026-11")
+def test_a_schedule_that_cannot_be_read_takes_no_alarm_from_the_others(failing):
+    damaged, sound = failing(), failing()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE schedulerui_schedule SET updated_at = %s WHERE id = %s", ["never", damaged.pk])
+    assert look() == [(damaged.name, "failing"), (sound.name, "failing")]
+    succeed(sound)
+    assert look(NOW + MINUTE) == [(sound.name, "recovered")]
+
+
 def test_overdue_schedules_are_late_only_while_a_beat_ticks(make_schedule, beat):
     schedule = make_schedule()
     late = schedule.next_run_at + timedelta(minutes=6)
@@ -333,11 +384,11 @@ def test_the_questions_cost_the_same_however_many_are_in_trouble(
 ):
     Beat.objects.update(seen_at=NOW + 10 * MINUTE)
     failing()
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         troubles.of_schedules(now=NOW + 10 * MINUTE)
     for _n in range(30):
         failing()
         a_run(make_schedule(), state="sent", due_at=NOW)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         found = troubles.of_schedules(now=NOW + 10 * MINUTE)
     assert len(found.troubles) == 61
