@@ -10,6 +10,9 @@ from schedulerui.models import Run
 from schedulerui.operations.claims import Claim
 from schedulerui.operations.store import DJANGO, Blocker, Lease, Store
 
+PAGES_MAX = 20
+"""Most pages of waiting runs that one look reads when all on the pages before are held."""
+
 
 def recover(
     *, lease: Lease, now: datetime, limit: int, manual_within: timedelta, store: Store = DJANGO
@@ -37,10 +40,19 @@ def promote(
     Of one schedule the oldest only. Whether something is active is asked again while the schedule is held, so that two beats
     that saw different runs wait, or a claim or a click at the same moment, never let two of them go at once.
     """
-    oldest: dict[object, Run] = {}
-    for run in store.waiting(now, limit=limit):
-        oldest.setdefault(run.schedule_id or run.pk, run)
-    free = _free(list(oldest.values()), store=store, now=now, queued_since=queued_since)
+    free: list[Run] = []
+    seen: set[int] = set()
+    after: Run | None = None
+    for _page in range(PAGES_MAX):  # more of them may be held than one page takes
+        page = store.waiting(now, limit=limit, after=after)
+        oldest: dict[int, Run] = {}
+        for run in page:
+            oldest.setdefault(run.schedule_id or -run.pk, run)
+        first = [run for schedule, run in oldest.items() if schedule not in seen]
+        free = _free(first, store=store, now=now, queued_since=queued_since)
+        if free or len(page) < limit:
+            break
+        seen, after = seen | set(oldest), page[-1]
     if not free:
         return Claim()
     with store.transaction():

@@ -101,10 +101,12 @@ class DjangoStore:
         """Write it in two statements; workers hear of it by the monitor and by their own heartbeats."""
         cancellations.supersede(kept, now=now)
 
-    def waiting(self, now: datetime, *, limit: int) -> list[Run]:
+    def waiting(self, now: datetime, *, limit: int, after: Run | None = None) -> list[Run]:
         """Read from the index of states. Only a try has a time of its own; an interval's may lie ahead of the wall's clock."""
         waiting = Run.objects.filter(state=RunState.WAITING).select_related("schedule")
         due = waiting.filter(~Q(trigger=Trigger.RETRY) | Q(due_at__lte=now))
+        if after is not None:
+            due = due.filter(Q(due_at__gt=after.due_at) | Q(due_at=after.due_at, pk__gt=after.pk))
         return list(due.order_by("due_at", "pk")[:limit])
 
     def promote(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:

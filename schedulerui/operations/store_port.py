@@ -79,8 +79,11 @@ class Store(Protocol):
     def supersede(self, kept: Mapping[int, str], *, now: datetime) -> None:
         """Ask for the end of what is alive of these schedules, and cancel what waits but the run with the given key."""
 
-    def waiting(self, now: datetime, *, limit: int) -> list[Run]:
-        """Return the runs that wait for others, and the tries whose time has come; the oldest first, each with its schedule."""
+    def waiting(self, now: datetime, *, limit: int, after: Run | None = None) -> list[Run]:
+        """Return the runs that wait for others, and the tries whose time has come; the oldest first, each with its schedule.
+
+        ``after``: those behind this one.
+        """
 
     def promote(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
         """Take each of these runs if it still waits; returns those won."""

@@ -86,6 +86,20 @@ def test_of_several_waiting_runs_one_goes_at_a_time_the_oldest_first(make_schedu
     assert promote(NOW + 3 * MINUTE) == ()
 
 
+def test_a_run_goes_although_more_runs_than_one_page_wait_for_others(make_schedule):
+    for _ in range(4):
+        make_schedule(overlap="queue")
+    for run in claim(NOW + MINUTE):
+        sent(run)
+    claim(NOW + 2 * MINUTE)
+    last = Run.objects.filter(state="sent").latest("pk")
+    told(last, RunState.STARTED, at=NOW + MINUTE)
+    told(last, RunState.SUCCEEDED, at=NOW + 3 * MINUTE)
+    now = NOW + 3 * MINUTE
+    (taken,) = recovery.promote(lease=lease(now), now=now, limit=1, queued_since=now - DAY).runs
+    assert taken.schedule_id == last.schedule_id
+
+
 def test_a_schedule_that_is_switched_off_lets_nothing_wait(make_schedule, actor):
     schedule = make_schedule(overlap="queue")
     (first,) = claim(NOW + MINUTE)

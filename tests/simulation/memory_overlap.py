@@ -30,12 +30,13 @@ class Overlapping(Session):
                     found.setdefault(r.schedule_id, []).append(blocker)
             return found
 
-    def waiting(self, now, *, limit):
+    def waiting(self, now, *, limit, after=None):
         with self._statement("waiting") as tx:
             due = [clone(r) for r in self._rows(tx, "run") if self.may_go(r, now)]
             for run in due:
                 run.schedule = clone(self._seen(tx, ("schedule", run.schedule_id)))
-            return sorted(due, key=lambda r: (r.due_at, r.pk))[:limit]
+            behind = [r for r in due if after is None or (r.due_at, r.pk) > (after.due_at, after.pk)]
+            return sorted(behind, key=lambda r: (r.due_at, r.pk))[:limit]
 
     def may_go(self, run, now) -> bool:
         """The condition of the question."""
