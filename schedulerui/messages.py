@@ -100,8 +100,7 @@ class Way:
             kwargsrepr=None if run.kwargs else "{}",
             **options,
         )
-        if not ignore_result:
-            target.backend.on_task_call(producer, str(run.task_id))
+        # The backend is not told of it: Redis' would subscribe to the result, which nobody here waits for or ever lets go of.
         target.amqp.send_task_message(
             producer, run.task, message, declare=self._to_declare(options), **options
         )
