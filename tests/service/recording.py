@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import shutil
@@ -108,6 +109,7 @@ def app(environment):
     app.conf.task_default_queue = environment["TEST_QUEUE"]
     yield app
     app.close()
+    gc.collect()  # results of canvases let go of their channels while their server still answers
 
 
 @pytest.fixture
