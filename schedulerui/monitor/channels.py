@@ -35,6 +35,10 @@ class ChannelError(Exception):
     """The message was not taken; the text says why and holds no secret of the address."""
 
 
+class ChannelGone(ChannelError):
+    """The settings no longer name the channel: there is nothing to try again."""
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A redirect could lead anywhere: it counts as a refusal."""
 
@@ -76,8 +80,7 @@ def deliver(notification: Notification) -> None:
         return
     channel = names(settings().ALERTS).get(notification.channel)
     if channel is None:
-        message = "The settings no longer name this channel."
-        raise ChannelError(message)
+        raise ChannelGone
     send = {"email": _email, "webhook": _webhook, "signal": _signal}.get(str(channel.get("type")))
     if send is None:
         message = f"There is no channel of type {channel.get('type')!r}."
@@ -163,8 +166,7 @@ def _signal(notification: Notification, _channel: Mapping[str, Any]) -> None:
 def _ping(notification: Notification) -> None:
     url = settings().PING_URLS.get(str(notification.payload.get("schedule")))
     if not url:
-        message = "The settings no longer name a ping for this schedule."
-        raise ChannelError(message)
+        raise ChannelGone
     suffix = {"start": "/start", "fail": "/fail"}.get(notification.event, "")
     _request(url.rstrip("/") + suffix)
 

@@ -57,10 +57,12 @@ def send(now: datetime, *, limit: int = 5) -> int:
     claimed = notifications.claim(now=now, limit=limit)
     for notification in claimed:
         if notifications.is_overtaken(notification):
-            notifications.give_up(notification, error="A newer message about it was faster.")
+            notifications.give_up(notification, error=notifications.OVERTAKEN)
             continue
         try:
             channels.deliver(notification)
+        except channels.ChannelGone:
+            notifications.give_up(notification, error=notifications.GONE)
         except channels.ChannelError as error:
             logger.warning(
                 "a message by %s was not taken: %s",

@@ -21,6 +21,10 @@ PINGS_KEPT_FOR = timedelta(days=2)
 PINGED_WITHIN = timedelta(days=1)
 BATCH = 1_000
 """Messages deleted in one statement."""
+OVERTAKEN = "A newer message about it was faster."
+GONE = "The settings no longer name this channel."
+NEEDLESS = (OVERTAKEN, GONE)
+"""Why a message is given up that nobody misses."""
 PINGED_RUNS = 50
 """Newest runs of a schedule that are looked at for pings: more than one round of a monitor can miss."""
 PINGS: Mapping[RunState, str] = {

@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Q
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.models import Alert, Notification, Silence
+from schedulerui.operations.notifications import NEEDLESS
 from schedulerui.presenters.states import StateWord
 
 WORDS: Mapping[str, tuple[Any, str, str]] = {
@@ -147,7 +148,7 @@ def channel_rows(kinds: Mapping[str, str], *, now: datetime) -> list[ChannelRow]
         .annotate(
             taken_at=Max("sent_at"),
             n_waiting=Count("pk", filter=Q(state="waiting")),
-            last_error=Max("pk", filter=~Q(error="")),
+            last_error=Max("pk", filter=~Q(error__in=["", *NEEDLESS])),
             last_taken=Max("pk", filter=Q(state="sent")),
         )
     }

@@ -15,6 +15,7 @@ from schedulerui.conf import settings
 from schedulerui.facts import ACTIVE, RunState
 from schedulerui.models import Alert, Change, Finding, Notification, Run, Schedule, ScheduleState, Worker
 from schedulerui.models.damaged import readable
+from schedulerui.operations.notifications import NEEDLESS
 from schedulerui.presenters.findings import OLD_AFTER, FindingRow, finding_rows
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
 from schedulerui.presenters.runs import RunRow, run_row, version_of
@@ -128,7 +129,7 @@ def _arms(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]]
         failing,
         _tagged(lately, "n_missed", Sum("count")),
         standing,
-        _tagged(untold.exclude(channel="ping"), "n_untold"),
+        _tagged(untold.exclude(channel="ping").exclude(error__in=NEEDLESS), "n_untold"),
         _tagged(queued, "n_queued"),
         _tagged(living, "n_workers"),
         _tagged(scanned, "n_broken", Sum("n")),

@@ -193,10 +193,13 @@ def test_a_ping_asks_the_address_of_its_event(configured, listener, event, path)
     assert [(method, asked) for method, asked, _body in listener.asked] == [("GET", path)]
 
 
-def test_a_channel_that_the_settings_no_longer_name_is_a_refusal(configured):
+@pytest.mark.parametrize("channel", ["mail", "ping"])
+def test_a_message_to_a_channel_that_the_settings_no_longer_name_is_given_up(configured, channel):
     configured()
-    with pytest.raises(channels.ChannelError, match="no longer name"):
-        channels.deliver(a_message("mail"))
+    message = a_message(channel, schedule="Nightly")
+    assert courier.send(NOW) == 1
+    message.refresh_from_db()
+    assert (message.state, message.error) == ("failed", notifications.GONE)
 
 
 def test_no_file_can_be_named_as_a_webhook():

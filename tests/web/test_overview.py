@@ -7,6 +7,7 @@ import pytest
 from schedulerui import clock
 from schedulerui.models import Beat, Finding, Notification, Run, Schedule, ScheduleState
 from schedulerui.operations import scanner
+from schedulerui.operations.notifications import NEEDLESS
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -95,6 +96,16 @@ def test_it_counts_what_waits_for_a_worker_and_what_nobody_was_told(reader):
         at = now - timedelta(minutes=minutes)
         Notification.objects.create(
             key=f"m{n}", channel="chat", event="late", state=state, next_try_at=at, created_at=at
+        )
+    for n, error in enumerate(NEEDLESS):
+        Notification.objects.create(
+            key=f"needless{n}",
+            channel="chat",
+            event="late",
+            state="failed",
+            error=error,
+            next_try_at=now,
+            created_at=now,
         )
     response = reader.get("/")
     numbers = tiles(response)
