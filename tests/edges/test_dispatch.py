@@ -150,6 +150,23 @@ def test_it_is_the_message_that_apply_async_would_send(celery_app, seed):
     assert ours == theirs
 
 
+@pytest.mark.parametrize("seed", range(0, 500, 10))
+def test_in_a_batch_it_is_the_same_message_and_kombu_does_not_send_it_again_by_itself(celery_app, seed):
+    run = random_run(seed)
+    with celery_app.connection_for_write() as connection:
+        recorder = Recorder(connection, auto_declare=False)
+        recorder.published = []
+        dispatch._outboxes[recorder] = redis_client.Outbox(object())
+        dispatch.collect(run, producer=recorder, celery_app=celery_app)
+        batched = recorder.published
+    (ours, ours_with), *_events = comparable(batched)
+    (alone, alone_with), *_others = comparable(sent_by_us(celery_app, run))
+    assert ours == alone
+    assert ours_with.pop("retry") is False
+    assert alone_with.pop("retry") is True
+    assert ours_with == alone_with
+
+
 def test_it_carries_our_headers_and_those_of_other_tools(celery_app):
     (_, options), _event = sent_by_us(celery_app, a_run(headers={"tenant": "a"}))
     headers = options["headers"]
