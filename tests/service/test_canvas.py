@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from schedulerui import dispatch
+from schedulerui import clock, dispatch
 from schedulerui.canvas import leaves, task_id_of
 from schedulerui.facts import RunState
 from schedulerui.operations import canvas
@@ -15,11 +15,12 @@ from tests.service.recording import (
     environment,
     make_sent,
     reached,
+    start_monitor,
     start_worker,
 )
 from tests.waiting import eventually
 
-__all__ = ["app", "broker_url", "database_url", "environment", "start_worker"]
+__all__ = ["app", "broker_url", "database_url", "environment", "start_monitor", "start_worker"]
 
 pytestmark = [pytest.mark.service, pytest.mark.django_db(transaction=True)]
 
@@ -118,6 +119,32 @@ def test_a_failing_header_leaves_the_body_unreached(run_canvas):
         within=20,
         describe=lambda: str(states(run)),
     )
+
+
+def test_what_a_killed_worker_was_running_is_lost_and_the_run_with_it(
+    app, environment, start_worker, start_monitor
+):
+    worker = start_worker()
+    read = canvas.read({"type": "chain", "steps": [step("rec.slow", 90), step("rec.add", 1)]})
+    run = make_sent("rec.slow", canvas=read, queue=environment["TEST_QUEUE"], sent_at=clock.now())
+    with dispatch.producer(app) as producer:
+        dispatch.publish(run, producer=producer, celery_app=app)
+    reached(run, S.STARTED)
+    worker.kill9()
+    start_monitor()
+    reached(run, S.LOST, within=40)
+    assert states(run) == [("0", "lost"), ("1", "cancelled")]
+    assert run.reason.startswith("part 1 of 2, rec.slow: lost: one@here was gone")
+
+
+def test_a_part_whose_process_is_killed_fails_its_run(run_canvas):
+    given = {
+        "type": "chain",
+        "steps": [step("rec.add", 1, 2), step("rec.suicide", immutable=True), step("rec.add", 1)],
+    }
+    run = reached(run_canvas(given), S.FAILED)
+    assert states(run) == [("0", "succeeded"), ("1", "failed"), ("2", "cancelled")]
+    assert "WorkerLostError" in run.exception
 
 
 def test_a_chord_without_a_result_backend_is_never_sent(app, environment, broker_url):
