@@ -9,6 +9,7 @@ import itertools
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 from celery import signals
 
@@ -18,10 +19,15 @@ from tests.celery_app import BROKER, app
 
 app.conf.update(result_backend=BROKER)
 
+
+def _no_batches(channel: Any) -> redis_client.Outbox | None:
+    return None
+
+
 KILL_AT = int(os.environ.get("TEST_KILL_AT", "0"))
 if KILL_AT:
     # Message by message, as to a broker that takes no batches: a batch of Redis leaves nearly at once.
-    redis_client.keep_one = lambda _channel: None
+    redis_client.keep_one = _no_batches
 _passed = itertools.count(1)
 
 
