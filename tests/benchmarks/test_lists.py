@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -22,23 +23,27 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), py
 N_SCHEDULES = int(os.environ.get("BENCH_SCHEDULES", "100000"))
 N_RUNS = int(os.environ.get("BENCH_RUNS", "1000000"))
 TIMES = 40
-LIST, TEXT = 0.100, 0.400
-"""Budgets in seconds at the 95th percentile: a list, and words looked for without an index."""
+LIST, TEXT, PREVIEW, POLL = 0.100, 0.400, 0.050, 0.050
+"""Budgets in seconds at the 95th percentile: a list, words looked for without an index, the preview, a poll with no news."""
+WORDS = LIST if connection.vendor == "postgresql" else TEXT
+"""Words in schedules: PostgreSQL has an index for them."""
 PAGES = {
     "/schedules/": LIST,
     "/schedules/?sort=name": LIST,
     "/schedules/?sort=last": LIST,
     "/schedules/?sort=failing": LIST,
     "/schedules/?state=failing": LIST,
-    "/schedules/?on=paused": LIST,
+    "/schedules/?on=off": LIST,
     "/schedules/?q=queue:mail+next<1h": LIST,
-    "/schedules/?q=tag:team5": TEXT,
+    "/schedules/?q=tag:team5": WORDS,
+    "/schedules/?q=000123": WORDS,
     "/schedules/?q=team+55": TEXT,
-    "/schedules/?q=nothing-like-it": TEXT,
+    "/schedules/?q=nothing-like-it": WORDS,
     "/runs/": LIST,
     "/runs/?state=failed": LIST,
     "/runs/?q=state:failed+due<24h": LIST,
     "/runs/?q=schedule:%22schedule+000123+of+team+26%22": LIST,
+    "/runs/?sort=longest": TEXT,
     "/runs/?trigger=manual": TEXT,
     "/runs/?q=duration>95s": TEXT,
     "/runs/?q=job_55": TEXT,
@@ -47,18 +52,35 @@ PAGES = {
     "/complete/?q=tag:team1": TEXT,
     "/": TEXT,
     "/live/overview/": TEXT,
+    "/preview/?kind=crontab&expression=30+2+*+*+*&tz=Europe/Berlin": PREVIEW,
+    "/workers/": LIST,
+    "/alerts/": LIST,
+    "/audit/": LIST,
+    "/timeline/": TEXT,
+    "/timeline/?span=7d": TEXT,
+    "/timeline/?span=month": TEXT,
 }
 
 
-def seconds_of(client, address):
-    """Return the 95th percentile: of processor time where the database is this process, which other jobs do not change."""
-    clock_of = time.process_time if connection.vendor == "sqlite" else time.perf_counter
+def processor_time():
+    """Seconds that this process and its session of PostgreSQL have had of a processor: other jobs do not change them."""
+    spent = time.process_time()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (pid,) = cursor.fetchone()
+        spent += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    return spent
+
+
+def seconds_of(client, address, expected=200):
+    """Return the 95th percentile of processor time."""
     took: list[float] = []
     client.get(address)
     for _again in range(TIMES):
-        began = clock_of()
-        assert client.get(address).status_code in {200, 204}
-        took.append(clock_of() - began)
+        began = processor_time()
+        assert client.get(address).status_code == expected
+        took.append(processor_time() - began)
     return sorted(took)[TIMES * 95 // 100]
 
 
@@ -75,19 +97,33 @@ def far_pages(client):
     }
 
 
+def polls(client):
+    """Addresses that open lists ask again, with what their pages have."""
+    found = {}
+    for page, name in (("/schedules/", "schedule"), ("/runs/", "run")):
+        shown = client.get(page).context
+        have = ",".join(f"{name}-{row.pk}:{row.digest}" for row in shown["rows"])
+        found[f"/live{page}?newest={shown['newest']}&have={have},news:0"] = POLL
+    return found
+
+
 def test_every_list_stays_within_its_budget():
     began = time.perf_counter()
     fill(n_schedules=N_SCHEDULES, n_runs=N_RUNS, now=clock.now())
     if connection.vendor == "postgresql":
         word_index.create()
+        with connection.cursor() as cursor:
+            cursor.execute("SET max_parallel_workers_per_gather = 0")  # whose time would not be counted
     print(f"\n{connection.vendor}: filled in {time.perf_counter() - began:.0f} s")
     # What filled the tables left objects behind that a server would not have: no collection looks through them again.
     gc.collect()
     gc.freeze()
-    client, slow = logged_in("view", "operate"), []
-    for address, budget in {**PAGES, **far_pages(client)}.items():
-        p95 = seconds_of(client, address)
-        print(f"{p95 * 1e3:7.1f} ms  (budget {budget * 1e3:.0f})  {address}", flush=True)
+    client, slow = logged_in("view", "operate", "view_audit"), []
+    asked_again = polls(client)
+    asked = {**PAGES, **far_pages(client), **asked_again}
+    for address, budget in asked.items():
+        p95 = seconds_of(client, address, expected=204 if address in asked_again else 200)
+        print(f"{p95 * 1e3:7.1f} ms  (budget {budget * 1e3:.0f})  {address[:90]}", flush=True)
         if p95 > budget:
             slow.append((address, p95))
     assert slow == []

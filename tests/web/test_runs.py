@@ -255,3 +255,13 @@ def test_the_longest_are_of_the_newest_runs_and_the_page_says_so(reader, monkeyp
     assert names(response) == ["2", "1", "0"]
     assert "among the newest" in text_of(response)
     assert names(reader.get(URL, {"sort": "longest", "count": "exact"})) == ["3", "2", "1", "0"]
+
+
+def test_a_poll_keeps_the_rows_in_view_however_many_are_new(reader, monkeypatch):
+    monkeypatch.setattr("schedulerui.web.live.MOST_NEW", 2)
+    a_run(schedule_name="seen")
+    known = have(page := reader.get(URL))
+    many_runs(5, a_schedule())
+    answer = text_of(reader.get(LIVE, {"have": known, "newest": page.context["newest"]}, headers=HTMX))
+    assert "delete" not in answer
+    assert 'id="news"' in answer

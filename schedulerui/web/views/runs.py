@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -19,7 +19,7 @@ from schedulerui.web.bulk import RUN_ACTIONS, offered
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.history_filters import LONGEST, SCANNED, RunFilter
 from schedulerui.web.keyset import Order, keyset_page
-from schedulerui.web.live import MOST_NEW, Part, answer, carried, newest_of, news
+from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
 from schedulerui.web.paging import Page, capped_count, page_of
 from schedulerui.web.saved import views_of
 
@@ -59,15 +59,13 @@ def live_runs(request: HttpRequest) -> HttpResponse:
     return answer(request, [*parts, *news(request, len(found.keys() - set(ids)))], gone=gone)
 
 
-def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> Any:
+def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> list[Run]:
     """Return the runs in view, and those that came since and match the filter."""
     allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
-    newest, wanted = newest_of(request), Q(pk__in=ids)
+    newest, fresh = newest_of(request), None
     if newest is not None:
-        found = RunFilter(request.GET, queryset=visible(request.user, Run.objects.all()), now=now)
-        fresh = found.narrowed.filter(pk__gt=newest)
-        wanted |= Q(pk__in=fresh.values("pk")) if found.active else Q(pk__gt=newest)
-    return allowed.filter(wanted).order_by("pk")[: len(ids) + MOST_NEW]
+        fresh = RunFilter(request.GET, queryset=allowed, now=now).narrowed.filter(pk__gt=newest)
+    return in_view_and_new(allowed, ids, fresh)
 
 
 def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Q
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -15,12 +15,12 @@ from schedulerui.access import rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Schedule
 from schedulerui.models.damaged import readable
-from schedulerui.presenters.schedules import LIST_COLUMNS, ScheduleRow, schedule_row
+from schedulerui.presenters.schedules import LIST_COLUMNS, schedule_row
 from schedulerui.web.bulk import offered
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.filters import ORDERS, ScheduleFilter, order_of
 from schedulerui.web.keyset import keyset_page
-from schedulerui.web.live import MOST_NEW, Part, answer, carried, newest_of, news
+from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
 from schedulerui.web.paging import capped_count
 from schedulerui.web.saved import views_of
 
@@ -47,7 +47,7 @@ def live_schedules(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     have = carried(request)
     ids = [int(match[1]) for match in map(ROW_ID.fullmatch, have) if match]
-    found = {row.pk: row for row in rows_of(_asked(request, ids, now=now), now=now)}
+    found = {row.pk: schedule_row(row, now=now) for row in _asked(request, ids, now=now)}
     rows = [found[pk] for pk in ids if pk in found]
     n_new = len(found.keys() - set(ids))
     context = {"rights": rights_of(request.user), "now": now}
@@ -62,22 +62,14 @@ def live_schedules(request: HttpRequest) -> HttpResponse:
     return answer(request, [*parts, *news(request, n_new)], gone=gone)
 
 
-def rows_of(queryset: Any, *, now: datetime) -> list[ScheduleRow]:
-    """Return the rows of a queryset with their states; one query."""
-    return [
-        schedule_row(schedule, now=now) for schedule in queryset.select_related("state").only(*LIST_COLUMNS)
-    ]
-
-
-def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> Any:
+def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> list[Schedule]:
     """Return the schedules in view, and those that came since and match the filter."""
-    allowed = visible(request.user, Schedule.objects.all())
-    newest, wanted = newest_of(request), Q(pk__in=ids)
+    rows = Schedule.objects.select_related("state").only(*LIST_COLUMNS)
+    allowed = visible(request.user, rows)
+    newest, fresh = newest_of(request), None
     if newest is not None:
-        found = ScheduleFilter(request.GET, queryset=allowed, now=now)
-        fresh = found.narrowed.filter(pk__gt=newest)
-        wanted |= Q(pk__in=fresh.values("pk")) if found.active else Q(pk__gt=newest)
-    return allowed.filter(wanted).order_by("pk")[: len(ids) + MOST_NEW]
+        fresh = ScheduleFilter(request.GET, queryset=allowed, now=now).narrowed.filter(pk__gt=newest)
+    return in_view_and_new(allowed, ids, fresh)
 
 
 def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
