@@ -165,10 +165,11 @@ def test_each_policy_has_a_field_that_says_what_it_does(form):
     ],
 )  # fmt: skip
 def test_each_value_of_a_policy_changes_what_the_page_says(name, one, other):
-    beside = {
+    of_name: dict[str, dict[str, object]] = {
         "catchup_max": {"misfire": "all"}, "queue_max": {"overlap": "queue"},
         "cancel_grace": {"overlap": "cancel_previous"}, "retry_after": {"retry_max": 1},
-    }.get(name, {})  # fmt: skip
+    }  # fmt: skip
+    beside = of_name.get(name, {})
     texts = [
         [each.text for each in policies_of(Schedule(**{**beside, name: value}))] for value in (one, other)
     ]
