@@ -67,11 +67,12 @@ def named(text: str, i: int, *, size: int) -> str:
 def canvas_of(filler: Filler, i: int) -> dict[str, object]:
     """A chord of hostile tasks in a chain; every third is of a shape that no operation would have stored."""
     if i % 3 == 0:
-        return (
+        shapes: tuple[dict[str, object], ...] = (
             {"type": filler.text(i, 1)},
             {filler.text(i, 1): "x"},
             {"type": "chain", "steps": filler.text(i, 2)},
-        )[i // 3 % 3]
+        )
+        return shapes[i // 3 % 3]
     tasks = [
         {"type": "task", "task": filler.text(i, n), "args": [filler.text(i, n + 1)], "kwargs": {filler.text(i, n + 2): filler.text(i, n + 3)},
          "options": {"queue": filler.text(i, n + 4)}, "immutable": n == 0}

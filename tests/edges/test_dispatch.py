@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 from kombu import Exchange, Producer, Queue
 
-from schedulerui import dispatch, redis_client
+from schedulerui import dispatch, messages, redis_client
 from schedulerui.models import Run
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -106,7 +106,7 @@ def sent_by_us(celery_app, run):
 
 
 def sent_by_celery(celery_app, run):
-    options = dispatch.message_options(run)
+    options = messages.message_options(run)
     with celery_app.connection_for_write() as connection:
         recorder = Recorder(connection, auto_declare=False)
         recorder.published = []

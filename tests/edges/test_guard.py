@@ -13,7 +13,7 @@ from celery.exceptions import Ignore
 from django.db import OperationalError
 
 import schedulerui
-from schedulerui import dispatch
+from schedulerui import messages
 from schedulerui.facts import RunState, progress
 from schedulerui.models import Run
 from schedulerui.operations import starts
@@ -145,7 +145,7 @@ def test_it_tells_a_task_its_run_from_the_message_alone(django_assert_num_querie
     run = make_run(
         nominal_at=DULL_WEDNESDAY, previous_nominal_at=datetime(2026, 7, 1, tzinfo=UTC), schedule_version=3
     )
-    header = dispatch.message_options(run)["headers"]["schedulerui"]
+    header = messages.message_options(run)["headers"]["schedulerui"]
     with django_assert_num_queries(0):
         told = told_with(header, retries=2)
     assert (told.run, told.version, told.attempt) == (run.uuid, 3, 2)
