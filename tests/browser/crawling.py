@@ -56,13 +56,19 @@ class Crawler:
         self.waiting: deque[Control] = deque()
         self.last: list[Control] = []
         self.is_posted = False
+        self.current: Control | None = None
         page.on("response", self._on_response)
+        page.on("console", self._on_console)
 
     def _on_response(self, response) -> None:
         if response.request.is_navigation_request():
             self.is_posted = response.request.method == "POST"
         if response.status >= 400 and response.status != REFUSED:
             self.problems.append(f"{response.status}: {response.url}")
+
+    def _on_console(self, message) -> None:
+        if f"status of {REFUSED}" not in message.text:
+            self.problems.append(f"{message.text} at {message.location['url']}, after {self.current}")
 
     def walk(self, *starts: str) -> None:
         """Click everything that can be reached from these addresses."""
@@ -77,6 +83,7 @@ class Crawler:
             self._click(control)
 
     def _click(self, control: Control) -> None:
+        self.current = control
         try:
             self.restore()
             self.page.goto(control.start)

@@ -23,7 +23,7 @@ GOES = re.compile("Undo|Dismiss|Switch the keys off|Copy of")
 
 
 def test_every_link_and_button_can_be_clicked_and_nobody_complains(page, rows, visit, live_server, settings):
-    settings.ROOT_URLCONF = "schedulerui.site.urls"
+    settings.ROOT_URLCONF, settings.LOGOUT_REDIRECT_URL = "schedulerui.site.urls", "login"
     now = clock.now()
     Alert.objects.create(key="a", kind="schedule", schedule_id=rows["Failing"], state="failing", message="The last run failed.",
                          since=now)  # fmt: skip

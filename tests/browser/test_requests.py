@@ -175,3 +175,14 @@ def test_a_filter_that_is_typed_faster_than_it_is_answered_shows_the_last_answer
     expect(page.locator("#schedule-rows tr")).to_contain_text("Fine")
     assert held
     assert sayings_of(page).console == []
+
+
+@pytest.mark.parametrize(("question", "button"), [("run", "Run now"), ("pause", "Pause")])
+def test_the_question_on_a_page_of_its_own_leads_on_after_the_answer(page, rows, visit, question, button):
+    own_page = f"/schedules/{rows['Fine']}/{question}/"
+    with recording():
+        visit(page)(own_page)
+        page.locator("main").get_by_role("button", name=button, exact=True).click()
+        expect(page).not_to_have_url(re.compile(own_page))
+    expect(page.get_by_role("status").filter(has_text="Fine")).to_be_visible()
+    assert sayings_of(page).console == []
