@@ -106,18 +106,17 @@ def execute(statement: str, parameters: Sequence[Value], *, model: type[models.M
     A parameter may be a moment, and a list of numbers for an ``IN %s``, which must not be empty.
     """
     adapt = connection.ops.adapt_datetimefield_value
+    is_postgres = connection.vendor == "postgresql"
     given: list[Value] = []
     places: list[str] = []
     for value in parameters:
-        if isinstance(value, list) and connection.vendor == "postgresql":
-            # One parameter: its driver looks for each place with a pattern.
-            given.append(value)
-            places.append("(SELECT unnest(%s::bigint[]))")
-            continue
-        values = value if isinstance(value, list) else [value]
+        # One parameter there for all numbers: its driver looks for each place with a pattern.
+        values = value if isinstance(value, list) and not is_postgres else [value]
         given += [adapt(each) if isinstance(each, datetime) else each for each in values]
         marks = ", ".join(["%s"] * len(values))
         places.append(f"({marks})" if isinstance(value, list) else marks)
+    if is_postgres:
+        statement = statement.replace(" IN %s", " = ANY %s")
     table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
     with connection.cursor() as cursor:
         cursor.execute(statement.format(table=table) % tuple(places), given)

@@ -49,8 +49,8 @@ def load(
     columns = ", ".join(quote(str(field.column)) for field in fields)
     order = ", ".join(quote(name) for name in order_by)
     is_postgres = connection.vendor == "postgresql"  # whose driver looks for each place with a pattern
-    places = "SELECT unnest(%s::bigint[])" if is_postgres else ", ".join(["%s"] * len(ids))
-    statement = f"SELECT {columns} FROM {quote(model._meta.db_table)} WHERE id IN ({places}) ORDER BY {order}"  # noqa: S608, SLF001 - names of our own models
+    among = "= ANY (%s)" if is_postgres else f"IN ({', '.join(['%s'] * len(ids))})"
+    statement = f"SELECT {columns} FROM {quote(model._meta.db_table)} WHERE id {among} ORDER BY {order}"  # noqa: S608, SLF001 - names of our own models
     with connection.cursor() as cursor:
         cursor.execute(statement, [list(ids)] if is_postgres else list(ids))
         found = cursor.fetchall()

@@ -186,7 +186,7 @@ def edits(world, beat):
         n_before = world.n_messages()
         began = time.monotonic()
         world.execute(
-            f"UPDATE schedulerui_schedule SET next_run_at = {now}, next_nominal_at = {now}, version = version + 1 WHERE id = {pk}"
+            f"UPDATE schedulerui_schedule SET next_run_at = {now}, next_nominal_at = {now}, anchor_at = {now}, version = version + 1 WHERE id = {pk}"
         )
         eventually(partial(has_more, world, n_before), within=30, every=0.01, describe=f"edit {number}")
         effects.append(time.monotonic() - began)
