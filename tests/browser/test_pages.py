@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -108,8 +109,31 @@ def test_a_row_changes_by_itself_and_the_others_stay(page, rows, visit):
     visit(page)("/schedules/")
     row = page.get_by_role("row").filter(has_text="Failing")
     expect(row).to_contain_text("Failed")
+    nodes = page.locator("#schedule-rows tr, h1, #id_q").evaluate_all(
+        "nodes => nodes.map(node => { node.isOld = true })"
+    )
     ScheduleState.objects.filter(schedule_id=rows["Failing"]).update(last_state="succeeded", failure_streak=0)
     expect(row).to_contain_text("Succeeded", timeout=15_000)
+    stayed = page.locator("#schedule-rows tr, h1, #id_q").evaluate_all(
+        "nodes => nodes.filter(node => node.isOld)"
+    )
+    assert len(stayed) == len(nodes) - 1  # the page was not drawn anew, that one row was
+
+
+def test_a_beat_that_does_not_tick_is_told_once_and_not_in_every_row(page, rows, visit):
+    long_ago = clock.now() - timedelta(hours=1)
+    Schedule.objects.filter(next_run_at__isnull=False).update(next_run_at=long_ago, next_nominal_at=long_ago)
+    go = visit(page)
+    go("/schedules/")
+    said = page.get_by_text("not sent yet", exact=True)
+    n_rows = said.count()
+    assert n_rows >= 3  # a beat ticks and they are late
+    expect(said.first).to_be_visible()
+    Beat.objects.update(seen_at=long_ago)
+    go("/schedules/")
+    expect(page.locator("#beat")).to_contain_text("Beat is not ticking")
+    for number in range(said.count()):
+        expect(said.nth(number)).to_be_hidden()
 
 
 def test_a_server_that_goes_away_leaves_the_page_and_a_sentence(browser, rows, visit):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.operations import claims, recovery, runs
@@ -35,6 +35,26 @@ def test_it_claims_what_is_due_and_moves_the_schedule_on(make_schedule):
     assert (run.state, run.owner, run.publishes) == ("pending", "beat-1", 1)
     state = ScheduleState.objects.get(schedule=schedule)
     assert (state.last_run_id, state.last_state) == (run.pk, "pending")
+
+
+def test_the_last_run_is_told_with_the_dispatch_or_neither_is(make_schedule):
+    schedule = make_schedule()
+
+    class Away(Exception):
+        pass
+
+    def claim_in_vain():
+        with transaction.atomic():
+            claim()
+            raise Away
+
+    with pytest.raises(Away):
+        claim_in_vain()
+    state = ScheduleState.objects.filter(schedule=schedule).first()
+    assert (Run.objects.count(), state and state.last_run_id) == (0, None)
+    (run,) = claim().runs
+    state = ScheduleState.objects.get(schedule=schedule)
+    assert (state.last_run_id, state.last_run_at) == (run.pk, run.due_at)
 
 
 def test_a_second_beat_finds_nothing(make_schedule):

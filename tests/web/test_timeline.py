@@ -83,6 +83,24 @@ def test_schedules_that_are_off_are_not_planned():
     assert sum(each.planned for each in load_of(TODAY, now=NOON).stretches) == 0
 
 
+def test_each_rule_is_planned_in_its_own_zone():
+    a_schedule("here", expression="30 14 * * *", tz="UTC")
+    a_schedule(
+        "there", expression="30 14 * * *", tz="America/New_York"
+    )  # five hours behind at this time of the year
+    planned = {each.start.hour: each.planned for each in load_of(TODAY, now=NOON).stretches}
+    assert {hour: n for hour, n in planned.items() if n} == {14: 1, 19: 1}
+
+
+def test_days_that_a_rule_leaves_out_have_nothing_planned():
+    """Noon of the tests is a Wednesday, and the rule's day begins in its own zone."""
+    a_schedule("weekdays", expression="0 9 * * mon-fri")
+    a_schedule("saturday in Auckland", expression="0 9 * * sat", tz="Pacific/Auckland")
+    days = [NOON - 12 * HOUR + n * DAY for n in range(8)]
+    planned = {each.start.strftime("%a"): each.planned for each in load_of(days, now=days[0]).stretches}
+    assert planned == {"Wed": 1, "Thu": 1, "Fri": 2, "Sat": 0, "Sun": 0, "Mon": 1, "Tue": 1}
+
+
 def test_once_and_spread_rules_are_planned():
     a_schedule("once", kind="clocked", expression="", clocked_at_utc=NOON + 3 * HOUR)
     a_schedule("spread 1", expression="H 14 * * *")
