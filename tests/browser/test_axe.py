@@ -18,7 +18,7 @@ from tests.browser.test_pages import RULES, rows, visit
 from tests.web.people import ANA
 
 __all__ = ["rows", "visit"]
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 KB = 1024
 STATIC = Path(__file__).resolve().parents[2] / "static" / "schedulerui"
 

@@ -17,7 +17,7 @@ from tests.hostile import FORMULAS, TEXTS, packs, storable
 from tests.hostile_rows import fill
 
 __all__ = ["visit"]
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(600)]
 
 
 @pytest.fixture
