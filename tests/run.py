@@ -21,6 +21,7 @@ COVERAGE = [PYTHON, "-m", "coverage"]
 TEMPLATES = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "templates").rglob("*.html"))
 LAST_FAST = "fast"
 FAULTS = "tests/service/test_fault_*.py"
+WHOLE_SITE = "tests/service/test_make_run.py"
 
 Command = list[str]
 
@@ -96,8 +97,11 @@ STAGES = [
         what="real servers and processes",
         commands=[
             # Two at a time, since most of them wait; what measures how late something was has the machine to itself.
-            [*PYTEST, "-m", "service", "-n", "2", "--dist", "loadgroup", f"--ignore-glob={FAULTS}"],
-            [*PYTEST, "-m", "service", *faults()],
+            [
+                *(*PYTEST, "-m", "service", "-n", "2", "--dist", "loadgroup"),
+                *(f"--ignore-glob={FAULTS}", f"--ignore={WHOLE_SITE}"),
+            ],
+            [*PYTEST, "-m", "service", WHOLE_SITE, *faults()],
         ],
     ),
     Stage(name="browser", what="a real Chromium", commands=[[*PYTEST, "-m", "browser"]]),
