@@ -73,6 +73,10 @@ class Sayings:
         )
 
     def _on_console(self, message: ConsoleMessage) -> None:
+        if message.location["url"].endswith(
+            "/favicon.ico"
+        ):  # asked for by Chromium itself where a page names none
+            return
         line = f"{message.type}: {message.text}"
         self.console.append(line)
         if message.type == "error":

@@ -116,7 +116,7 @@ def test_forms_with_hostile_values_come_back_whole(looker):
     before = Schedule.objects.count()
     for i, pack in enumerate(packs(storable(), size=150)[::3]):
         looker.look("/schedules/new/")
-        page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true })")
+        page.locator("main details").evaluate_all("all => all.forEach(one => { one.open = true })")
         page.locator("#id_name").fill(f"{pack} {i}")
         page.locator("#id_task").fill(pack)
         page.get_by_role("radio", name="Interval").check()
