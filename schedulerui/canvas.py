@@ -17,6 +17,11 @@ NAMESPACE = uuid.UUID("5b1f7b9e-0d2c-4c7e-9a53-3f2d6c1e8a40")
 """Of the parts' task ids; a change would give a message that is sent again another id."""
 
 
+DEPTH_MAX = 50
+"""Levels at which a stored canvas is taken for damaged; the form allows far fewer."""
+OF_A_TASK = frozenset({"task", "args", "kwargs", "options", "immutable"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """One task; ``path`` says where it stands (``1.0``), ``after`` the paths of the tasks that must succeed directly before it."""
@@ -30,6 +35,21 @@ class Leaf:
     def task(self) -> str:
         """The task's name."""
         return str(self.node["task"])
+
+
+def is_sound(node: object, *, depth: int = 1) -> bool:
+    """Return whether a stored canvas has the shape of one: a row that another program wrote must not break a page."""
+    if not isinstance(node, Mapping) or depth > DEPTH_MAX:
+        return False
+    if node.get("type") == "task":
+        return node.keys() >= OF_A_TASK and isinstance(node["options"], Mapping)
+    if node.get("type") not in {"chain", "group", "chord"}:
+        return False
+    steps = node.get("header" if node["type"] == "chord" else "steps")
+    if not isinstance(steps, list) or not steps:
+        return False
+    parts = [*steps, node.get("body")] if node["type"] == "chord" else steps
+    return all(is_sound(part, depth=depth + 1) for part in parts)
 
 
 def children(node: Node) -> list[tuple[str, Node]]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
-from schedulerui.canvas import Leaf, entries, leaves
+from schedulerui.canvas import Leaf, entries, is_sound, leaves
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Part, Run
@@ -98,7 +98,7 @@ def _write(message: Message, words: str) -> None:
 
 
 def _sent(run: Run, by_path: dict[str, Part]) -> Iterator[Message]:
-    for leaf in leaves(run.canvas):
+    for leaf in leaves(run.canvas) if is_sound(run.canvas) else []:
         part, before = by_path.get(leaf.path), [by_path.get(path) for path in leaf.after]
         ends = [each.finished_at for each in before if each is not None and each.state == RunState.SUCCEEDED]
         moments = [moment for moment in (run.sent_at, *ends) if moment is not None]

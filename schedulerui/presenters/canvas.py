@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from schedulerui.canvas import Node, children, leaves
+from schedulerui.canvas import Node, children, is_sound, leaves
 from schedulerui.models import Part, Run
 from schedulerui.presenters.blocks import Block, block
 from schedulerui.presenters.states import StateWord, state_of
@@ -45,26 +45,6 @@ class PartRow:
     runtime: float | None = None
     reason: str = ""
     blocks: list[Block] = field(default_factory=list)
-
-
-DEPTH_MAX = 50
-"""Levels at which a stored canvas is taken for damaged; the form allows far fewer."""
-OF_A_TASK = frozenset({"task", "args", "kwargs", "options", "immutable"})
-
-
-def is_sound(node: object, *, depth: int = 1) -> bool:
-    """Return whether a stored canvas has the shape of one: a row that another program wrote must not break a page."""
-    if not isinstance(node, Mapping) or depth > DEPTH_MAX:
-        return False
-    if node.get("type") == "task":
-        return node.keys() >= OF_A_TASK and isinstance(node["options"], Mapping)
-    if node.get("type") not in {"chain", "group", "chord"}:
-        return False
-    steps = node.get("header" if node["type"] == "chord" else "steps")
-    if not isinstance(steps, list) or not steps:
-        return False
-    parts = [*steps, node.get("body")] if node["type"] == "chord" else steps
-    return all(is_sound(part, depth=depth + 1) for part in parts)
 
 
 def _damaged() -> str:

@@ -8,11 +8,11 @@ import pytest
 from django.db import connection
 
 from schedulerui.access import PERMISSIONS
-from schedulerui.models import Change, Run, Schedule
+from schedulerui.models import Change, Part, Run, Schedule
 from schedulerui.presenters.changes import value_text
 from schedulerui.presenters.values import redact
 from schedulerui.web.forms.fields import JSONText
-from tests.web.people import a_run, a_schedule, logged_in, text_of
+from tests.web.people import NOON, a_run, a_schedule, logged_in, text_of
 
 HALF = "\ud800"
 DAMAGED = {"args": [HALF], "kwargs": {HALF: {"deep": HALF}}}
@@ -77,7 +77,8 @@ def test_every_page_of_a_damaged_row_can_be_seen():
 )
 def test_pages_about_a_canvas_of_no_known_shape_can_be_seen(canvas):
     schedule = a_schedule()
-    run = a_run(schedule, canvas=canvas)
+    run = a_run(schedule, state="sent", canvas=canvas, sent_at=NOON)
+    Part.objects.create(run=run, position=0, path="0", task="tests.add", task_id="part", state="waiting")
     Schedule.objects.filter(pk=schedule.pk).update(canvas=canvas)
     client, page = logged_in(*PERMISSIONS), f"/schedules/{schedule.pk}/"
     for url in (

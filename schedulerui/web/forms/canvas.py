@@ -10,8 +10,8 @@ from django import forms
 from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
 
+from schedulerui.canvas import is_sound
 from schedulerui.operations import canvas as canvases
-from schedulerui.presenters.canvas import is_sound
 from schedulerui.web.forms.fields import JSONText
 from schedulerui.web.forms.rule import without
 
