@@ -6,7 +6,6 @@ import itertools
 import os
 import subprocess
 import sys
-import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +14,7 @@ import pytest
 from schedulerui.recurrence import parse_rule
 from schedulerui.recurrence.jitter import delay
 from schedulerui.recurrence.window import Timetable
+from tests.counting import calls_of
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -92,20 +92,17 @@ def test_an_occurrence_is_always_due_before_the_next_one_nominally(spec, seconds
             assert occurrence.due_at.microsecond % 1_000 == 0
 
 
-def test_it_costs_less_than_a_tenth_of_a_millisecond():
-    started = time.perf_counter()
-    for seed in range(1_000):
-        delay(uuid.UUID(int=seed), nominal_at=NOON, jitter=HOUR, following_at=NOON + HOUR)
-    assert time.perf_counter() - started < 0.1
+def test_it_costs_a_handful_of_calls():
+    seed = uuid.UUID(int=7)
+    assert calls_of(lambda: delay(seed, nominal_at=NOON, jitter=HOUR, following_at=NOON + HOUR)) < 50
 
 
 def test_the_newest_due_occurrence_is_found_without_walking_through_the_outage():
     spec = {"kind": "interval", "fields": {"every": 1, "period": "seconds", "anchor": NOON}, "tz": "UTC"}
     timetable = Timetable(rule=parse_rule(spec), seed=uuid.UUID(int=3), jitter=timedelta(seconds=1))
     until = NOON + timedelta(days=400, milliseconds=1)
-    started = time.perf_counter()
+    assert calls_of(lambda: timetable.newest_due(after=NOON, until=until)) < 5_000
     newest = timetable.newest_due(after=NOON, until=until)
-    assert time.perf_counter() - started < 1
     assert newest is not None
     following = timetable.first(newest.nominal_at)
     assert following is not None
