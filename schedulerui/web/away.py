@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import logging
+import re
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -12,28 +20,46 @@ from django.utils.translation import gettext as _
 
 logger = logging.getLogger(__name__)
 
-AWAY: tuple[type[DatabaseError] | type[InterfaceError], ...] = (OperationalError, InterfaceError)
+AWAY: tuple[type[DatabaseError] | type[InterfaceError], ...] = (
+    OperationalError,
+    InterfaceError,
+    ProgrammingError,
+)
 """No connection, a broken one, a lock that was not given in time; also tables that no migration has made yet."""
-BEHIND = ("no such table", "no such column", "unknown column")
+NOT_THERE = frozenset({"42P01", "42703"})
+"""PostgreSQL's codes for a table and a column that are not there; its sentences are in the server's language."""
+NUMBERS_NOT_THERE = frozenset({1146, 1054})
+"""MariaDB's numbers for the same."""
+WORDS = re.compile(r"no such table|no such column|has no column named|unknown column", re.IGNORECASE)
 """What SQLite and MariaDB say of tables that are not of this version."""
+MISSING = re.compile(r"\bschedulerui_[a-z]+(?:\.[a-z_]+)?\b")
 RETRY_AFTER = 5
 """Seconds after which it is worth asking again."""
 
 
 def database_away(request: HttpRequest, error: Exception, *, is_fragment: bool) -> HttpResponse:
-    """Return 503 with what to do; the reason goes to the log only, since it may name servers and users."""
+    """Return 503 with what to do; the reason goes to the log, since it may name servers and users: the page names our own tables only.
+
+    Raises the error itself where a statement was wrong and the database is not behind.
+    """
+    behind = is_behind(error)
+    if isinstance(error, ProgrammingError) and not behind:
+        raise error
     logger.error("The database did not answer %s: %s", request.path, error)
     if connection.settings_dict.get("ATOMIC_REQUESTS") and connection.in_atomic_block:
         transaction.set_rollback(True)  # nothing of a request that failed half way is kept
     is_look = request.method in {"GET", "HEAD"}
-    is_behind = any(words in str(error).lower() for words in BEHIND)
+    missing = MISSING.search(str(error)) if behind else None
     context = {
         "status": 503,
-        "is_behind": is_behind,
+        "is_behind": behind,
+        "missing": missing[0] if missing else "",
         "sentence": _("The tables of the database are not those of this version: migrations are to be run.")
-        if is_behind
+        if behind
         else _("The database does not answer, or is too busy to answer in time."),
         "advice": _("Nothing is lost: the page comes back as soon as the database does.")
+        if is_look and not behind
+        else _("Nothing is lost: the page comes back as soon as they are.")
         if is_look
         else _("Look how things stand before you do it again: it may or may not have been done."),
         "again": request.get_full_path() if is_look else reverse("schedulerui:overview"),
@@ -42,3 +68,11 @@ def database_away(request: HttpRequest, error: Exception, *, is_fragment: bool) 
     # Without the request: a host's context processors may ask the database too.
     text = render_to_string(template, context)
     return HttpResponse(text, status=503, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def is_behind(error: Exception) -> bool:
+    """Return whether a table or a column is not there: this version's migrations have not been run."""
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg 3, psycopg2
+    number = error.args[0] if error.args else None
+    return code in NOT_THERE or number in NUMBERS_NOT_THERE or WORDS.search(str(error)) is not None

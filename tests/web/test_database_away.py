@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 
 from schedulerui.access import PERMISSIONS
 from schedulerui.models import Schedule
@@ -99,3 +99,23 @@ def test_tables_of_another_version_are_told_from_a_database_that_is_away(owner, 
     assert response.status_code == 503
     assert "The database is not up to date" in text_of(response)
     assert "migrations are to be run" in text_of(response)
+    assert "This is missing: schedulerui_" not in text_of(response)
+    assert "python manage.py migrate" in text_of(response)
+
+
+def test_a_statement_that_is_wrong_is_no_database_that_is_behind(owner):
+    with (
+        connection.execute_wrapper(Away(6, ProgrammingError)),
+        pytest.raises(ProgrammingError, match="as user secret failed"),
+    ):
+        owner.get("/runs/")
+
+
+@pytest.mark.parametrize("address", ["/readyz", "/metrics", "/health.json"])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_machines_are_told_too_whoever_asks(owner, address, error):
+    for n_answered in range(4):
+        with connection.execute_wrapper(Away(n_answered, error)):
+            response = owner.get(address)
+        assert response.status_code == 503
+        assert "The database does not answer" in text_of(response)

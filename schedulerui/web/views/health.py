@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 
@@ -34,20 +34,23 @@ def _guarded(verb: str, answer: Answer) -> Callable[[HttpRequest], HttpResponse]
     def view(request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             return dress(HttpResponseNotAllowed(["GET", "HEAD"]))
-        if not _bears_token(request):
-            if not request.user.is_authenticated:
-                headers = {"WWW-Authenticate": 'Bearer realm="schedulerui"'}
-                return dress(HttpResponse("A token or a login is needed.\n", status=401, headers=headers))
-            if not may(request.user, verb):
-                return dress(HttpResponse(f"{SENTENCES[verb]}\n", status=403))
-        try:
-            return dress(answer(request, clock.now()))
-        except DatabaseError:
+        try:  # asking who it is reads the database too
+            return dress(_refused(request, verb) or answer(request, clock.now()))
+        except (DatabaseError, InterfaceError):
             text = "The database does not answer.\n"
             return dress(HttpResponse(text, status=503, content_type="text/plain"))
 
     view.login_required = False  # type: ignore[attr-defined] # how Django marks views that look after it themselves
     return view
+
+
+def _refused(request: HttpRequest, verb: str) -> HttpResponse | None:
+    if _bears_token(request):
+        return None
+    if not request.user.is_authenticated:
+        headers = {"WWW-Authenticate": 'Bearer realm="schedulerui"'}
+        return HttpResponse("A token or a login is needed.\n", status=401, headers=headers)
+    return None if may(request.user, verb) else HttpResponse(f"{SENTENCES[verb]}\n", status=403)
 
 
 def _bears_token(request: HttpRequest) -> bool:
