@@ -39,6 +39,7 @@ from schedulerui.web.views.skip import skip, unskip
 from schedulerui.web.views.theme import theme
 from schedulerui.web.views.timeline import timeline
 from schedulerui.web.views.toggle import disable, enable
+from schedulerui.web.views.zone import zone
 
 app_name = "schedulerui"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -53,6 +54,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/unskip/", unskip, name="schedule-unskip"),
     path("theme/", theme, name="theme"),
     path("keys/", keys, name="keys"),
+    path("zone/", zone, name="zone"),
     path("live/overview/", live_overview, name="live-overview"),
     path("live/schedules/", live_schedules, name="live-schedules"),
     path("live/schedules/<int:pk>/", live_schedule, name="live-schedule"),

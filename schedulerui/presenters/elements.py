@@ -25,9 +25,10 @@ _PARTS = re.compile(r"[^.]+[.]*|[.]+")
 def moment(
     at: datetime, *, now: datetime, zone: tzinfo, is_utc_added: bool = False, with_seconds: bool = False
 ) -> SafeString:
-    """Return a moment relative to now, and absolute in ``zone``, and in UTC if that is asked for."""
-    absolute = moments.absolute(at, now, zone, with_seconds=with_seconds)
-    if is_utc_added:
+    """Return a moment relative to now, and absolute in ``zone`` or the one that the person has chosen, and in UTC if asked for."""
+    shown = moments.zone_shown(zone)
+    absolute = moments.absolute(at, now, shown, with_seconds=with_seconds)
+    if is_utc_added and str(shown) != "UTC":
         absolute = f"{absolute} · {moments.absolute(at, now, UTC, with_seconds=with_seconds)}"
     return format_html(
         '<time class="moment" datetime="{}"><span class="ago">{}</span> <span class="at">{}</span></time>',
@@ -43,9 +44,12 @@ def ago(at: datetime, *, now: datetime) -> SafeString:
     return format_html('<time class="ago" datetime="{}">{}</time>', moments.iso(at), words)
 
 
-def at(at: datetime, *, now: datetime, zone: tzinfo, with_seconds: bool = False) -> SafeString:
-    """Return a moment in ``zone`` alone."""
-    words = moments.absolute(at, now, zone, with_seconds=with_seconds)
+def at(
+    at: datetime, *, now: datetime, zone: tzinfo, with_seconds: bool = False, is_own: bool = False
+) -> SafeString:
+    """Return a moment in ``zone``, or in the one that the person has chosen unless ``is_own``."""
+    shown = zone if is_own else moments.zone_shown(zone)
+    words = moments.absolute(at, now, shown, with_seconds=with_seconds)
     return format_html('<time class="at" datetime="{}">{}</time>', moments.iso(at), words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -12,10 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from schedulerui.conf import settings
 from schedulerui.presenters.beats import BeatCard, beat_card
+from schedulerui.presenters.moments import zone_chosen
 
 THEME_COOKIE = "schedulerui_theme"
 THEMES = ("auto", "light", "dark")
 KEYS_COOKIE = "schedulerui_keys"
+ZONE_COOKIE = "schedulerui_zone"
 UNDO_TAG = "schedulerui-undo:"
 """What stands in a message's tags before the address that takes the deed back."""
 
@@ -56,6 +59,8 @@ class Frame:
     beat: BeatCard
     rights: Allowed
     theme: str
+    zone: str
+    """Where all moments are shown: ``schedule``, ``utc``, or the name of the browser's zone."""
     has_keys: bool
     """Whether single keys do something; a person can switch them off."""
     user_name: str
@@ -63,15 +68,24 @@ class Frame:
     poll_every: int
     """Seconds between two polls."""
 
+    @property
+    def browser_zone(self) -> str:
+        """The name of the browser's zone where that was chosen."""
+        return "" if self.zone in {"schedule", "utc"} else self.zone
 
-def frame_of(*, path: str, user_name: str, theme: str, keys: str, rights: Allowed, now: datetime) -> Frame:
-    """Return the frame of the page at ``path``; one query. ``theme`` and ``keys`` are the cookies of those names."""
+
+def frame_of(
+    *, path: str, user_name: str, cookies: Mapping[str, str], rights: Allowed, now: datetime
+) -> Frame:
+    """Return the frame of the page at ``path``; one query. ``cookies`` hold what the person has chosen: colours, keys, zone."""
+    theme, zone = cookies.get(THEME_COOKIE, ""), cookies.get(ZONE_COOKIE, "")
     return Frame(
         nav=_nav(path, rights),
         beat=beat_card(now=now),
         rights=rights,
         theme=theme if theme in THEMES else "auto",
-        has_keys=keys != "off",
+        zone=zone if zone_chosen(zone) else "schedule",
+        has_keys=cookies.get(KEYS_COOKIE) != "off",
         user_name=user_name,
         logout_url=_logout_url(),
         poll_every=settings().POLL_EVERY,

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
+from schedulerui.presenters.moments import stamp
 from schedulerui.presenters.states import state_of
 from schedulerui.recurrence import CrontabRule, RuleError
 from schedulerui.recurrence.load import by_quarter
@@ -137,7 +138,7 @@ def _bar(run: Told, *, scale: _Scale, now: datetime) -> Bar:
         x=min(x, WIDTH - THINNEST),
         width=max(round(scale.x(last) - x, 1), THINNEST),
         family=word.family,
-        title=f"{due_at:%H:%M:%S} UTC: {word.word}",
+        title=f"{stamp(due_at)}: {word.word}",
     )
 
 

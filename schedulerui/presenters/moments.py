@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,8 +13,41 @@ from django.utils.formats import date_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
+from schedulerui.recurrence.zones import known_zones
+
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 MILLISECOND = 0.001
+
+_shown: ContextVar[tzinfo | None] = ContextVar("schedulerui_zone_shown", default=None)
+"""The zone that the person who asks has chosen for all moments, like Django's active language."""
+
+
+def zone_chosen(text: str) -> tzinfo | None:
+    """Return the zone of a choice (``utc``, or a zone's name); None for the schedules' own, and for what is no choice."""
+    if text == "utc":
+        return UTC
+    return ZoneInfo(text) if text in known_zones() else None
+
+
+@contextmanager
+def shown_in(zone: tzinfo | None) -> Iterator[None]:
+    """Show all moments in this zone until the end of the block; None: each in its own."""
+    before = _shown.set(zone)
+    try:
+        yield
+    finally:
+        _shown.reset(before)
+
+
+def zone_shown(own: tzinfo) -> tzinfo:
+    """Return the zone in which a moment is shown whose own is ``own``."""
+    return _shown.get() or own
+
+
+def stamp(moment: datetime) -> str:
+    """Return "2026-11-21 03:14:00 CET" in the zone that the person has chosen, else in UTC."""
+    local = moment.astimezone(zone_shown(UTC))
+    return f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}"
 
 
 def relative(moment: datetime, now: datetime) -> str:

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.facts import Delivery, Misfire, Overlap
 from schedulerui.models import Schedule
-from schedulerui.presenters.moments import duration, zone_of
+from schedulerui.presenters.moments import duration, zone_of, zone_shown
 
 MINUTE = 60
 
@@ -50,7 +50,7 @@ def pause_of(schedule: Schedule, *, now: datetime) -> str:
 def _until(schedule: Schedule, *, now: datetime) -> str:
     if schedule.resume_at is None:
         return ""
-    zone = zone_of(schedule.tz)
+    zone = zone_shown(zone_of(schedule.tz))
     local, today = schedule.resume_at.astimezone(zone), now.astimezone(zone)
     days = (local.date() - today.date()).days
     if days == 0:

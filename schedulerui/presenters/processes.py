@@ -15,6 +15,7 @@ from schedulerui.conf import settings
 from schedulerui.models import Beat, Queue, Worker
 from schedulerui.operations.workers import state_of
 from schedulerui.operations.zone_data import zone_data_version
+from schedulerui.presenters.moments import stamp
 from schedulerui.presenters.states import StateWord
 
 WORDS: Mapping[str, tuple[Any, str, str]] = {
@@ -217,13 +218,13 @@ def _stranger(worker: Worker) -> str:
 
 
 def _sentence(state: str, worker: Worker, successor: Worker | None) -> str:
-    seen = worker.seen_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    seen = stamp(worker.seen_at)
     if state == "died":
         text = _("This instance died: no heartbeat since %(seen)s.") % {"seen": seen}
     elif state == "offline":
         text = _("No heartbeat since %(seen)s.") % {"seen": seen}
     elif state == "stopped" and worker.stopped_at:
-        text = _("It was stopped at %(at)s.") % {"at": worker.stopped_at.strftime("%Y-%m-%d %H:%M:%S UTC")}
+        text = _("It was stopped at %(at)s.") % {"at": stamp(worker.stopped_at)}
     elif state == "stale":
         text = _("Its last heartbeat is late: %(seen)s.") % {"seen": seen}
     else:

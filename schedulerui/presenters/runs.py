@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Attempt, Run
+from schedulerui.presenters.moments import stamp
 from schedulerui.presenters.states import StateWord, state_of, trigger_word
 from schedulerui.presenters.values import digest
 
@@ -103,11 +104,10 @@ def sentence(run: Run) -> str:
 
 
 def _covered(run: Run) -> str:
-    first = (run.nominal_at or run.due_at).strftime("%Y-%m-%d %H:%M:%S")
-    last = (run.covers_until or run.due_at).strftime("%Y-%m-%d %H:%M:%S")
+    first, last = stamp(run.nominal_at or run.due_at), stamp(run.covers_until or run.due_at)
     return ngettext(
-        "This line stands for %(count)d time, from %(first)s to %(last)s UTC.",
-        "This line stands for %(count)d times, from %(first)s to %(last)s UTC.",
+        "This line stands for %(count)d time, from %(first)s to %(last)s.",
+        "This line stands for %(count)d times, from %(first)s to %(last)s.",
         run.count,
     ) % {"count": run.count, "first": first, "last": last}
 

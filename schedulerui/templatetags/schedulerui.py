@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django import template
 from django.contrib.messages.storage.base import Message
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from schedulerui import clock
 from schedulerui.access import rights_of
 from schedulerui.presenters import StateWord, elements, moments, state_of
-from schedulerui.presenters.frame import KEYS_COOKIE, THEME_COOKIE, UNDO_TAG, Frame, frame_of
+from schedulerui.presenters.frame import UNDO_TAG, Frame, frame_of
 from schedulerui.presenters.lines import RunLines, ScheduleLines
 from schedulerui.presenters.runs import RunRow
 from schedulerui.presenters.schedules import ScheduleRow
@@ -28,8 +29,7 @@ def frame(context: template.RequestContext) -> Frame:
     return frame_of(
         path=request.path,
         user_name=request.user.get_username(),
-        theme=request.COOKIES.get(THEME_COOKIE, ""),
-        keys=request.COOKIES.get(KEYS_COOKIE, ""),
+        cookies=request.COOKIES,
         rights=rights_of(request.user),
         now=_now(context),
     )
@@ -45,13 +45,11 @@ def moment(
     utc: bool = False,
     seconds: bool = False,
 ) -> str:
-    """Show a moment: relative, and absolute in ``tz``; ``utc`` adds it in UTC, ``seconds`` shows them."""
+    """Show a moment: relative, and absolute in ``tz`` or where the person wants it; ``utc`` adds UTC, ``seconds`` shows them."""
     if at is None:
         return elements.NOTHING
-    zone = moments.zone_of(tz)
-    is_utc_added = utc and str(zone) != "UTC"
     return elements.moment(
-        at, now=now or _now(context), zone=zone, is_utc_added=is_utc_added, with_seconds=seconds
+        at, now=now or _now(context), zone=moments.zone_of(tz), is_utc_added=utc, with_seconds=seconds
     )
 
 
@@ -62,11 +60,27 @@ def ago(context: template.Context, at: datetime | None, now: datetime | None = N
 
 
 @register.simple_tag(takes_context=True)
-def at(context: template.Context, at: datetime | None, tz: object = None, *, seconds: bool = False) -> str:
-    """Show a moment in ``tz`` alone."""
+def at(
+    context: template.Context,
+    at: datetime | None,
+    tz: object = None,
+    *,
+    seconds: bool = False,
+    own: bool = False,
+) -> str:
+    """Show a moment in ``tz`` or where the person wants it; ``own``: in ``tz`` whatever was chosen, as next to a rule."""
     if at is None:
         return elements.NOTHING
-    return elements.at(at, now=_now(context), zone=moments.zone_of(tz), with_seconds=seconds)
+    return elements.at(at, now=_now(context), zone=moments.zone_of(tz), with_seconds=seconds, is_own=own)
+
+
+@register.simple_tag(takes_context=True)
+def elsewhere(context: template.Context, at: datetime, tz: object, *, seconds: bool = False) -> str:
+    """Show a moment that stands there in ``tz`` once more where the person wants it, or in UTC; nothing if that is the same."""
+    zone = moments.zone_shown(UTC)
+    if str(zone) == str(moments.zone_of(tz)):
+        return ""
+    return format_html(" · {}", elements.at(at, now=_now(context), zone=zone, with_seconds=seconds))
 
 
 @register.simple_tag

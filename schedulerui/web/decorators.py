@@ -16,6 +16,8 @@ from django.views.decorators.csrf import csrf_protect
 from django_htmx.middleware import HtmxDetails
 
 from schedulerui.access import PERMISSIONS, may
+from schedulerui.presenters.frame import ZONE_COOKIE
+from schedulerui.presenters.moments import shown_in, zone_chosen
 from schedulerui.web.away import AWAY, database_away
 from schedulerui.web.csp import dress
 from schedulerui.web.found import Refused
@@ -55,10 +57,11 @@ def gate(verb: str, *, methods: Sequence[str] = ()) -> Callable[[View[P]], View[
             htmx_of(request)
             if methods and request.method not in methods:
                 return dress(HttpResponseNotAllowed(methods))
-            try:
-                return dress(refuse(request, verb) or _said(guarded, request, *args, **kwargs))
-            except AWAY as error:
-                return dress(database_away(request, error, is_fragment=bool(htmx_of(request))))
+            with shown_in(zone_chosen(request.COOKIES.get(ZONE_COOKIE, ""))):
+                try:
+                    return dress(refuse(request, verb) or _said(guarded, request, *args, **kwargs))
+                except AWAY as error:
+                    return dress(database_away(request, error, is_fragment=bool(htmx_of(request))))
 
         # A host with LoginRequiredMiddleware: the gate asks for the login itself, and htmx gets an answer it understands.
         wrapper.login_required = False  # type: ignore[attr-defined] # how Django marks views that look after it themselves

@@ -65,6 +65,7 @@ EXPECTED = {
     "views/<int:pk>/delete/": Expected(post="302 403 404 404 404"),  # no view has the schedule's id
     "theme/": Expected(post="302 403 303 303 303"),
     "keys/": Expected(post="302 403 303 303 303"),
+    "zone/": Expected(post="302 403 303 303 303"),
     "live/overview/": SHOWN_TO_READERS,
     "live/schedules/": Expected(get="302 403 204 204 204"),  # asked about no row, so nothing is new
     "live/schedules/<int:pk>/": SHOWN_TO_READERS,

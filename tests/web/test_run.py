@@ -114,7 +114,7 @@ def test_it_explains_an_aggregate_of_missed_times_and_draws_no_timeline(reader):
     )
     page = text_of(reader.get(url_of(run)))
     assert "21 times" in page
-    assert "from 2026-03-04 12:00:00 to 2026-03-04 14:00:00 UTC" in page
+    assert "from 2026-03-04 12:00:00 UTC to 2026-03-04 14:00:00 UTC" in page
     assert "timeline-title" not in page
 
 

@@ -21,6 +21,7 @@ from schedulerui.models import Run, Schedule
 from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters import lanes
 from schedulerui.presenters.load import Load, Stretch, edges_between, load_of
+from schedulerui.presenters.moments import zone_shown
 from schedulerui.web.decorators import gate
 from schedulerui.web.filters import ScheduleFilter
 
@@ -98,7 +99,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
 
 
 def _window(request: HttpRequest, now: datetime) -> Window:
-    here = timezone.get_current_timezone()
+    here = zone_shown(timezone.get_current_timezone())
     today = now.astimezone(here).date()
     span = request.GET.get("span", "")
     day = today

@@ -12,6 +12,7 @@
   /* Times: the words of presenters/moments.py, corrected by the server's clock. */
   const words = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
   const now = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "auto" }).format(0, "second");
+  for (const node of $$("[data-zone]")) [node.hidden, node.value] = [false, Intl.DateTimeFormat().resolvedOptions().timeZone];
   let skew = 0;
   const relative = (at) => {
     const seconds = (at - Date.now() - skew) / 1000;
