@@ -141,6 +141,8 @@ class Run(models.Model):
     retry_number = models.PositiveSmallIntegerField(default=0)
 
     created_at = models.DateTimeField()
+    promoted_at = models.DateTimeField(null=True, blank=True)
+    """When a run that waited for others was let go; null for one that did not wait."""
     sent_at = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)

@@ -58,7 +58,7 @@ def promote(
     with store.transaction():
         store.hold(_exclusive(free))
         free = _free(free, store=store, now=now, queued_since=queued_since)
-        taken = store.promote(free, lease=lease)
+        taken = store.promote(free, lease=lease, now=now)
     return Claim(runs=tuple(sorted(taken, key=lambda run: (run.due_at, run.pk))))
 
 
@@ -108,9 +108,11 @@ def _is_held(run: Run, blockers: Sequence[Blocker], *, now: datetime) -> bool:
 
 
 def _reason_to_give_up(run: Run, *, now: datetime, manual_within: timedelta) -> str:
-    if run.trigger == Trigger.MANUAL and now - run.created_at > manual_within:
+    # A click that waited for others is as old as its being let go: until then nobody was to send it.
+    if run.trigger == Trigger.MANUAL and now - (run.promoted_at or run.created_at) > manual_within:
         seconds = int(manual_within.total_seconds())
-        return f"the broker could not be reached within {seconds} s of the click; {run.reason}".rstrip("; ")
+        since = "its turn" if run.promoted_at else "the click"
+        return f"the broker could not be reached within {seconds} s of {since}; {run.reason}".rstrip("; ")
     if run.delivery_mode == Delivery.AT_MOST_ONCE and run.publishes:
         return "it was claimed and nobody knows whether it was sent; at most once means not again"
     return ""

@@ -109,7 +109,7 @@ class DjangoStore:
             due = due.filter(Q(due_at__gt=after.due_at) | Q(due_at=after.due_at, pk__gt=after.pk))
         return list(due.order_by("due_at", "pk")[:limit])
 
-    def promote(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
+    def promote(self, runs: Sequence[Run], *, lease: Lease, now: datetime) -> list[Run]:
         """Update each conditionally, and note them beside their schedules in one statement; all in one transaction."""
         taken: list[Run] = []
         values = {
@@ -118,6 +118,7 @@ class DjangoStore:
             "owner": lease.owner,
             "lease_until": lease.until,
             "publishes": 1,
+            "promoted_at": now,
             "reason": "",
         }
         with transaction.atomic():

@@ -85,8 +85,8 @@ class Store(Protocol):
         ``after``: those behind this one.
         """
 
-    def promote(self, runs: Sequence[Run], *, lease: Lease) -> list[Run]:
-        """Take each of these runs if it still waits; returns those won."""
+    def promote(self, runs: Sequence[Run], *, lease: Lease, now: datetime) -> list[Run]:
+        """Take each of these runs if it still waits, and write when; returns those won."""
 
     def advance(self, planned: Sequence[Planned]) -> int:
         """Move each schedule on if its next run and its version are still as they were seen; returns how many were."""

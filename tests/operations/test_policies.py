@@ -237,6 +237,34 @@ def sent_by_click():
     return []
 
 
+def a_click_that_waited_an_hour(make_schedule, actor):
+    """Let go an hour after the click, by a beat that died before it sent it."""
+    schedule = make_schedule(overlap="skip")
+    (first,) = claim(NOW + MINUTE)
+    told(sent(first), RunState.STARTED, at=NOW + MINUTE)
+    click = runs.run_now(schedule.pk, token="a", actor=actor, now=NOW + MINUTE).run
+    told(first, RunState.SUCCEEDED, at=NOW + 61 * MINUTE)
+    (let_go,) = promote(NOW + 61 * MINUTE)
+    assert (let_go.pk, let_go.promoted_at) == (click.pk, NOW + 61 * MINUTE)
+    return let_go
+
+
+def recovered(now):
+    return recovery.recover(lease=lease(now, "two"), now=now, limit=10, manual_within=MINUTE).runs
+
+
+def test_a_click_that_waited_is_sent_by_another_beat_when_the_one_that_let_it_go_dies(make_schedule, actor):
+    let_go = a_click_that_waited_an_hour(make_schedule, actor)
+    assert recovered(NOW + 61 * MINUTE + 40 * SECOND) == (let_go,)
+
+
+def test_a_click_that_waited_is_given_up_a_minute_after_its_turn_and_says_so(make_schedule, actor):
+    let_go = a_click_that_waited_an_hour(make_schedule, actor)
+    assert recovered(NOW + 62 * MINUTE + SECOND) == ()
+    let_go.refresh_from_db()
+    assert (let_go.state, "within 60 s of its turn" in let_go.reason) == ("unsent", True)
+
+
 def test_a_run_with_other_values_waits_too(make_schedule, actor, sent_by_click):
     schedule = make_schedule(overlap="skip")
     (first,) = claim(NOW + MINUTE)

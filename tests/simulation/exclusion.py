@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import takewhile
 
 from schedulerui.models import Run, Schedule
@@ -11,6 +11,8 @@ from tests.simulation.memory_pauses import newest_accounted
 from tests.simulation.tables import EXCLUSIVE, Database, holds_back
 
 DAY = timedelta(days=1)
+CLICKED = timedelta(seconds=60)
+"""MANUAL_SEND_WITHIN here."""
 
 
 class Exclusion:
@@ -19,6 +21,8 @@ class Exclusion:
     db: Database
     lease: float
     forced: set[int]
+    turns: dict[int, datetime]
+    """When the runs that waited were let go."""
 
     def require(self, condition: object, sentence: str) -> None:
         raise NotImplementedError
@@ -42,11 +46,17 @@ class Exclusion:
         schedule = self.db.schedule_of(run)
         assert run.lease_until is not None
         now = run.lease_until - timedelta(seconds=self.lease)
+        self.turns[run.pk] = now
         if run.trigger == "retry":
             self.require(run.due_at <= now, f"retry: run {run.pk} went before its time")
         if schedule.overlap in EXCLUSIVE:
             grace = timedelta(seconds=schedule.cancel_grace)
             self.alone(run, schedule, but=lambda other: was_given_up(other, now, grace))
+
+    def gave_up_click(self, run: Run, now: datetime) -> None:
+        """A click that is given up has had its time, which begins when it need not wait for others any more."""
+        age = now - self.turns.get(run.pk, run.created_at)
+        self.require(age > CLICKED, f"click: run {run.pk} was given up after {age}")
 
     def alone(self, run: Run, schedule: Schedule, *, but=lambda other: False) -> None:
         since = run.created_at - DAY

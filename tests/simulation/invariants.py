@@ -39,6 +39,7 @@ class Watch(Exclusion):
         self.looked_at: dict[str, float] = {}
         self.led_back: set[int] = set()
         self.forced: set[int] = set()
+        self.turns: dict[int, datetime] = {}
         db.on_commit, db.on_refusal = self.committed, self.refused
 
     def require(self, condition: object, sentence: str) -> None:
@@ -100,6 +101,9 @@ class Watch(Exclusion):
         self.require(old.task_id == run.task_id, f"I5: run {run.pk} got another task id")
         if run.state == "pending" and old.state == "waiting":
             self.promoted(run)
+        is_given_up = run.state == "unsent" and old.state == "pending"
+        if is_given_up and run.trigger == "manual" and run.delivery_mode == "at_least_once":
+            self.gave_up_click(run, max(self.read_at[actor]))  # the clock may have been set back since
         is_touched = (old.owner, old.lease_until) != (run.owner, run.lease_until)
         if run.state == "pending" and is_touched and old.owner != actor and old.lease_until is not None:
             has_ended = old.lease_until <= self.wall_read[actor]

@@ -42,7 +42,7 @@ class Overlapping(Session):
         """The condition of the question."""
         return bool(run.state == "waiting" and (run.trigger != "retry" or run.due_at <= now))
 
-    def promote(self, runs, *, lease):
+    def promote(self, runs, *, lease, now):
         taken = []
         for run in runs:
             with self._statement(f"promote {run.pk}") as tx:
@@ -51,7 +51,7 @@ class Overlapping(Session):
                     continue
                 values = {
                     "state": "pending", "progress": progress(RunState.PENDING), "owner": lease.owner,
-                    "lease_until": lease.until, "publishes": 1, "reason": "",
+                    "lease_until": lease.until, "publishes": 1, "promoted_at": now, "reason": "",
                 }  # fmt: skip
                 self._write(tx, ("run", run.pk), **values)
                 run.__dict__.update(values)

@@ -177,6 +177,18 @@ def sends_in_doubt():
     return mock.patch.object(recovery, "_reason_to_give_up", return_value="")
 
 
+def counts_from_the_click():
+    """A click that waited for others has its time from the click on."""
+    real = recovery._reason_to_give_up
+
+    def forgetful(run, *, now, manual_within):
+        seen = clone(run)
+        seen.promoted_at = None
+        return real(seen, now=now, manual_within=manual_within)
+
+    return mock.patch.object(recovery, "_reason_to_give_up", forgetful)
+
+
 def goes_beside_another():
     """What waits is promoted whatever is alive."""
     return mock.patch.object(recovery, "_is_held", return_value=False)
@@ -271,6 +283,16 @@ MUTATIONS: dict[str, tuple[Making, Patch, str]] = {
         Making(store=SupersedesWhatIsSent, deadly=("publish",), fields={"overlap": "cancel_previous"}),
         no_patch,
         "cancel_previous",
+    ),
+    "a click's time counted while it waits": (
+        Making(
+            verbs=BUSY,
+            deadly=("publish",),
+            people=0.2,
+            fields={"overlap": "queue", "every": 60, "max_runs": None, "delivery": "at_least_once"},
+        ),
+        counts_from_the_click,
+        "click",
     ),
     "tried again before its time": (Making(store=TriesAtOnce), no_patch, "retry"),
     "runs not counted": (Making(store=CountsNoRuns), no_patch, "max runs"),
