@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright
 
 from tests.servers.base import ServerMissingError
+from tests.waiting import eventually
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -110,3 +111,10 @@ _SAYINGS: dict[Page, Sayings] = {}
 def sayings_of(page: Page) -> Sayings:
     """What this page and its siblings said so far; empty `complaints` before an expected error to allow it."""
     return _SAYINGS[page]
+
+
+def settled(page: Page) -> None:
+    """Wait until the page is loaded and none of its own requests is under way; polls that are yet to come do not count."""
+    page.wait_for_load_state("load")
+    # Not wait_for_function: it evaluates a text, which the page's policy forbids.
+    eventually(lambda: not page.evaluate("document.querySelector('.htmx-request')"), within=30)

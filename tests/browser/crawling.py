@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Error, Page
 
-from tests.waiting import eventually
+from tests.browser.chromium import settled
 
 REFUSED = 422
 """A form that comes back with what is wrong."""
@@ -118,9 +118,7 @@ class Crawler:
             node.select_option(index=node.evaluate("node => node.options.length - 1"))
         else:
             node.click(timeout=10_000)
-        self.page.wait_for_load_state("load")
-        # Not wait_for_function: it evaluates a text, which the page's policy forbids.
-        eventually(lambda: not self.page.evaluate("document.querySelector('.htmx-request')"), within=15)
+        settled(self.page)
         return True
 
     def _collect(self, start: str, before: tuple[str, ...]) -> None:

@@ -7,14 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Response, expect
 
 from schedulerui import clock
 from schedulerui.models import Alert, Change, Run, Worker
 from schedulerui.operations import schedules
-from tests.browser.chromium import sayings_of
-from tests.browser.test_pages import RULES, rows, visit
+from tests.browser.accessibility import at_every_width, in_both_themes
+from tests.browser.chromium import sayings_of, settled
+from tests.browser.test_pages import rows, visit
 from tests.web.people import ANA
 
 __all__ = ["rows", "visit"]
@@ -23,7 +23,7 @@ KB = 1024
 STATIC = Path(__file__).resolve().parents[2] / "static" / "schedulerui"
 
 
-SCHEDULE = ("", "edit/", "run/", "run/custom/", "pause/", "delete/", "changes/")
+SCHEDULE = ("", "edit/", "run/", "run/custom/", "pause/", "delete/", "changes/", "upcoming/")
 RUN = ("", "again/", "cancel/", "result/")
 
 
@@ -48,26 +48,8 @@ def addresses(rows):
     return dict.fromkeys(sound, 200) | {"/schedules/999999/": 404, "/flower/": 503}
 
 
-def broken_rules(page, what):
-    report = Axe().run(page, options={"runOnly": RULES}).response
-    found = [(what, entry["id"], entry["nodes"][0]["html"][:160]) for entry in report["violations"]]
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        found.append((what, "wider than the screen", ""))
-    return found
-
-
-def in_both_themes(page, what):
-    found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found += broken_rules(page, f"{what} {scheme}")
-    return found
-
-
-@pytest.mark.parametrize("width", [390, 1440])
-def test_no_page_breaks_a_rule_of_accessibility(page, addresses, visit, settings, width):
+def test_no_page_breaks_a_rule_of_accessibility(page, addresses, visit, settings):
     settings.ROOT_URLCONF = "schedulerui.site.urls"
-    page.set_viewport_size({"width": width, "height": 900})
     go, found = visit(page), []
     for address, status in addresses.items():
         if address == "/login/":
@@ -77,7 +59,7 @@ def test_no_page_breaks_a_rule_of_accessibility(page, addresses, visit, settings
             go = visit(page)
         if response.status != status:
             found.append((address, response.status, ""))
-        found += in_both_themes(page, address)
+        found += at_every_width(page, address)
     assert not found, "\n".join(map(str, found))
     assert [
         line
@@ -87,25 +69,27 @@ def test_no_page_breaks_a_rule_of_accessibility(page, addresses, visit, settings
     sayings_of(page).complaints.clear()
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-def test_no_open_part_of_a_page_breaks_a_rule(page, rows, visit, width):
+def test_no_open_part_of_a_page_breaks_a_rule(page, rows, visit):
     """What a person opens, chooses or is told."""
-    page.set_viewport_size({"width": width, "height": 900})
     go, found = visit(page), []
     fine = f"/schedules/{rows['Fine']}/"
     for address, selector in (
         ("/schedules/", f"#run-{rows['Fine']}"), ("/schedules/", ".filter__more summary"), ("/schedules/", "tbody [name=id]"),
-        ("/schedules/", f"#switch-{rows['Fine']}"), ("/schedules/", ".rail__person summary"), (fine, f"a[href^='{fine}pause/']"), ("/runs/", ".filters summary, .filter summary"),
+        ("/schedules/", f"#switch-{rows['Fine']}"), (fine, f"a[href^='{fine}pause/']"), ("/runs/", ".filters summary, .filter summary"),
         (fine, "#schedule-coming summary"), (f"{fine}edit/", "details.fold-card summary"), (f"{fine}edit/", "#canvas summary"),
     ):  # fmt: skip
         go(address)
-        page.locator(".rail__menu summary" if "rail" in selector and width == 390 else selector).first.click()
-        page.wait_for_load_state("networkidle")
-        found += in_both_themes(page, f"{address} after {selector}")
-    go("/schedules/")
+        page.locator(selector).first.click()
+        settled(page)
+        found += at_every_width(page, f"{address} after {selector}")
+    for width, menu in ((390, ".rail__menu summary"), (1440, ".rail__person summary")):
+        page.set_viewport_size({"width": width, "height": 900})
+        go("/schedules/")
+        page.locator(menu).first.click()
+        found += in_both_themes(page, f"{menu} at {width}")
     page.locator("#id_q").press_sequentially("sta")
     expect(page.locator("#complete li").first).to_be_visible()
-    found += in_both_themes(page, "suggestions")
+    found += at_every_width(page, "suggestions")
     assert not found, "\n".join(map(str, found))
 
 

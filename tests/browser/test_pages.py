@@ -18,7 +18,6 @@ from tests.browser.chromium import watched_page
 from tests.web.people import ANA, a_run, a_worker
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LONG = "<script>alert(1)</script> " + "averylongnamewithoutanyspaces" * 5
 
 
