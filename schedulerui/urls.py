@@ -39,6 +39,7 @@ from schedulerui.web.views.skip import skip, unskip
 from schedulerui.web.views.theme import theme
 from schedulerui.web.views.timeline import timeline
 from schedulerui.web.views.toggle import disable, enable
+from schedulerui.web.views.upcoming import upcoming
 from schedulerui.web.views.zone import zone
 
 app_name = "schedulerui"
@@ -65,6 +66,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/edit/", edit.edit, name="schedule-edit"),
     path("schedules/<int:pk>/delete/", delete.delete, name="schedule-delete"),
     path("schedules/<int:pk>/changes/", restore.changes, name="schedule-changes"),
+    path("schedules/<int:pk>/upcoming/", upcoming, name="schedule-upcoming"),
     path("schedules/<int:pk>/restore/<int:change_id>/", restore.restore, name="schedule-restore"),
     path("schedules/<int:pk>/overrun/", overrun.overrun, name="schedule-overrun"),
     path("schedules/bulk/", schedules_bulk, name="schedules-bulk"),

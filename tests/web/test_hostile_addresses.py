@@ -43,6 +43,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "live-schedule": (*CURSORS, "have"),
     "schedule-new": ("copy",),
     "schedule-run": ("place",),
+    "schedule-upcoming": ("month",),
     "runs": (*RUNS, *CURSORS),
     "live-runs": (*RUNS, *CURSORS, "since"),
     "run": ("since",),

@@ -40,6 +40,8 @@ def _change(request: HttpRequest, pk: int, *, reason: str | None) -> HttpRespons
     except Schedule.DoesNotExist as missing:
         raise Http404 from missing
     with_message(request, text, kind=kind)
+    if request.POST.get("place") == "upcoming":
+        return see_other(request, reverse("schedulerui:schedule-upcoming", args=[pk]))
     return see_other(request, reverse("schedulerui:schedule", args=[pk]) + "#schedule-coming")
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from schedulerui.recurrence import parse_rule, upcoming
+from schedulerui.recurrence import ClockedRule, parse_rule, upcoming
 from schedulerui.recurrence.marks import mark_of
 
 
@@ -41,6 +41,7 @@ def test_a_rule_for_all_hours_is_marked_at_both():
 )  # fmt: skip
 def test_a_single_wall_time_is_marked_too(wall, mark):
     rule = parse_rule({"kind": "clocked", "tz": "Europe/Berlin", "fields": {"at_local": wall}})
+    assert isinstance(rule, ClockedRule)
     assert mark_of(rule, rule.at) == mark
 
 
