@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -75,6 +75,17 @@ def registered_tasks(celery_app: Celery | None = None) -> list[str]:
     known = celery_app or app()
     known.loader.import_default_modules()
     return sorted(str(name) for name in known.tasks if not str(name).startswith("celery."))
+
+
+def registered_task(name: str) -> Callable[..., object] | None:
+    """Return the function of a task that this process knows, None for another; the name is looked up and never imported.
+
+    Raises NoCeleryApp.
+    """
+    known = app()
+    known.loader.import_default_modules()
+    task = known.tasks.get(name)
+    return None if task is None else task.run
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from schedulerui.web.views.bulk import runs_bulk, schedules_bulk
 from schedulerui.web.views.complete import complete
 from schedulerui.web.views.components import components
 from schedulerui.web.views.flower import flower
+from schedulerui.web.views.hints import hints
 from schedulerui.web.views.keys import keys
 from schedulerui.web.views.live import live_health
 from schedulerui.web.views.overview import live_overview, overview
@@ -40,6 +41,7 @@ from schedulerui.web.views.theme import theme
 from schedulerui.web.views.timeline import timeline
 from schedulerui.web.views.toggle import disable, enable
 from schedulerui.web.views.upcoming import upcoming
+from schedulerui.web.views.value import run_value
 from schedulerui.web.views.zone import zone
 
 app_name = "schedulerui"
@@ -74,11 +76,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("views/save/", save_view, name="view-save"),
     path("views/<int:pk>/delete/", delete_view, name="view-delete"),
     path("preview/", preview.preview, name="preview"),
+    path("preview/hints/", hints, name="preview-hints"),
     path("live/runs/", runs.live_runs, name="live-runs"),
     path("runs/", runs.runs, name="runs"),
     path("runs/bulk/", runs_bulk, name="runs-bulk"),
     path("runs/<uuid:uuid>/", run.run, name="run"),
     path("runs/<uuid:uuid>/result/", run_result, name="run-result"),
+    path("runs/<uuid:uuid>/values/<slug:key>/", run_value, name="run-value"),
     path("runs/<uuid:uuid>/cancel/", cancel.cancel, name="run-cancel"),
     path("runs/<uuid:uuid>/again/", rerun.run_again, name="run-again"),
     path("schedules/<int:pk>/run/custom/", rerun.run_custom, name="schedule-run-custom"),

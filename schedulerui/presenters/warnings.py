@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
@@ -13,12 +13,14 @@ from schedulerui.models import Run, Schedule, Worker
 
 N_WORKERS = 50
 
+Told = list[tuple[list[str], list[str]]]
+"""For each worker: its tasks, its queues."""
+
 
 def warnings_of(schedule: Schedule, *, now: datetime) -> list[str]:
     """Return sentences, the most important first; two queries."""
     n_active = Run.objects.active().filter(schedule=schedule)[:100].count()
-    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    workers = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
+    told = told_by_workers(now=now)
     found = []
     if n_active:
         found.append(
@@ -27,19 +29,26 @@ def warnings_of(schedule: Schedule, *, now: datetime) -> list[str]:
             )
             % {"n": n_active}
         )
-    found.extend(_of_workers(schedule, list(workers.values_list("tasks", "queues")[:N_WORKERS])))
+    if not told:
+        found.append(_("No worker is online: the run waits in the queue until one comes."))
+    found.extend(of_workers(told, task=schedule.task, queue=schedule.queue))
     if not schedule.enabled:
         found.append(_("The schedule is off: it runs this once anyway."))
     return found
 
 
-def _of_workers(schedule: Schedule, told: list[tuple[list[str], list[str]]]) -> Iterable[str]:
-    if not told:
-        yield _("No worker is online: the run waits in the queue until one comes.")
-        return
+def told_by_workers(*, now: datetime) -> Told:
+    """Return the tasks and the queues of each worker that is online, as it tells them; one query."""
+    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
+    online = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
+    return list(online.order_by("-seen_at").values_list("tasks", "queues")[:N_WORKERS])
+
+
+def of_workers(told: Told, *, task: str, queue: str) -> Iterator[str]:
+    """Yield what the workers that are online do not know of a message; nothing of what they do not tell."""
     tasks = {str(name) for names, _queues in told for name in names}
     queues = {str(name) for _names, names in told for name in names}
-    if tasks and schedule.task not in tasks:
+    if task and tasks and task not in tasks:
         yield _("No worker that is online knows this task.")
-    if schedule.queue and queues and schedule.queue not in queues:
-        yield _("No worker that is online takes from the queue %(queue)s.") % {"queue": schedule.queue}
+    if queue and queues and queue not in queues:
+        yield _("No worker that is online takes from the queue %(queue)s.") % {"queue": queue}

@@ -8,6 +8,9 @@ from schedulerui.access import is_limited, may, visible
 from schedulerui.models import Schedule
 from schedulerui.models.damaged import read_schedule
 
+KEY_DIGITS = 19
+"""More than any key of 64 bits surely has."""
+
 
 class Refused(Exception):
     """The person may not do ``verb`` to the row that the address names; the gate answers with a sentence."""
@@ -43,3 +46,8 @@ def sound_schedule_or_404(request: HttpRequest, pk: int, *, verb: str) -> Schedu
     if not may(request.user, verb, found):
         raise Refused(verb)
     return found
+
+
+def key_of(text: str) -> int | None:
+    """Return the key of a row that an address names; None for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < KEY_DIGITS else None

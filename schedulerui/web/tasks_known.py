@@ -24,6 +24,11 @@ def offered_tasks() -> list[str]:
     return sorted(known_tasks() | set(used))
 
 
+def is_registered(task: str) -> bool:
+    """Return whether this process can run the task."""
+    return task in _registered()
+
+
 def _registered() -> list[str]:
     try:
         return registered_tasks()

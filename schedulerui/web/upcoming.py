@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from schedulerui import planning
 from schedulerui.facts import Coming
+from schedulerui.presenters.often import how_often, left_out
 from schedulerui.presenters.rules import spoken
 from schedulerui.recurrence import Rule, RuleError, describe, gaps_of_year, preview
 from schedulerui.recurrence.window import Timetable
@@ -42,6 +43,9 @@ class Preview:
     occurrences: tuple[Coming, ...] = ()
     shortest: float | None = None
     longest: float | None = None
+    often: str = ""
+    left_out: str = ""
+    """What a long gap is known by."""
     notices: tuple[preview.Notice, ...] = ()
     other: OtherReading | None = None
 
@@ -86,6 +90,8 @@ def _preview(form: RuleForm, timetable: Timetable, *, now: datetime) -> Preview:
         occurrences=found[:N_SHOWN],
         shortest=gaps[0].total_seconds() if gaps else None,
         longest=gaps[1].total_seconds() if gaps else None,
+        often=how_often(rule, now=now),
+        left_out=left_out(rule),
         notices=tuple(preview.notices(rule, now, **spoken())),
         other=_other(timetable, now=now),
     )

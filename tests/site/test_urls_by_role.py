@@ -59,6 +59,7 @@ EXPECTED = {
     "schedules/<int:pk>/overrun/": SHOWN_TO_READERS,
     "complete/": SHOWN_TO_READERS,
     "preview/": SHOWN_TO_READERS,
+    "preview/hints/": SHOWN_TO_READERS,
     # no action is named here
     "schedules/bulk/": Expected(post="302 403 400 400 400"),
     # no list is named here
@@ -77,6 +78,7 @@ EXPECTED = {
     "runs/bulk/": Expected(post="302 403 400 400 400"),
     "runs/<uuid:uuid>/": SHOWN_TO_READERS,
     "runs/<uuid:uuid>/result/": Expected(get="302 403 403 403 200"),
+    "runs/<uuid:uuid>/values/<slug:key>/": Expected(get="302 403 403 403 200"),
     # no count is posted here, so the operator is sent back with a sentence
     "runs/<uuid:uuid>/resend/": Expected(post="302 403 403 303 303"),
     "runs/<uuid:uuid>/cancel/": Expected(get="302 403 403 200 200", post="302 403 403 303 303"),
@@ -117,7 +119,8 @@ def rows(db):
     schedule = a_schedule()
     return {
         "pk": schedule.pk,
-        "uuid": a_run(schedule).uuid,
+        "uuid": a_run(schedule, args=[1]).uuid,
+        "key": "args",
         "instance": a_worker().instance,
         "path": "workers",
         "change_id": Change.objects.get(schedule=schedule).pk,
@@ -193,6 +196,7 @@ def test_it_answers_404_with_a_page_when_the_row_is_gone(rows, route):
         "instance": rows["uuid"],
         "path": "../x",
         "change_id": 999_999,
+        "key": "args",
     }
     names = set(ROUTES[route].pattern.converters)
     if not names:
@@ -246,7 +250,7 @@ def limited(settings):
 def test_who_may_not_know_of_a_schedule_finds_it_nowhere(db, limited, route, channel):
     hidden = a_schedule(SECRET)
     run = a_run(hidden, worker_instance=(worker := a_worker()).instance, state="started")
-    rows = {"pk": hidden.pk, "uuid": run.uuid, "instance": worker.instance, "path": "workers"}
+    rows = {"pk": hidden.pk, "uuid": run.uuid, "instance": worker.instance, "path": "workers", "key": "args"}
     rows["change_id"] = Change.objects.get(schedule=hidden).pk
     limited(show_none)
     headers = HTMX if channel == "fragment" else {}

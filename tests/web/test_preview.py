@@ -168,3 +168,32 @@ def test_the_words_come_in_the_languages_that_ship(reader, language, word):
             URL, {"kind": "interval", "every": "5", "period": "minutes", "tz": "UTC"}
         ).content.decode()
     assert word in html
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"expression": "30 2 * * *"}, "1 time a day"),
+        ({"expression": "30 2 * * mon-fri"}, "5 times a week"),
+        ({"expression": "0 9-17 * * mon-fri"}, "about 6 times a day"),
+        ({"expression": "0 0 1 * *"}, "1 time a month"),
+        ({"expression": "0 0 1 1 *"}, "1 time a year"),
+        ({"expression": "0 0 29 2 *"}, "once in 4 years"),
+        ({"expression": "* * * * *"}, "1,440 times a day"),
+        ({"kind": "interval", "every": "15", "period": "seconds"}, "5,760 times a day"),
+        ({"kind": "interval", "every": "2", "period": "weeks"}, "about 2 times a month"),
+        ({"kind": "clocked", "clocked_at_local": "2126-03-04T12:00"}, "once"),
+        ({"kind": "solar", "solar_event": "sunset", "latitude": "52", "longitude": "13"}, "1 time a day"),
+    ],
+)
+def test_it_says_how_often_it_fires(reader, fields, words):
+    assert f"<dt>How often</dt><dd>{words}</dd>" in text_of(reader.get(URL, {**CRON, **fields}))
+
+
+def test_it_says_how_often_of_no_rule_that_has_no_times(reader):
+    assert "How often" not in text_of(reader.get(URL, {"kind": "manual", "tz": "UTC"}))
+
+
+def test_a_gap_over_the_weekend_is_known_by_its_name(reader):
+    assert "3 d, weekends excluded" in text_of(reader.get(URL, {**CRON, "tz": "UTC"}))
+    assert "weekends" not in text_of(reader.get(URL, {**CRON, "expression": "30 2 * * mon-sat"}))

@@ -18,12 +18,14 @@ from schedulerui.models import Change, Schedule
 from schedulerui.operations import schedules
 from schedulerui.operations.canvas import task_names
 from schedulerui.operations.errors import InvalidSchedule, VersionConflict
+from schedulerui.parameters import misfit
 from schedulerui.recurrence.zones import known_zones
 from schedulerui.web.decorators import gate
 from schedulerui.web.forms import RuleForm, ScheduleForm, differences, initial_of
 from schedulerui.web.forms.canvas import is_canvas_field
 from schedulerui.web.forms.schedule import VALUES
-from schedulerui.web.found import sound_schedule_or_404
+from schedulerui.web.found import key_of, sound_schedule_or_404
+from schedulerui.web.hints import hints_of, takes_of
 from schedulerui.web.responses import actor_of, see_other
 from schedulerui.web.tasks_known import known_tasks, offered_tasks
 from schedulerui.web.upcoming import preview_of
@@ -105,6 +107,10 @@ def _saved(request: HttpRequest, schedule: Schedule, words: str) -> HttpResponse
         if known and task not in known:
             words = _("No worker and no code here knows the task “%(task)s”. It will be sent all the same.")
             messages.warning(request, words % {"task": task})
+    reason = "" if schedule.canvas else misfit(schedule.task, schedule.args, schedule.kwargs)
+    if reason:
+        words = _("%(task)s does not take these arguments as it is known here: %(reason)s.")
+        messages.warning(request, words % {"task": schedule.task, "reason": reason})
     return see_other(request, reverse("schedulerui:schedule", args=[schedule.pk]))
 
 
@@ -114,10 +120,10 @@ def is_redrawn(request: HttpRequest) -> bool:
 
 
 def _copied(request: HttpRequest) -> dict[str, object]:
-    wanted = request.GET.get("copy", "")
-    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):  # noqa: PLR2004 - digits of a 64-bit key
+    wanted = key_of(request.GET.get("copy", ""))
+    if wanted is None:
         return {}
-    source = sound_schedule_or_404(request, int(wanted), verb="view")
+    source = sound_schedule_or_404(request, wanted, verb="view")
     left_out = NOT_COPIED if may(request.user, "view_values", source) else (*NOT_COPIED, *VALUES)
     initial = {name: value for name, value in initial_of(source).items() if name not in left_out}
     if VALUES[0] in left_out:
@@ -129,12 +135,18 @@ def page(
     request: HttpRequest, form: ScheduleForm, *, status: int | None = None, **extra: object
 ) -> HttpResponse:
     """Answer the whole form: 200 as asked for or previewed, 422 with what is wrong."""
-    is_preview = is_redrawn(request)
+    is_preview, pk = is_redrawn(request), form.current.pk if form.current else None
     rule = RuleForm({name: form[name].value() for name in RuleForm.base_fields}, current=form.current)
+    preview, asked = (
+        preview_of(rule, now=form.now),
+        (str(form["task"].value() or ""), str(form["queue"].value() or "")),
+    )
     context = {
         "form": form,
         "schedule": form.current,
-        "preview": preview_of(rule, now=form.now),
+        "preview": preview,
+        "hints": hints_of(request, preview, asked=asked, but=pk, now=form.now) if is_preview else None,
+        "takes": takes_of(asked[0]),
         "show_errors": form.is_bound and not is_preview,
         "tasks": offered_tasks(),
         "zones": known_zones(),

@@ -22,6 +22,7 @@ from schedulerui.presenters.warnings import warnings_of
 from schedulerui.web.decorators import SENTENCES, error_page, gate
 from schedulerui.web.forms.values import ValuesForm
 from schedulerui.web.found import sound_schedule_or_404
+from schedulerui.web.hints import takes_of
 from schedulerui.web.responses import actor_of, see_other, with_message
 from schedulerui.web.views.run_now import sentence_of
 
@@ -117,5 +118,10 @@ def _answer(
 def _page(
     request: HttpRequest, form: ValuesForm | None, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
-    shown = {**context, "form": form, "token": request.POST.get("token") or uuids.uuid4()}
+    shown = {
+        **context,
+        "form": form,
+        "takes": takes_of(str(context["task"])),
+        "token": request.POST.get("token") or uuids.uuid4(),
+    }
     return render(request, "schedulerui/pages/run_again.html", shown, status=status)
