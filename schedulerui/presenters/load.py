@@ -14,7 +14,7 @@ from django.db.models import Count, Min, QuerySet
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.models.run import RunQuerySet
-from schedulerui.presenters.overview import FAILING
+from schedulerui.presenters.tally import FAILING
 from schedulerui.recurrence import CrontabRule, RuleError, SolarRule, parse_rule, upcoming
 from schedulerui.recurrence.load import by_quarter
 
@@ -52,6 +52,8 @@ class Load:
     stretches: tuple[Stretch, ...]
     n_rules: int
     n_left_out: int
+    n_schedules: int = 0
+    """Schedules that were walked through for ``planned``."""
 
     @property
     def most(self) -> int:
@@ -71,7 +73,7 @@ def load_of(
     ``schedules`` and ``runs``: the only ones that count; without them all do, which costs less.
     """
     on = Schedule.objects.all() if schedules is None else schedules
-    planned, n_rules, n_left_out = _planned(edges, on, now=now)
+    planned, n_rules, n_left_out, n_schedules = _planned(edges, on, now=now)
     past = [edge for edge in edges if edge < now]
     told = _past(past, until=min(edges[-1], now), runs=runs) if past else {}
     stretches = [
@@ -83,7 +85,7 @@ def load_of(
         )
         for n, (start, end) in enumerate(itertools.pairwise(edges))
     ]
-    return Load(stretches=tuple(stretches), n_rules=n_rules, n_left_out=n_left_out)
+    return Load(stretches=tuple(stretches), n_rules=n_rules, n_left_out=n_left_out, n_schedules=n_schedules)
 
 
 def _past(
@@ -123,11 +125,11 @@ RULE = (
 
 def _planned(
     edges: Sequence[datetime], schedules: QuerySet[Schedule], *, now: datetime
-) -> tuple[list[float], int, int]:
+) -> tuple[list[float], int, int, int]:
     counts = [0.0] * (len(edges) - 1)
     start, end = max(edges[0], now), edges[-1]
     if start >= end:
-        return counts, 0, 0
+        return counts, 0, 0, 0
     on: Any = schedules.filter(next_run_at__isnull=False).order_by()
     ruled = on.exclude(kind__in=["clocked", "manual"]).values(*RULE).annotate(n=Count("pk"), first=Min("pk"))
     # One walk through the schedules for all kinds; the last kind by name first, for crontabs are the most.
@@ -144,7 +146,7 @@ def _planned(
         _add_solar(counts, edges, group, start=start)
     _add_moments(counts, edges, on.filter(kind="clocked", next_run_at__gte=start, next_run_at__lt=end))
     n_rules = min(len(crontabs), MOST_RULES) + len(others)
-    return counts, n_rules, max(len(crontabs) - MOST_RULES, 0)
+    return counts, n_rules, max(len(crontabs) - MOST_RULES, 0), sum(group.n for group in found)
 
 
 def _times(start: datetime, end: datetime, seconds: float) -> float:

@@ -9,9 +9,9 @@ from uuid import UUID
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.presenters.changes import Difference
-from schedulerui.presenters.overview import Numbers
 from schedulerui.presenters.schedules import ScheduleRow, schedule_row
 from schedulerui.presenters.states import StateWord, state_of
+from schedulerui.presenters.tally import Numbers
 from schedulerui.presenters.timeline import Timeline, timeline_of
 
 NOBODY = 0

@@ -47,6 +47,10 @@ _TABLE: Mapping[str, tuple[Text, str, str]] = {
     "": (_("Never ran"), "off", "dash"),
     "paused": (_("Paused"), "off", "pause"),
     "error": (_("Rule broken"), "fail", "cross"),
+    "unknown": (_("Unknown task"), "warn", "question"),
+    "overslept": (_("Pause is over"), "warn", "clock"),
+    # What a queue shows that nobody takes from.
+    "unattended": (_("No worker"), "fail", "triangle"),
 }
 
 _TRIGGERS: Mapping[str, Text] = {

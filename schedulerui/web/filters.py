@@ -14,9 +14,10 @@ from schedulerui.facts import RunState
 from schedulerui.models import Schedule
 from schedulerui.models.choices import KINDS
 from schedulerui.presenters import state_word
-from schedulerui.presenters.overview import FAILING
+from schedulerui.presenters.tally import FAILING
 from schedulerui.web.keyset import Order
 from schedulerui.web.list_filter import DurationFilter, ListFilter, like
+from schedulerui.web.words import all_hold
 
 SHOWN_STATES = (
     RunState.SUCCEEDED, RunState.FAILED, RunState.LOST, RunState.MISSED, RunState.SKIPPED, RunState.STARTED,
@@ -136,7 +137,7 @@ class ScheduleFilter(ListFilter):
 
     def search(self, queryset: QuerySet[Schedule], _name: str, _value: str) -> QuerySet[Schedule]:
         """Keep those that have every word in their name or task."""
-        return self.by_words(queryset, lambda word: Q(name__icontains=word) | Q(task__icontains=word))
+        return queryset.filter(all_hold(("name", "task"), self.words))
 
 
 def order_of(text: str) -> str:

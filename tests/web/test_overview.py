@@ -174,7 +174,7 @@ def test_it_asks_the_same_number_of_queries_however_much_there_is(reader, n_rows
         a_run(a_schedule(f"Schedule {number}"), state="started" if number % 2 else "failed")
     ScheduleState.objects.exclude(schedule=schedule).update(last_state="failed")
     reader.get("/")
-    with django_assert_num_queries(8 + OF_THE_PERSON):
+    with django_assert_num_queries(6 + OF_THE_PERSON):
         reader.get("/")
 
 

@@ -1,4 +1,4 @@
-"""The overview: is all well, what needs a person, what runs, what ran, what comes."""
+"""The overview: is all well, what needs a person, what runs, what comes, what is slow or failing, what is planned."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from schedulerui import clock
 from schedulerui.access import is_limited, rights_of, visible
+from schedulerui.conf import settings
 from schedulerui.models import Alert, Notification, Run, Schedule, ScheduleState
-from schedulerui.presenters.overview import Shown, sections, version
+from schedulerui.presenters.overview import sections
+from schedulerui.presenters.tally import Shown, Tally, tally
 from schedulerui.web.decorators import gate
 from schedulerui.web.live import Part, answer, carried
 from schedulerui.web.responses import unchanged
@@ -22,9 +25,10 @@ VERSION = "overview-version"
 def overview(request: HttpRequest) -> HttpResponse:
     """Answer the page."""
     now, shown = clock.now(), _shown(request)
+    told = tally(shown, now=now)
     context = {
-        "parts": _parts(shown, now),
-        "version": version(shown, now=now),
+        "parts": _parts(request, told, shown, now),
+        "version": told.version,
         "rights": rights_of(request.user),
         "now": now,
     }
@@ -35,16 +39,16 @@ def overview(request: HttpRequest) -> HttpResponse:
 def live_overview(request: HttpRequest) -> HttpResponse:
     """Answer the sections that changed; 204 when the version says that none did, which is one query."""
     now, shown = clock.now(), _shown(request)
-    present = version(shown, now=now)
-    if carried(request).get(VERSION) == present:
+    told = tally(shown, now=now)
+    if carried(request).get(VERSION) == told.version:
         return unchanged()
-    told = Part(
+    version = Part(
         id=VERSION,
-        digest=present,
+        digest=told.version,
         template="schedulerui/overview/_version.html",
-        context={"version": present},
+        context={"version": told.version},
     )
-    return answer(request, [*_parts(shown, now).values(), told])
+    return answer(request, [*_parts(request, told, shown, now).values(), version])
 
 
 def _shown(request: HttpRequest) -> Shown:
@@ -57,16 +61,23 @@ def _shown(request: HttpRequest) -> Shown:
         runs=visible(user, Run.objects.all()),
         alerts=visible(user, Alert.objects.all()),
         messages=visible(user, Notification.objects.all(), through="alert__schedule"),
+        scope=str(user.pk),
     )
 
 
-def _parts(shown: Shown, now: datetime) -> dict[str, Part]:
+def _parts(request: HttpRequest, told: Tally, shown: Shown, now: datetime) -> dict[str, Part]:
+    shared = {
+        "now": now,
+        "rights": rights_of(request.user),
+        "celery_app": settings().CELERY_APP.rpartition(".")[0],
+    }
+    found = sections(told, shown=shown, zone=timezone.get_current_timezone(), now=now)
     return {
         section.name: Part(
             id=f"overview-{section.name}",
             digest=section.digest,
             template=f"schedulerui/overview/_{section.name}.html",
-            context={"section": section, "now": now},
+            context={"section": section, **shared},
         )
-        for section in sections(now=now, shown=shown)
+        for section in found
     }

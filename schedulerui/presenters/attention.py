@@ -1,0 +1,147 @@
+"""What needs a person, the most urgent of each kind: what cannot run at all, what nobody takes, what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from schedulerui.conf import settings
+from schedulerui.facts import RunState
+from schedulerui.models import Alert
+from schedulerui.operations.registered import Unknown, UnknownTasks
+from schedulerui.presenters.remembered import Remembered
+from schedulerui.presenters.schedules import ScheduleRow
+from schedulerui.presenters.states import StateWord, state_of
+from schedulerui.presenters.tally import FAILING, Shown
+from schedulerui.presenters.values import digest
+
+N_SHOWN = 10
+N_OF_A_KIND = 2
+"""How many of each kind are shown before any kind gets more."""
+UNHAPPY = (*FAILING, str(RunState.MISSED), str(RunState.EXPIRED))
+N_CHEAP = 2_000
+"""Schedules whose tasks are looked up again whenever one changes; those of more of them once a minute."""
+
+UNKNOWN: Remembered[UnknownTasks] = Remembered("unknown", is_cheap=lambda found: found.n_schedules <= N_CHEAP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttentionRow:
+    """One thing that needs a person: its name, why in a sentence, where to look, since when."""
+
+    key: str
+    name: str
+    url: str
+    chip: StateWord
+    why: str
+    at: datetime | None = None
+
+    @property
+    def digest(self) -> str:
+        """What changes exactly when the line looks different."""
+        return digest(self.key, self.name, self.chip.key, self.why, self.at)
+
+
+def lists_of(shown: Shown, *, now: datetime) -> Mapping[str, QuerySet[Any]]:
+    """Return the short lists to look into, by kind."""
+    overdue_at = now - timedelta(seconds=settings().BEAT_STALE_AFTER)
+    rows = shown.schedules
+    unhappy = rows.filter(enabled=True, error="", state__last_state__in=UNHAPPY)
+    return {
+        "queue": shown.alerts.filter(kind="queue", state="down").order_by("-since")[:N_SHOWN],
+        "broken": rows.filter(enabled=True, next_run_at=None).exclude(error="").order_by("name")[:N_SHOWN],
+        "pause": rows.filter(enabled=False, resume_at__lt=overdue_at).order_by("resume_at")[:N_SHOWN],
+        "unhappy": unhappy.order_by("-state__failure_streak", "name")[:N_SHOWN],
+    }
+
+
+def attention(
+    keys: Mapping[str, Sequence[int]],
+    *,
+    rows: Mapping[int, ScheduleRow],
+    alerts: Iterable[Alert],
+    unknown: UnknownTasks,
+) -> tuple[AttentionRow, ...]:
+    """Return the lines, at most ``N_SHOWN``, those of each kind together."""
+    of_kind = {kind: [rows[pk] for pk in keys[kind] if pk in rows] for kind in ("broken", "pause", "unhappy")}
+    return _share(
+        [
+            [_of_queue(alert) for alert in alerts],
+            [_of_broken(row) for row in of_kind["broken"]],
+            [_of_task(each, rows) for each in unknown.tasks[:N_SHOWN]],
+            [_of_pause(row) for row in of_kind["pause"]],
+            [_of_run(row) for row in of_kind["unhappy"]],
+        ]
+    )
+
+
+def _share(kinds: Sequence[Sequence[AttentionRow]]) -> tuple[AttentionRow, ...]:
+    """Return the first of all kinds: a few of each, then as many more as there is room for."""
+    room = N_SHOWN
+    given = [min(len(kind), N_OF_A_KIND) for kind in kinds]
+    room -= sum(given)
+    for place, kind in enumerate(kinds):
+        more = min(len(kind) - given[place], max(room, 0))
+        given[place] += more
+        room -= more
+    return tuple(row for kind, n in zip(kinds, given, strict=True) for row in kind[:n])
+
+
+def _of_queue(alert: Alert) -> AttentionRow:
+    name = alert.key.partition(":")[2]
+    return AttentionRow(
+        key=alert.key,
+        name=name,
+        url=reverse("schedulerui:workers"),
+        chip=state_of("unattended"),
+        why=_("Schedules send to this queue, and no worker takes from it."),
+        at=alert.since,
+    )
+
+
+def _of_broken(row: ScheduleRow) -> AttentionRow:
+    return _of_schedule(row, chip=state_of("error"), why=row.problem)
+
+
+def _of_task(unknown: Unknown, rows: Mapping[int, ScheduleRow]) -> AttentionRow:
+    why = ngettext(
+        "No worker that is online knows the task of this schedule.",
+        "No worker that is online knows this task; %(n)d schedules send it.",
+        unknown.n,
+    ) % {"n": unknown.n}
+    row = rows.get(unknown.first)
+    if unknown.n == 1 and row is not None:
+        return _of_schedule(row, chip=state_of("unknown"), why=f"{why} {unknown.task}")
+    address = f"{reverse('schedulerui:schedules')}?{urlencode({'task': unknown.task, 'on': 'on'})}"
+    return AttentionRow(
+        key=f"task:{unknown.task}", name=unknown.task, url=address, chip=state_of("unknown"), why=why
+    )
+
+
+def _of_pause(row: ScheduleRow) -> AttentionRow:
+    return _of_schedule(
+        row, chip=state_of("overslept"), why=f"{row.paused} {_('Beat has not switched it on again.')}"
+    )
+
+
+def _of_run(row: ScheduleRow) -> AttentionRow:
+    n = row.failure_streak
+    why = (
+        ngettext("failed %(n)d time in a row", "failed %(n)d times in a row", n) % {"n": n}
+        if n > 1
+        else row.words
+    )
+    return _of_schedule(row, chip=row.last_state, why=why, at=row.last_run_at)
+
+
+def _of_schedule(row: ScheduleRow, *, chip: StateWord, why: str, at: datetime | None = None) -> AttentionRow:
+    url = reverse("schedulerui:schedule", args=[row.pk])
+    return AttentionRow(key=f"{row.pk}", name=row.name, url=url, chip=chip, why=why, at=at)

@@ -1,0 +1,59 @@
+"""How late beat hands runs to the broker: the newest ones, as they were recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from schedulerui.models import Beat, Run
+from schedulerui.operations.troubles import OF_BEAT
+from schedulerui.presenters.moments import relative
+
+LOOKED_AT = 500
+"""Newest runs that are looked at, sent or not."""
+LATE = 5.0
+"""Seconds of delay, in one of a hundred, that are shown as a warning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """Seconds from due to the broker, of the middle run and of the slowest but one in a hundred; None is unknown, and ``why``."""
+
+    p50: float | None = None
+    p99: float | None = None
+    n: int = 0
+    """Runs that it was computed from."""
+    why: str = ""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether somebody should look."""
+        return self.p99 is not None and self.p99 > LATE
+
+
+def delay_of(*, n_beats: int, now: datetime) -> Delay:
+    """Return the delay of the newest runs; one query. ``n_beats``: beats that tick; without one it is unknown."""
+    if not n_beats:
+        seen_at = Beat.objects.order_by("-seen_at").values_list("seen_at", flat=True).first()
+        if seen_at is None:
+            return Delay(why=_("no beat is running"))
+        return Delay(why=_("no beat ticks; the last tick was %(ago)s") % {"ago": relative(seen_at, now)})
+    newest = Run.objects.newest_first().filter(due_at__lte=now)
+    rows = newest.values_list("due_at", "sent_at", "trigger")[:LOOKED_AT]
+    took = sorted(
+        max((sent_at - due_at).total_seconds(), 0.0)
+        for due_at, sent_at, trigger in rows
+        if sent_at is not None and trigger in OF_BEAT
+    )
+    if not took:
+        return Delay(why=_("none of the newest runs was sent by beat"))
+    return Delay(p50=_rank(took, 0.50), p99=_rank(took, 0.99), n=len(took))
+
+
+def _rank(ordered: Sequence[float], share: float) -> float:
+    """Return the smallest value that so large a share of all does not exceed."""
+    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]

@@ -1,0 +1,135 @@
+"""What the overview counts: the numbers of its tiles, and what stays the same while nothing on it looks different; one query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Aggregate, Count, Max, Q, QuerySet, Sum, Value
+from django.db.models.fields import CharField
+
+from schedulerui.conf import settings
+from schedulerui.facts import ACTIVE, RunState
+from schedulerui.models import (
+    Alert,
+    Beat,
+    Change,
+    Finding,
+    Notification,
+    Run,
+    Schedule,
+    ScheduleState,
+    Worker,
+)
+from schedulerui.operations.notifications import NEEDLESS
+from schedulerui.presenters.findings import OLD_AFTER
+from schedulerui.presenters.values import digest
+
+FAILING = tuple(str(state) for state in (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT))
+QUEUED = tuple(str(state) for state in (RunState.PENDING, RunState.SENT, RunState.RECEIVED))
+UNTAKEN_AFTER = timedelta(minutes=1)
+"""Age at which a message that waits is told of: others are on their way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """What the tiles say; all counted from rows at one moment."""
+
+    n_due: int = 0
+    n_failing: int = 0
+    n_missed: int = 0
+    n_workers: int = 0
+    n_beats: int = 0
+    """Beats that tick."""
+    n_alerts: int = 0
+    n_untold: int = 0
+    """Messages of the last day that no channel has taken."""
+    n_queued: int = 0
+    """Runs that are claimed, sent or received and have not begun."""
+    n_broken: int = 0
+    """How often an invariant was broken at the last scan."""
+    n_scanned: int = 0
+    """Invariants that a monitor has scanned lately; 0 when none runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The numbers; ``version`` stays the same while nothing looks different, ``changed`` while nobody changes a schedule."""
+
+    numbers: Numbers
+    version: str
+    changed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The rows that a person may know of; what belongs to no schedule is everybody's."""
+
+    schedules: QuerySet[Schedule] = field(default_factory=Schedule.objects.all)
+    states: QuerySet[ScheduleState] = field(default_factory=ScheduleState.objects.all)
+    runs: QuerySet[Run] = field(default_factory=Run.objects.all)
+    alerts: QuerySet[Alert] = field(default_factory=Alert.objects.all)
+    messages: QuerySet[Notification] = field(default_factory=Notification.objects.all)
+    scope: str = ""
+    """Whose rows these are; empty: everybody's."""
+
+
+def tally(shown: Shown, *, now: datetime) -> Tally:
+    """Return what there is at ``now``; one query.
+
+    Runs that are made, runs that are alive and get on, and changes by people each move the version; a run that is over and
+    is told anew does so within the minute.
+    """
+    # State by state, and keys only: one range of one index each.
+    alive = [_tagged(Run.objects.filter(state=str(state)), str(state), Sum("pk")) for state in sorted(ACTIVE)]
+    arms = (
+        *_tiles(shown, now=now),
+        *alive,
+        _tagged(Run.objects.all(), "newest", Max("pk")),
+        _tagged(Change.objects.all(), "changed", Max("pk")),
+    )
+    told = {str(row["tag"]): int(row["n"] or 0) for row in arms[0].union(*arms[1:], all=True)}
+    return Tally(
+        numbers=Numbers(**{each.name: told.get(each.name, 0) for each in fields(Numbers)}),
+        version=digest(sorted(told.items()), now.replace(second=0, microsecond=0)),
+        changed=told.get("changed", 0),
+    )
+
+
+def living_workers(*, now: datetime) -> QuerySet[Worker]:
+    """Return the workers with a recent heartbeat."""
+    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
+    return Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
+
+
+def _tiles(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]]:
+    """Return the queries of the tiles, to be asked as one."""
+    due = shown.schedules.filter(next_run_at__lte=now + timedelta(hours=1))
+    failing = shown.states.filter(last_state__in=FAILING, schedule__enabled=True)
+    lately = shown.runs.filter(state=RunState.MISSED, due_at__gte=now - timedelta(hours=24))
+    overdue = Q(state="waiting", created_at__lt=now - UNTAKEN_AFTER) | Q(state="failed")
+    untold = shown.messages.filter(overdue, created_at__gte=now - timedelta(hours=24))
+    ticking = Beat.objects.filter(seen_at__gte=now - timedelta(seconds=settings().BEAT_STALE_AFTER))
+    scanned = Finding.objects.filter(checked_at__gte=now - OLD_AFTER)
+    return [
+        _tagged(due, "n_due"),
+        _tagged(failing, "n_failing"),
+        _tagged(lately, "n_missed", Sum("count")),
+        _tagged(shown.alerts.exclude(state="ok"), "n_alerts"),
+        _tagged(untold.exclude(channel="ping").exclude(error__in=NEEDLESS), "n_untold"),
+        _tagged(shown.runs.filter(state__in=QUEUED), "n_queued"),
+        _tagged(living_workers(now=now), "n_workers"),
+        _tagged(ticking, "n_beats"),
+        _tagged(scanned, "n_broken", Sum("n")),
+        _tagged(scanned, "n_scanned"),
+    ]
+
+
+def _tagged(
+    queryset: QuerySet[Any], tag: str, number: Aggregate | None = None
+) -> QuerySet[Any, dict[str, Any]]:
+    """Return a query of one row at most: the tag and a number, how many there are where no other is asked for."""
+    tagged = queryset.order_by().annotate(tag=Value(tag, output_field=CharField()))
+    counted: QuerySet[Any, dict[str, Any]] = tagged.values("tag").annotate(n=number or Count("pk"))
+    return counted
