@@ -52,7 +52,8 @@ def test_every_link_and_button_can_be_clicked_and_nobody_complains(page, rows, v
     assert not crawler.problems, "\n".join(crawler.problems)
     assert len(crawler.clicked) > 150
     # Notices go by themselves, and keys that are off cannot be switched off from a second place.
-    assert [one for one in crawler.gone if not GOES.search(one.key)] == []
+    gone = [str(one) for one in crawler.gone if not GOES.search(one.key)]
+    assert not gone, "\n".join(gone)
     # Chromium reports a form that was refused by its status; nothing else may be said.
     said = sayings_of(page)
     assert [line for line in said.console if f"status of {REFUSED}" not in line] == []
