@@ -30,21 +30,24 @@ class SystemClock:
 class DatabaseClock:
     """The database server's clock, so that beats on several machines agree; SQLite has none and uses this machine's."""
 
-    _queries = {"postgresql": "SELECT clock_timestamp()", "mysql": "SELECT UTC_TIMESTAMP(6)"}
+    _expressions = {"postgresql": "clock_timestamp()", "mysql": "UTC_TIMESTAMP(6)"}
 
     def __init__(self, *, using: str = DEFAULT_DB_ALIAS) -> None:
         self._using = using
 
     def now(self) -> datetime:
         """Return the database's moment in UTC; raises django.db.Error when it cannot be asked."""
-        connection = connections[self._using]
-        query = self._queries.get(connection.vendor)
-        if query is None:
+        expression = self.expression()
+        if not expression:
             return now()
-        with connection.cursor() as cursor:
-            cursor.execute(query)
+        with connections[self._using].cursor() as cursor:
+            cursor.execute(f"SELECT {expression}")
             moment: datetime = cursor.fetchone()[0]
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def expression(self) -> str:
+        """Return the SQL that is the database's moment in UTC, for a query that asks more; empty when this machine's counts."""
+        return self._expressions.get(connections[self._using].vendor, "")
 
     def monotonic(self) -> float:
         return time.monotonic()

@@ -139,10 +139,9 @@ class Loop(Sender):
         while True:
             # The deadline of what is claimed as of ``now`` counts from here: a process may be frozen after any instruction.
             began = self._clock.monotonic()
-            now = self._clock.now()
-            look = self._look(now, began=began)
+            look = self._look(began=began)
             if not look.has_work:
-                return self._until(now, *look.moments)
+                return self._until(look.now, *look.moments)
             if not self._connect():
                 return self._broker.grow()
             worked = self._work(look, began=began)
@@ -154,16 +153,22 @@ class Loop(Sender):
             if self._is_closed() or self._clock.monotonic() - started > ROUND_FOR:
                 return 0.0
 
-    def _look(self, now: datetime, *, began: float) -> Look:
-        """Say that this beat lives, and ask what there is to do: two index probes, a third while the clock is behind itself."""
+    def _look(self, *, began: float) -> Look:
+        """Ask for the time and what there is to do, in one statement or in two while the clock is behind itself.
+
+        Says that this beat lives, too.
+        """
+        wake = claims.next_wake(self._clock, store=self._store)
+        now = wake.now
         steady = self._steady_now(now, began)
         self.heart.reached(steady)
         self.heart.beat(now)
-        self._resume_due(now)
-        due_at, lease_until, waiting_at = claims.next_wake(now, store=self._store)
+        if self._resume_due(now):
+            wake = claims.next_wake(self._clock, store=self._store)
+        due_at, waiting_at = wake.due_at, wake.waiting_at
         interval_at = self._store.first_interval_due() if steady > now else None
         is_waiting = waiting_at is not None and waiting_at <= steady
-        moments: list[datetime | None] = [due_at, lease_until]
+        moments: list[datetime | None] = [due_at, wake.lease_until]
         if is_waiting:
             moments.append(now + timedelta(seconds=max(self._promote_at - began, 0.0)))
         else:
@@ -174,7 +179,7 @@ class Loop(Sender):
             now=now,
             steady=steady,
             is_due=due_at is not None and due_at <= now,
-            is_abandoned=lease_until is not None and lease_until < now,
+            is_abandoned=wake.lease_until is not None and wake.lease_until < now,
             is_waiting=is_waiting and began >= self._promote_at,
             is_interval_due=interval_at is not None and interval_at <= steady,
             moments=tuple(moments),
@@ -189,14 +194,19 @@ class Loop(Sender):
             self.heart.stepped(self._steady.step)
         return steady
 
-    def _resume_due(self, now: datetime) -> None:
-        """Switch on what was paused until now; asked when the next known pause ends, and with each heartbeat for new ones."""
+    def _resume_due(self, now: datetime) -> int:
+        """Switch on what was paused until now, and return how many that were.
+
+        Asked when the next known pause ends, and with each heartbeat for new ones.
+        """
         moment = self._clock.monotonic()
-        if moment >= self._resume_at:
-            _resumed, ends_at = self._resume(now)
-            every = self._options.HEARTBEAT_EVERY
-            wait = every if ends_at is None else min((ends_at - now).total_seconds(), every)
-            self._resume_at = moment + wait
+        if moment < self._resume_at:
+            return 0
+        resumed, ends_at = self._resume(now)
+        every = self._options.HEARTBEAT_EVERY
+        wait = every if ends_at is None else min((ends_at - now).total_seconds(), every)
+        self._resume_at = moment + wait
+        return resumed
 
     def _work(self, look: Look, *, began: float) -> int:
         now, worked = look.now, 0

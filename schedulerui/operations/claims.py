@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 
 from django.db import DatabaseError, DataError, IntegrityError
 
+from schedulerui.clock import Clock
 from schedulerui.conf import settings
 from schedulerui.crash import crash_point
 from schedulerui.facts import Overlap, PlannedRun, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import instances, known, quarantine, tokens
 from schedulerui.operations import runs as run_verbs
-from schedulerui.operations.store import DJANGO, Blocker, Lease, Planned, Store
+from schedulerui.operations.store import DJANGO, Blocker, Lease, Planned, Store, Wake
 from schedulerui.planning import plan
 
 logger = logging.getLogger(__name__)
@@ -49,15 +50,12 @@ class _Batch:
     of_intervals: bool = False
 
 
-def next_wake(
-    now: datetime, *, store: Store = DJANGO
-) -> tuple[datetime | None, datetime | None, datetime | None]:
-    """Return the earliest due time, the earliest end of a lease, and the earliest time of a run that waits.
+def next_wake(clock: Clock, *, store: Store = DJANGO) -> Wake:
+    """Return the moment, the earliest due time, the earliest end of a lease, and the earliest time of a run that waits.
 
-    Each None when there is none. Two index probes. A row that cannot even be read counts as due at ``now``, so that the claim
-    comes and quarantines it.
+    One statement. A row that cannot even be read counts as due now, so that the claim comes and quarantines it.
     """
-    return store.first_due(now), *store.first_in_outbox()
+    return store.look(clock)
 
 
 def claim_due(
@@ -81,8 +79,8 @@ def claim_due(
             crash_point("claim.begun")
             touch()
             crash_point("claim.touched")
-            ids = store.lock_due(now, limit=limit, of_intervals=of_intervals)
-            _plan_all(batch, _load(ids, batch))
+            schedules = _take(batch, limit=limit)
+            _plan_all(batch, schedules)
             claimed = _apply(batch)
         crash_point("claim.committed")
     except (IntegrityError, DataError, _LostRace) as error:
@@ -90,7 +88,7 @@ def claim_due(
             logger.exception("a claim was refused; going row by row", extra={"action": "claim_refused"})
         return _claim_singly(batch, limit=limit, touch=touch)
     store.put_aside(batch.broken, now=now)
-    if not ids:
+    if not schedules and not batch.broken:
         store.respell(None, now=now)
     return Claim(
         runs=claimed,
@@ -104,19 +102,27 @@ class _LostRace(Exception):
     """Somebody else changed a row of this batch first."""
 
 
-def _load(ids: Sequence[int], batch: _Batch) -> list[Schedule]:
-    """Return the schedules; if one of them cannot be read at all, all but that one."""
+UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
+
+
+def _take(batch: _Batch, *, limit: int) -> list[Schedule]:
+    """Hold what is due and return it; if one of them cannot be read at all, all but that one."""
+    store = batch.store
     try:
-        return batch.store.load(ids)
-    except (ValueError, TypeError, OverflowError, RecursionError):
+        return store.take_due(batch.now, limit=limit, of_intervals=batch.of_intervals)
+    except UNREADABLE:
         logger.warning("a schedule cannot be read", extra={"action": "unreadable_schedule"})
-    readable: list[Schedule] = []
-    for pk in ids:
-        try:
-            readable.extend(batch.store.load([pk]))
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            batch.broken.append((pk, f"This row cannot be read: {type(error).__name__}: {error}"))
-    return readable
+    ids = store.lock_due(batch.now, limit=limit, of_intervals=batch.of_intervals)
+    return [schedule for pk in ids for schedule in _load(pk, batch)]
+
+
+def _load(pk: int, batch: _Batch) -> list[Schedule]:
+    """Return the schedule, or nothing and a note of what is wrong with it."""
+    try:
+        return batch.store.load([pk])
+    except UNREADABLE as error:
+        batch.broken.append((pk, f"This row cannot be read: {type(error).__name__}: {error}"))
+        return []
 
 
 def _plan_all(batch: _Batch, schedules: Sequence[Schedule]) -> None:
@@ -220,7 +226,7 @@ def _claim_singly(refused: _Batch, *, limit: int, touch: Callable[[], object]) -
         try:
             with store.transaction():
                 touch()
-                _plan_all(batch, _load([pk], batch))
+                _plan_all(batch, _load(pk, batch))
                 batch.planned = [known.pass_over(each, store=store) for each in batch.planned]
                 made = _apply(batch)
             claimed.extend(made)

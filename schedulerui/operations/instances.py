@@ -38,21 +38,29 @@ def new(model: type[Made], values: Mapping[str, object]) -> Made:
 def load(
     model: type[Made], ids: Sequence[int], *, order_by: Sequence[str], left_out: Collection[str] = ()
 ) -> list[Made]:
-    """Read these rows in one statement, without the columns of ``left_out``.
+    """Read these rows in one statement, without the columns of ``left_out``; raises as ``select`` does."""
+    if not ids:
+        return []
+    order = ", ".join(connection.ops.quote_name(name) for name in order_by)
+    is_postgres = connection.vendor == "postgresql"  # whose driver looks for each place with a pattern
+    among = "= ANY (%s)" if is_postgres else f"IN ({', '.join(['%s'] * len(ids))})"
+    given = [list(ids)] if is_postgres else list(ids)
+    return select(model, f"WHERE id {among} ORDER BY {order}", given, left_out=left_out)
+
+
+def select(
+    model: type[Made], rest: str, given: Sequence[object], *, left_out: Collection[str] = ()
+) -> list[Made]:
+    """Read the rows that the ``rest`` of a statement with its parameters asks for, without the columns of ``left_out``.
 
     Raises what a query would: ValueError or TypeError for a row that cannot be read, django.db.Error.
     """
-    if not ids:
-        return []
     fields: list[Any] = [field for field in model._meta.concrete_fields if field.name not in left_out]  # noqa: SLF001 - Django's documented introspection
     quote = connection.ops.quote_name
     columns = ", ".join(quote(str(field.column)) for field in fields)
-    order = ", ".join(quote(name) for name in order_by)
-    is_postgres = connection.vendor == "postgresql"  # whose driver looks for each place with a pattern
-    among = "= ANY (%s)" if is_postgres else f"IN ({', '.join(['%s'] * len(ids))})"
-    statement = f"SELECT {columns} FROM {quote(model._meta.db_table)} WHERE id {among} ORDER BY {order}"  # noqa: S608, SLF001 - names of our own models
+    statement = f"SELECT {columns} FROM {quote(model._meta.db_table)} {rest}"  # noqa: S608, SLF001 - names of our own models
     with connection.cursor() as cursor:
-        cursor.execute(statement, [list(ids)] if is_postgres else list(ids))
+        cursor.execute(statement, list(given))
         found = cursor.fetchall()
     if not found:
         return []
@@ -109,18 +117,19 @@ def _moments(field: Any, values: list[Any]) -> list[Any]:
     known: dict[Any, datetime | None] = {None: None}
     for value in values:
         if value not in known:
-            known[value] = _moment(value) or _converted(field, [value])[0]
+            known[value] = moment(value) or _converted(field, [value])[0]
     return [known[value] for value in values]
 
 
-def _moment(value: Any) -> datetime | None:
+def moment(value: Any) -> datetime | None:
+    """Return the moment of Django's own spelling in SQLite, None for anything else."""
     if not isinstance(value, str) or len(value) not in LENGTHS or value[10] != " ":
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else None
 
 
 def _json(value: Any) -> Any:

@@ -6,18 +6,27 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from django.db import DataError, connection, transaction
-from django.db.models import F, Max, Min, Q, QuerySet, Value
+from django.db import connection, transaction
+from django.db.models import F, Max, Q, QuerySet, Value
 from django.db.models.functions import Greatest
 
+from schedulerui.clock import Clock
 from schedulerui.crash import crash_point
 from schedulerui.facts import RunState, Trigger, progress
 from schedulerui.models import Beat, Run, Schedule, ScheduleState
-from schedulerui.operations import beats, bulk_sql, cancellations, instances, outcomes, quarantine
+from schedulerui.operations import (
+    beats,
+    bulk_sql,
+    cancellations,
+    instances,
+    outcomes,
+    probes,
+    quarantine,
+)
 from schedulerui.operations import runs as run_verbs
-from schedulerui.operations.store_port import Blocker, Lease, Planned, Store
+from schedulerui.operations.store_port import Blocker, Lease, Planned, Store, Wake
 
-__all__ = ["DJANGO", "Blocker", "DjangoStore", "Lease", "Planned", "Store"]
+__all__ = ["DJANGO", "Blocker", "DjangoStore", "Lease", "Planned", "Store", "Wake"]
 
 NOT_FOR_PLANS = frozenset(
     {
@@ -36,23 +45,9 @@ class DjangoStore:
         """Begin a transaction."""
         return transaction.atomic()
 
-    def first_due(self, now: datetime) -> datetime | None:
-        """Probe the due index."""
-        try:
-            due = Schedule.objects.filter(next_run_at__isnull=False).order_by("next_run_at", "id")
-            first = due.values_list("id", "next_run_at").first()
-        except (ValueError, OverflowError, DataError):
-            return now
-        # SQLite keeps any text in a column of times; Django reads None from what is none.
-        return None if first is None else first[1] or now
-
-    def first_in_outbox(self) -> tuple[datetime | None, datetime | None]:
-        """Ask the outbox index once for both."""
-        held = Run.objects.filter(state__in=[RunState.PENDING, RunState.WAITING]).order_by()
-        rows = held.values_list("state").annotate(lease=Min("lease_until"), due=Min("due_at"))
-        found = {state: (lease, due) for state, lease, due in rows}
-        nothing = (None, None)
-        return found.get(RunState.PENDING, nothing)[0], found.get(RunState.WAITING, nothing)[1]
+    def look(self, clock: Clock) -> Wake:
+        """Ask in one statement."""
+        return probes.look(clock)
 
     def first_interval_due(self) -> datetime | None:
         """Scan the due index up to the first interval; asked only while the clock stands behind what it was."""
@@ -61,8 +56,12 @@ class DjangoStore:
         )
         return due.values_list("next_run_at", flat=True).first()
 
+    def take_due(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[Schedule]:
+        """Lock and read what is due in one statement, with SKIP LOCKED where the database has it."""
+        return probes.take_due(now, limit=limit, of_intervals=of_intervals, left_out=NOT_FOR_PLANS)
+
     def lock_due(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[int]:
-        """Lock what is due, with SKIP LOCKED where the database has it."""
+        """Lock as ``take_due`` does."""
         due = _due(now, of_intervals=of_intervals).values_list("id", flat=True)[:limit]
         features = connection.features
         if not features.has_select_for_update:

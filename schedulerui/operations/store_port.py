@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from schedulerui.clock import Clock
 from schedulerui.facts import Plan
 from schedulerui.models import Beat, Run, Schedule
 
@@ -43,26 +44,39 @@ class Blocker:
     cancel_requested_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wake:
+    """The moment of a look at the rows, and the earliest of those at which there is something to do; None where there is none."""
+
+    now: datetime
+    due_at: datetime | None
+    """``now`` when the row that holds it cannot be read: the claim comes and puts it aside."""
+    lease_until: datetime | None
+    """The earliest end of a lease of a run that is not sent."""
+    waiting_at: datetime | None
+    """The earliest due time of a run that waits."""
+
+
 class Store(Protocol):
     """The rows of schedules, runs and beats; every method may raise django.db.Error."""
 
     def transaction(self) -> AbstractContextManager[object]:
         """Make everything inside happen at once, or not at all when it raises."""
 
-    def first_due(self, now: datetime) -> datetime | None:
-        """Return the earliest due time; ``now`` when the row that holds it cannot be read."""
-
-    def first_in_outbox(self) -> tuple[datetime | None, datetime | None]:
-        """Return the earliest end of a lease of a run that is not sent, and the earliest due time of one that waits."""
+    def look(self, clock: Clock) -> Wake:
+        """Read the clock and when there is something to do, of schedules and of runs."""
 
     def first_interval_due(self) -> datetime | None:
         """Return the earliest due time of an interval."""
 
-    def lock_due(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[int]:
-        """Return the ids of what is due, the longest overdue first, without those that another transaction holds.
+    def take_due(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[Schedule]:
+        """Return what is due, the longest overdue first, without those that another transaction holds, and hold it.
 
-        ``of_intervals``: of intervals alone.
+        ``of_intervals``: of intervals alone. Raises whatever a value that cannot be read raises.
         """
+
+    def lock_due(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[int]:
+        """Do what ``take_due`` does and return the ids alone."""
 
     def due_ids(self, now: datetime, *, limit: int, of_intervals: bool = False) -> list[int]:
         """Return the ids of what is due, the longest overdue first, and hold nothing."""

@@ -98,6 +98,24 @@ def test_a_run_of_a_thousand_costs_a_twentieth_of_a_statement():
     assert [len(batch) for batch in broker.batches] == [50, BATCH_MAX, BATCH_MAX, BATCH_MAX, 200]
 
 
+def test_an_idle_tick_is_one_statement():
+    clock = SteppingClock()
+    loop = a_loop(clock, Batching(clock))
+    fill(3, due=clock.now() + timedelta(hours=1))
+    loop.tick()
+    with CaptureQueriesContext(connection) as queries:
+        assert loop.tick() == 1.0
+    assert len(queries) == 1
+
+
+def test_an_idle_tick_is_not_longer_than_until_the_next_run():
+    clock = SteppingClock()
+    loop = a_loop(clock, Batching(clock))
+    loop.tick()
+    fill(3, due=clock.now() + timedelta(seconds=0.7))
+    assert 0 < loop.tick() <= 0.7
+
+
 def states():
     """How many runs there are of each state and count of publishes."""
     found = Run.objects.order_by("pk").values_list("state", "publishes")

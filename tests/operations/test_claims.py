@@ -71,7 +71,7 @@ def test_a_row_that_changed_under_the_claim_is_dropped(make_schedule):
         Schedule.objects.update(version=2)
 
     batch = claims._Batch(lease=claims.Lease(owner="x", until=DUE), now=DUE)
-    claims._plan_all(batch, claims._load(list(Schedule.objects.values_list("id", flat=True)), batch))
+    claims._plan_all(batch, claims._take(batch, limit=10))
     somebody_edits()
     with pytest.raises(claims._LostRace):
         claims._apply(batch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schedulerui.facts import RunState, progress
 from schedulerui.models import Run, Schedule
-from schedulerui.operations.store import Store
+from schedulerui.operations.store import Store, Wake
 from tests.simulation.memory_overlap import Overlapping
 from tests.simulation.memory_pauses import Pausing
 from tests.simulation.tables import clone
@@ -19,22 +19,31 @@ class MemoryStore(Overlapping, Pausing, Store):
 
     # questions
 
-    def first_due(self, now):
+    def look(self, clock):
+        # The clock, schedules and runs in three steps: more may happen in between than while a database answers.
+        now = clock.now()
         with self._statement("first due") as tx:
-            return min((s.next_run_at for s in self._rows(tx, "schedule") if s.next_run_at), default=None)
-
-    def first_in_outbox(self):
+            due = (s.next_run_at for s in self._rows(tx, "schedule") if s.next_run_at)
+            due_at = min(due, default=None)
         with self._statement("first in outbox") as tx:
             rows = self._rows(tx, "run")
             leases = (r.lease_until for r in rows if r.state == "pending")
             waiting = (r.due_at for r in rows if r.state == "waiting")
-            return min(leases, default=None), min(waiting, default=None)
+            return Wake(
+                now=now,
+                due_at=due_at,
+                lease_until=min(leases, default=None),
+                waiting_at=min(waiting, default=None),
+            )
 
     def due_ids(self, now, *, limit, of_intervals=False):
         with self._statement("due") as tx:
             due = [s for s in self._rows(tx, "schedule") if s.next_run_at and s.next_run_at <= now]
             due = [s for s in due if s.kind == "interval" or not of_intervals]
             return [s.pk for s in sorted(due, key=lambda s: (s.next_run_at, s.pk))[:limit]]
+
+    def take_due(self, now, *, limit, of_intervals=False):
+        return self.load(self.lock_due(now, limit=limit, of_intervals=of_intervals))
 
     def lock_due(self, now, *, limit, of_intervals=False):
         return self.due_ids(now, limit=limit, of_intervals=of_intervals)
