@@ -16,6 +16,8 @@ KEYS: tuple[tuple[tuple[str, ...], Any], ...] = (
     (("r",), _("Run the schedule now; a dialog asks first")),
     (("u",), _("Undo, while the notice offers it")),
     (("n",), _("New schedule")),
+    (("[",), _("Run before, of the same schedule")),
+    (("]",), _("Next run, of the same schedule")),
     (("g", "o"), _("Go to the overview")),
     (("g", "s"), _("Go to the schedules")),
     (("g", "r"), _("Go to the runs")),

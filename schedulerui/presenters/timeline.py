@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Run
+from schedulerui.presenters.moments import duration
 
 WIDTH = 1000
 MIN_SHARE = 0.03
@@ -28,7 +29,7 @@ NEVER_SENT = frozenset({RunState.SKIPPED, RunState.MISSED, RunState.UNSENT, RunS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
-    """One moment of a run; ``why`` says why it is not known, ``gap`` is the time since the station before, seconds."""
+    """One moment of a run; ``why`` says why it is not known, ``gap`` is the time since the last known station, seconds."""
 
     key: str
     word: str
@@ -45,6 +46,8 @@ class Bar:
     key: str
     x: float
     width: float
+    word: str = ""
+    gap: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +61,22 @@ class Timeline:
     def words(self) -> str:
         """What the drawing says, for those who do not see it."""
         known = [
-            f"{station.gap_word} {station.gap:.3g} s" for station in self.stations if station.gap is not None
+            f"{station.gap_word} {duration(station.gap)}"
+            for station in self.stations
+            if station.gap is not None
         ]
         return ", ".join(known) or _("No two moments of this run are known yet.")
+
+    @property
+    def why_no_worker(self) -> str:
+        """Why nobody knows which worker had the run; empty where its reception or its start is known."""
+        received, started = self.stations[2], self.stations[3]
+        return "" if received.at or started.at else received.why
+
+    @property
+    def why_no_end(self) -> str:
+        """Why there is no run time, where there is none."""
+        return self.stations[-1].why or self.stations[3].why or _("Nobody reported it.")
 
 
 def timeline_of(run: Run) -> Timeline:
@@ -68,19 +84,24 @@ def timeline_of(run: Run) -> Timeline:
     moments = [getattr(run, f"{key}_at") for key, _word, _gap in STATIONS]
     if run.state not in FINISHED:
         moments[-1] = None  # an attempt before may have left one
-    stations = []
+    stations: list[Station] = []
+    before, words = moments[0], []
     for index, (key, word, gap_word) in enumerate(STATIONS):
-        at, before = moments[index], moments[index - 1] if index else None
+        at = moments[index]
+        words.append(str(gap_word))
+        is_gap = index > 0 and at is not None and before is not None
         stations.append(
             Station(
                 key=key,
                 word=str(word),
                 at=at,
                 why="" if at else why_unknown(run, later=moments[index + 1 :]),
-                gap_word=str(gap_word),
-                gap=(at - before).total_seconds() if at and before else None,
+                gap_word=" + ".join(filter(None, words)) if is_gap else str(gap_word),
+                gap=(at - before).total_seconds() if is_gap and at and before else None,
             )
         )
+        if at is not None:
+            before, words = at, []
     return Timeline(stations=tuple(stations), bars=bars_of(stations))
 
 
@@ -100,12 +121,13 @@ def why_unknown(run: Run, *, later: list[datetime | None]) -> str:
 
 def bars_of(stations: list[Station]) -> tuple[Bar, ...]:
     """Return the known gaps side by side, as long as they lasted, none too thin to see."""
-    gaps = [(station.key, max(station.gap, 0.0)) for station in stations if station.gap is not None]
-    whole = sum(gap for _key, gap in gaps)
-    shares = [max(gap / whole, MIN_SHARE) if whole else 1.0 for _key, gap in gaps]
+    gaps = [(station, max(station.gap, 0.0)) for station in stations if station.gap is not None]
+    whole = sum(gap for _station, gap in gaps)
+    shares = [max(gap / whole, MIN_SHARE) if whole else 1.0 for _station, gap in gaps]
     scale = WIDTH / sum(shares) if shares else 0.0
     bars, x = [], 0.0
-    for (key, _gap), share in zip(gaps, shares, strict=True):
-        bars.append(Bar(key=key, x=round(x, 1), width=round(share * scale, 1)))
+    for (station, gap), share in zip(gaps, shares, strict=True):
+        width = round(share * scale, 1)
+        bars.append(Bar(key=station.key, x=round(x, 1), width=width, word=station.gap_word, gap=gap))
         x += share * scale
     return tuple(bars)

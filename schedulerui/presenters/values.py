@@ -28,7 +28,8 @@ def redact(value: object) -> object:
                 for key, item in node.items()
             }
         if isinstance(node, list | tuple):
-            return [walk(item) for item in node]
+            items = [walk(item) for item in node]
+            return tuple(items) if isinstance(node, tuple) else items
         return printable(node) if isinstance(node, str) else node
 
     return walk(value)

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from schedulerui.conf import settings
-from schedulerui.recorder.tail import masked
+from schedulerui.operations.masking import masked
 
 HEADER = "schedulerui"
 """The header that dispatch puts on every message of ours; a retry keeps it."""

@@ -7,13 +7,12 @@ it. Celery's and our own lines are not the task's.
 from __future__ import annotations
 
 import logging
-import re
 from collections import deque
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from schedulerui.conf import settings
+from schedulerui.operations.masking import masked
 
 LINE_MAX = 2_000
 """Most characters of one line."""
@@ -27,7 +26,6 @@ NOT_OF_TASKS = (
 )
 LOGGERS = ("", "celery.task")
 """Celery's task logger does not hand its lines on to the root."""
-HIDDEN = "***"
 
 
 class Tail:
@@ -100,22 +98,6 @@ def end(begun: Tail | None) -> None:
 def text_of(begun: Tail | None) -> str:
     """Return what the body has logged so far; empty where nothing is kept."""
     return "" if begun is None else begun.text()
-
-
-def masked(text: str) -> str:
-    """Return text with the values hidden that stand behind a name like a secret: ``password=...``, ``"token": "..."``."""
-    pattern = _secrets(settings().REDACT)
-    return text if pattern is None else pattern.sub(rf"\1{HIDDEN}", text)
-
-
-@lru_cache(maxsize=2)
-def _secrets(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    # Every repetition is bounded, so that no line takes long.
-    if not names:
-        return None
-    words = "|".join(re.escape(name) for name in names)
-    found = r"\"[^\"]{0,500}\"?|'[^']{0,500}'?|(?:(?:bearer|basic|token)\s)?[^\s,;&)\]}]{1,500}"
-    return re.compile(rf"((?:{words})[\w.-]{{0,40}}[\"']?\s?[=:]\s?)(?:{found})", re.IGNORECASE)
 
 
 def _install() -> None:

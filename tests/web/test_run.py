@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -103,6 +104,26 @@ def test_it_says_why_a_station_is_not_known(reader, state, fields, why):
     assert why in {station.why for station in stations}
 
 
+def test_it_names_both_waits_where_nobody_reported_what_is_between(reader):
+    response = reader.get(url_of(a_whole_run(received_at=None)))
+    started = response.context["timeline"].stations[3]
+    assert started.gap == pytest.approx(0.36)
+    assert started.gap_word == "Wait in the queue + Wait in the worker"
+    assert [bar.key for bar in response.context["timeline"].bars] == ["sent", "started", "finished"]
+    assert "<title>Wait in the queue + Wait in the worker 360 ms</title>" in text_of(response)
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [("unsent", "It was never sent."), ("sent", "Not yet."), ("expired", "It did not come to that.")],
+)
+def test_its_facts_say_why_there_is_no_worker_and_no_run_time(reader, state, why):
+    run = a_run(a_schedule(), state=state, finished_at=NOON if state == "expired" else None)
+    facts = text_of(reader.get(url_of(run))).partition('id="facts-title"')[2].partition("</section>")[0]
+    assert facts.count(why) >= 1
+    assert "<dd>—</dd>" not in facts
+
+
 def test_it_survives_clocks_that_disagree(reader):
     run = a_whole_run(received_at=NOON - timedelta(seconds=3))
     assert reader.get(url_of(run)).status_code == 200
@@ -152,6 +173,74 @@ def test_it_shows_64_kilobytes_of_a_value_and_says_what_is_missing(insider):
     page = text_of(insider.get(url_of(a_whole_run(result="x" * 70_000))))
     assert "4464 more characters are not shown" in page
     assert len(page) < 90_000
+
+
+LIBRARY = (
+    '  File "/srv/lib/python3.12/site-packages/celery/app/trace.py", line 453, in trace_task\n    R = fun()\n'
+)
+OURS = '  File "/srv/shop/tasks.py", line 3, in work\n    raise ValueError(1)\n'
+TRACEBACK = f"Traceback (most recent call last):\n{LIBRARY}{LIBRARY}{OURS}ValueError: 1\n"
+
+
+def test_it_folds_the_frames_of_libraries_and_keeps_the_whole_traceback_at_hand(insider):
+    page = text_of(insider.get(url_of(a_whole_run(state="failed", traceback=TRACEBACK))))
+    folded, _, whole = page.partition("The whole traceback")
+    assert "… 2 frames of libraries" in folded
+    assert "shop/tasks.py" in folded
+    assert "site-packages" not in folded
+    assert whole.count("site-packages") == 2
+
+
+def test_it_lays_out_a_result_and_covers_its_secrets(insider):
+    page = text_of(
+        insider.get(
+            url_of(a_whole_run(result=repr({"rows": list(range(60)), "token": "hunter2", "at": (1, 2)})))
+        )
+    )
+    assert "hunter2" not in page
+    assert "(1, 2)" in page
+    assert "\n &#x27;at&#x27;" in page
+
+
+@pytest.mark.parametrize(
+    "result", ["{'a': <object at 0x1>, 'token': 'hunter2'}", "[" * 500, "{'a': 1e999}", "{" * 90_000]
+)
+def test_a_result_that_is_no_plain_value_is_shown_as_it_is(insider, result):
+    response = insider.get(url_of(a_whole_run(result=result)))
+    assert response.status_code == 200
+    assert "hunter2" not in text_of(response)
+
+
+def value_url(run, key):
+    return f"{url_of(run)}values/{key}/"
+
+
+def test_what_is_too_long_for_the_page_is_a_file_with_its_secrets_covered(insider):
+    run = a_whole_run(kwargs={"text": "x" * 70_000, "password": "hunter2"}, result="y" * 70_000)
+    page = text_of(insider.get(url_of(run)))
+    assert value_url(run, "kwargs") in page
+    response = insider.get(value_url(run, "kwargs"))
+    assert json.loads(response.content) == {"text": "x" * 70_000, "password": "••••••"}
+    assert response["Content-Disposition"] == f'attachment; filename="run-{run.uuid}-kwargs.json"'
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert insider.get(value_url(run, "result")).content == b"y" * 70_000
+    assert value_url(run, "args") not in page
+
+
+def test_a_file_is_only_for_those_who_may_see_values_and_only_of_what_is_there(reader, insider):
+    run = a_whole_run(args=[1])
+    assert reader.get(value_url(run, "args")).status_code == 403
+    assert insider.get(value_url(run, "args")).status_code == 200
+    for key in ("kwargs", "task", "pk", "state"):
+        assert insider.get(value_url(run, key)).status_code == 404
+
+
+def test_it_can_be_left_by_keys_for_the_runs_beside_it(reader):
+    run = a_whole_run()
+    a_run(run.schedule, due_at=NOON - timedelta(hours=1))
+    a_run(run.schedule, due_at=NOON + timedelta(hours=1))
+    page = text_of(reader.get(url_of(run)))
+    assert page.count('data-key="["') == page.count('data-key="]"') == 1
 
 
 def test_it_links_to_the_runs_before_and_after_of_the_same_schedule(reader):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from schedulerui import dispatch, results
 from schedulerui.access import may, visible
 from schedulerui.models import Run
-from schedulerui.presenters.blocks import Block, block, json_block
+from schedulerui.presenters.blocks import Block, block, json_block, traceback_block
 from schedulerui.web.decorators import SENTENCES, error_page, gate
 
 
@@ -39,4 +39,4 @@ def _read(found: Run) -> results.Stored:
 def _blocks(stored: results.Stored) -> list[Block]:
     value = stored.value
     shown = block("result", value) if isinstance(value, str) else json_block("result", value)
-    return [shown, block("traceback", stored.traceback)] if stored.traceback else [shown]
+    return [shown, traceback_block(stored.traceback)] if stored.traceback else [shown]

@@ -169,6 +169,12 @@
   $$("[data-notice]").forEach(dress);
   document.addEventListener("schedulerui:notice", ({ detail }) => notice(detail));
 
+  /* What stands in a block is copied where the browser lets a page do so. */
+  root.classList.toggle("copies", Boolean(navigator.clipboard));
+  document.addEventListener("click", ({ target: { dataset } }) => {
+    if (dataset?.copy) navigator.clipboard.writeText($(`#${dataset.copy}`).textContent).then(() => notice({ kind: "ok", text: dataset.done }), () => {});
+  });
+
   /* Dialogs: the fragment that arrives in the slot opens; when it leaves, the focus goes back. */
   const slot = $("#dialog-slot");
   let opener = null;

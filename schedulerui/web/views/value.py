@@ -1,0 +1,33 @@
+"""One of a run's values whole, as a file: what its page shows the beginning of."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from schedulerui.access import may, visible
+from schedulerui.models import Run
+from schedulerui.presenters.blocks import GIVEN, text_of
+from schedulerui.web.decorators import SENTENCES, error_page, gate
+
+
+@gate("view_values", methods=("GET", "HEAD"))
+def run_value(request: HttpRequest, uuid: UUID, key: str) -> HttpResponse:
+    """Answer the value with secrets covered, to be saved and never shown by the browser; 404 where the run has none."""
+    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
+    if not may(request.user, "view_values", found.schedule):
+        return error_page(request, 403, sentence=SENTENCES["view_values"])
+    try:
+        text = text_of(found, key)
+    except KeyError:
+        raise Http404 from None
+    if not text:
+        raise Http404
+    name = f"run-{found.uuid}-{key}.{'json' if key in GIVEN else 'txt'}"
+    return HttpResponse(
+        text.encode("utf-8", "backslashreplace"),
+        content_type="text/plain; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
+    )
