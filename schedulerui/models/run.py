@@ -33,12 +33,16 @@ class RunQuerySet(models.QuerySet["Run"]):
     def holding_back(self, *, queued_since: datetime) -> RunQuerySet:
         """Return those that a schedule which must not overlap waits for.
 
-        With a worker: until its end is told, or it is lost. Still in a queue: only if due after ``queued_since``, because
-        nobody tells of a message that a broker has dropped.
+        With a worker: until its end is told, or it is lost. Still in a queue: only if due, or let go, after ``queued_since``,
+        because nobody tells of a message that a broker has dropped. Given up although its message may be out: workers were
+        told not to begin it, and hear of that in a while.
         """
         queued = [str(RunState.PENDING), str(RunState.SENT)]
         with_worker = [str(state) for state in ACTIVE if str(state) not in queued]
-        return self.filter(Q(state__in=with_worker) | Q(state__in=queued, due_at__gt=queued_since))
+        since = Q(due_at__gt=queued_since) | Q(promoted_at__gt=queued_since)
+        in_doubt = Q(state__in=[str(RunState.UNSENT), str(RunState.CANCELLED)], publishes__gt=0)
+        unheard = Q(cancel_requested_at__gt=queued_since)
+        return self.filter(Q(state__in=with_worker) | Q(state__in=queued) & since | in_doubt & unheard)
 
     def in_the_way(self, *, queued_since: datetime) -> RunQuerySet:
         """Return those that hold the next one back, and those that wait in front of it."""

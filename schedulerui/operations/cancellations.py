@@ -8,24 +8,25 @@ monitor repeats the order to end a running body until it has ended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, remote
-from schedulerui.facts import FINISHED, Actor, RunState, progress
-from schedulerui.models import Part, Run
-from schedulerui.operations import audit, outcomes
+from schedulerui.facts import FINISHED, Actor, Overlap, RunState, progress
+from schedulerui.models import Part, Run, Schedule
+from schedulerui.operations import audit, outcomes, parts
 from schedulerui.planning import SUPERSEDED
 
 logger = logging.getLogger(__name__)
 
 ABROAD = (RunState.SENT, RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
 """States in which a broker or a worker has the message."""
+NOT_BEGUN = (RunState.SENT, RunState.RECEIVED, RunState.RETRYING)
 AT_HOME = (RunState.WAITING, RunState.PENDING)
 REMEMBERED = timedelta(days=1)
 """For how long workers are told of a wish that nobody has obeyed."""
@@ -34,6 +35,8 @@ LISTED = 1_000
 OF_OVERLAP = "the overlap policy"
 Tell = Callable[..., None]
 """``remote.revoke``, or what stands in for it."""
+Target = tuple[str, str, str]
+"""A task id, the worker that has it and its state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +55,11 @@ def cancel(
     Must not be called inside a transaction. Raises Run.DoesNotExist.
     """
     run = Run.objects.get(pk=run_id)
-    if call_off(run, reason=_("Cancelled by %(name)s.") % {"name": actor.name}, now=now):
+    orders = _orders(run)
+    reason = _("Cancelled by %(name)s.") % {"name": actor.name}
+    if call_off(run, by=actor.name, reason=reason, now=now, terminate=terminate):
         audit.record_for_run(run, action="cancel", actor=actor, now=now)
-        return Cancelled(changed=True, sentence=_("Cancelled before it was sent."))
+        return _called_off(run, orders, terminate=terminate, tell=tell)
     run.refresh_from_db()
     if RunState(run.state) in FINISHED:
         return Cancelled(changed=False, sentence=_("It has ended already."))
@@ -64,26 +69,66 @@ def cancel(
     try:
         order(run, tell=tell)
     except dispatch.DispatchError as error:
-        text = _("Noted; the broker could not be reached, so workers hear of it when it is back: %(error)s")
-        return Cancelled(changed=True, sentence=text % {"error": error})
+        return _unheard(error)
     if terminate:
         return Cancelled(changed=True, sentence=_("Its worker was told to end it."))
     return Cancelled(changed=True, sentence=_("Workers were told not to begin it; a body that runs goes on."))
 
 
-def call_off(run: Run, *, reason: str, now: datetime) -> bool:
-    """Cancel a run that was not sent yet; return whether it was still here."""
+def call_off(run: Run, *, by: str, reason: str, now: datetime, terminate: bool = False) -> bool:
+    """Cancel a run that was not sent yet; return whether it was still here.
+
+    A claimed one may be on its way in this very moment, and of a canvas some parts may be out: workers are not to begin them,
+    and ``terminate`` ends the bodies that have begun.
+    """
     with transaction.atomic():
-        changed = Run.objects.filter(pk=run.pk, state__in=AT_HOME).update(
-            state=RunState.CANCELLED,
-            progress=progress(RunState.CANCELLED),
-            lease_until=None,
-            finished_at=now,
-            reason=reason[:500],
-        )
+        mine = Run.objects.filter(pk=run.pk)
+        changed = _cancel(mine, by=by, reason=reason, now=now, terminate=terminate)
         if changed:
             outcomes.follow(run, RunState.CANCELLED, runtime=None, is_again=False)
+            if run.canvas:
+                parts.call_off(run.pk, reason=reason, now=now)
     return bool(changed)
+
+
+def call_off_all(runs: QuerySet[Run], *, by: str, reason: str, now: datetime) -> None:
+    """Cancel those of these runs that were not sent yet. What stands beside their schedules stays as it is."""
+    with transaction.atomic():
+        halves = runs.filter(state=RunState.PENDING).exclude(canvas={})
+        canvases = list(halves.values_list("pk", flat=True))
+        _cancel(runs, by=by, reason=reason, now=now, terminate=False)
+        for pk in canvases:
+            parts.call_off(pk, reason=reason, now=now)
+
+
+def _cancel(runs: QuerySet[Run], *, by: str, reason: str, now: datetime, terminate: bool) -> int:
+    at_home = runs.filter(state__in=AT_HOME)
+    in_doubt = at_home.filter(publishes__gt=0, cancel_requested_at__isnull=True)
+    in_doubt.update(cancel_requested_at=now, cancel_requested_by=by[:150], cancel_terminate=terminate)
+    return at_home.update(
+        state=RunState.CANCELLED,
+        progress=progress(RunState.CANCELLED),
+        lease_until=None,
+        finished_at=now,
+        reason=reason[:500],
+    )
+
+
+def keep_from_beginning(run: Run, *, now: datetime) -> None:
+    """Let no worker begin a pending run that is about to be given up, if no two runs of its schedule may go at once.
+
+    Otherwise it would begin beside a newer one, should its message be out after all.
+    """
+    exclusive = Schedule.objects.filter(pk=run.schedule_id or 0).exclude(overlap=Overlap.ALLOW)
+    mine = Run.objects.filter(pk=run.pk, state=RunState.PENDING, cancel_requested_at__isnull=True)
+    mine.filter(schedule__in=exclusive).update(cancel_requested_at=now, cancel_requested_by=OF_OVERLAP)
+
+
+def reason_of(run: Run) -> str:
+    """Return why a run is called off whose end was asked for before it was sent."""
+    if run.cancel_requested_by == OF_OVERLAP:
+        return SUPERSEDED
+    return _("Cancelled by %(name)s.") % {"name": run.cancel_requested_by}
 
 
 def request(run: Run, *, by: str, terminate: bool, now: datetime) -> bool:
@@ -118,12 +163,43 @@ def supersede(kept: Mapping[int, str], *, now: datetime) -> None:
 
 def order(run: Run, *, tell: Tell | None = None) -> None:
     """Tell workers once; raises dispatch.DispatchError."""
-    say = tell or remote.revoke
+    _give(_orders(run), terminate=run.cancel_terminate, tell=tell)
+
+
+def _orders(run: Run) -> list[Target]:
+    """Return what of a run may still begin or end; a canvas' parts, if it has any."""
     ids = list(Part.objects.filter(run=run).values_list("task_id", "worker", "state")) if run.canvas else []
-    for task_id, worker, state in ids or [(str(run.task_id), run.worker, run.state)]:
-        if RunState(state) not in FINISHED:
-            ends = run.cancel_terminate and state == RunState.STARTED
-            say(task_id, terminate=ends, hostname=worker if ends else "")
+    either = ids or [(str(run.task_id), run.worker, run.state)]
+    return [(task_id, worker, state) for task_id, worker, state in either if state not in FINISHED]
+
+
+def _give(orders: Iterable[Target], *, terminate: bool, tell: Tell | None) -> None:
+    say = tell or remote.revoke
+    for task_id, worker, state in orders:
+        ends = terminate and state == RunState.STARTED
+        say(task_id, terminate=ends, hostname=worker if ends else "")
+
+
+def _called_off(run: Run, orders: list[Target], *, terminate: bool, tell: Tell | None) -> Cancelled:
+    """Say what has come of calling off a run; workers hear of what may be out."""
+    if not run.publishes:
+        return Cancelled(changed=True, sentence=_("Cancelled before it was sent."))
+    try:
+        _give(orders, terminate=terminate, tell=tell)
+    except dispatch.DispatchError as error:
+        return _unheard(error)
+    if run.canvas:
+        return Cancelled(
+            changed=True, sentence=_("Cancelled; workers were told not to begin the parts that were sent.")
+        )
+    return Cancelled(
+        changed=True, sentence=_("Cancelled; workers were told not to begin it, should it be on its way.")
+    )
+
+
+def _unheard(error: dispatch.DispatchError) -> Cancelled:
+    text = _("Noted; the broker could not be reached, so workers hear of it when it is back: %(error)s")
+    return Cancelled(changed=True, sentence=text % {"error": error})
 
 
 def repeat(now: datetime, *, tell: Tell | None = None) -> int:
@@ -142,12 +218,22 @@ def repeat(now: datetime, *, tell: Tell | None = None) -> int:
 
 def unwanted(now: datetime) -> list[str]:
     """Return the task ids that no worker is to begin: what a worker reads at its start and with each heartbeat."""
-    not_begun = [RunState.SENT, RunState.RECEIVED, RunState.RETRYING]
-    # Of a canvas that has begun, most parts may not have.
-    either = Q(state__in=not_begun) | (Q(state=RunState.STARTED) & ~Q(canvas={}))
-    waiting = Run.objects.filter(either, cancel_requested_at__gt=now - REMEMBERED)
-    rows = list(waiting.order_by("-cancel_requested_at").values_list("pk", "task_id", "canvas")[:LISTED])
+    rows = list(_undesired(now).values_list("pk", "task_id", "canvas")[:LISTED])
     of_parts = [pk for pk, _task_id, canvas in rows if canvas]
-    kept = Part.objects.filter(run__in=of_parts, state__in=[RunState.WAITING, *not_begun])
-    parts = kept.values_list("task_id", flat=True) if of_parts else []
-    return [*(str(task_id) for _pk, task_id, canvas in rows if not canvas and task_id), *map(str, parts)]
+    # What was called off with its run may be out too.
+    unbegun = Q(state__in=[RunState.WAITING, *NOT_BEGUN]) | Q(
+        state=RunState.REVOKED, received_at__isnull=True
+    )
+    ids = Part.objects.filter(unbegun, run__in=of_parts).values_list("task_id", flat=True) if of_parts else []
+    return [*(str(task_id) for _pk, task_id, canvas in rows if not canvas and task_id), *map(str, ids)]
+
+
+def _undesired(now: datetime) -> QuerySet[Run]:
+    """Return the runs that were to be given up lately and may still begin, the newest wish first."""
+    wanted = Q(state__in=[RunState.PENDING, *NOT_BEGUN])
+    # Of a canvas that has begun, most parts may not have.
+    wanted |= Q(state=RunState.STARTED) & ~Q(canvas={})
+    # There may be many of these; a bound on what is due keeps them to a stretch of an index.
+    wanted |= Q(state__in=[RunState.UNSENT, RunState.CANCELLED], due_at__gt=now - 2 * REMEMBERED)
+    runs: QuerySet[Run] = Run.objects.filter(wanted, cancel_requested_at__gt=now - REMEMBERED)
+    return runs.order_by("-cancel_requested_at")

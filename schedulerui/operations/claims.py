@@ -130,9 +130,17 @@ def _plan_all(batch: _Batch, schedules: Sequence[Schedule]) -> None:
     if exclusive:
         queued_since = batch.now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
         batch.store.hold(exclusive)
-        batch.blockers = batch.store.active(exclusive, queued_since=queued_since)
+        active = batch.store.active(exclusive, queued_since=queued_since)
+        batch.blockers = {pk: _still_there(found, batch) for pk, found in active.items()}
     for schedule in schedules:
         _plan_into(batch, schedule, batch.blockers.get(schedule.pk, []))
+
+
+def _still_there(blockers: list[Blocker], batch: _Batch) -> list[Blocker]:
+    """Leave out what will not begin any more. The clock of intervals may be ahead of the one by which that was asked for."""
+    if batch.of_intervals:
+        return blockers
+    return [blocker for blocker in blockers if not blocker.is_let_go(batch.now)]
 
 
 def _plan_into(batch: _Batch, schedule: Schedule, blockers: Sequence[Blocker]) -> None:
@@ -222,7 +230,7 @@ def _claim_singly(refused: _Batch, *, limit: int, touch: Callable[[], object]) -
     broken: list[tuple[int, str]] = []
     n_schedules = 0
     for pk in store.due_ids(now, limit=limit, of_intervals=refused.of_intervals):
-        batch = _Batch(lease=lease, now=now, store=store)
+        batch = _Batch(lease=lease, now=now, store=store, of_intervals=refused.of_intervals)
         try:
             with store.transaction():
                 touch()

@@ -107,6 +107,23 @@ def _give_back(run: Run, parts: Sequence[Part], gone: dict[str, Any]) -> None:
         follow(run, RunState.SENT, runtime=None, is_again=False)
 
 
+def call_off(run_id: int, *, reason: str, now: datetime) -> None:
+    """Revoke the parts of a cancelled run that no worker has; inside the transaction that cancelled it.
+
+    One of them may be out: should a worker tell of it after all, it goes on from there. Parts that a worker has make the run
+    what they are, so that it counts as alive as long as they do.
+    """
+    run, parts = lock(run_id)
+    told = [part for part in parts if part.state not in (RunState.WAITING, RunState.CANCELLED)]
+    for part in parts:
+        if part.state == RunState.WAITING:
+            reached = part.progress - part.progress % 100 + RANK[RunState.CANCELLED]
+            revoked = {"state": str(RunState.REVOKED), "finished_at": now, "reason": reason[:500]}
+            _write(part, {**revoked, "progress": reached})
+    if run is not None and told:
+        _settle(run, parts, told[-1], moment=now)
+
+
 def lock(pk: int) -> tuple[Run | None, list[Part]]:
     """Return the run with its row locked until the transaction ends, and its parts."""
     runs = Run.objects.filter(pk=pk)

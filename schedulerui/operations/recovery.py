@@ -19,13 +19,16 @@ def recover(
 ) -> Claim:
     """Take over runs whose lease has ended: same row, same task id, one more publish.
 
-    Runs that must go at most once, and manual ones that have waited too long, become ``unsent``, with the reason.
+    Runs that must go at most once, and manual ones that have waited too long, become ``unsent``, with the reason. One that was
+    to be given up meanwhile is called off: no message of it may leave when workers have forgotten that wish.
     """
     wanted: list[Run] = []
     for run in store.abandoned(now, limit=limit):
         reason = _reason_to_give_up(run, now=now, manual_within=manual_within)
-        if reason:
-            store.mark_unsent(run, reason=reason, now=now)
+        if run.cancel_requested_at is not None:
+            store.call_off(run, now=now)
+        elif reason:
+            store.mark_unsent(run, reason=reason, now=now, is_in_doubt=run.publishes > 0)
         else:
             wanted.append(run)
     taken = store.take_over(wanted, lease=lease)
@@ -64,7 +67,7 @@ def promote(
 
 def _free(runs: Sequence[Run], *, store: Store, now: datetime, queued_since: datetime) -> list[Run]:
     blockers = store.active(_exclusive(runs), queued_since=queued_since)
-    return [run for run in runs if not _is_held(run, blockers.get(run.schedule_id or 0, []), now=now)]
+    return [run for run in runs if not _is_held(blockers.get(run.schedule_id or 0, []), now=now)]
 
 
 def _exclusive(runs: Sequence[Run]) -> list[int]:
@@ -90,21 +93,9 @@ def release(
     return store.give_back(runs, owner=owner, now=now, reason=reason[:500], is_tried=is_tried)
 
 
-def _is_held(run: Run, blockers: Sequence[Blocker], *, now: datetime) -> bool:
-    """Tell whether something may still be alive; what only waits, the run itself among it, is not.
-
-    A message that was to be given up and that no worker has taken within the schedule's time for that will not begin: each
-    worker knows by then.
-    """
-    grace = timedelta(seconds=run.schedule.cancel_grace) if run.schedule is not None else timedelta(0)
-    for blocker in blockers:
-        if blocker.state == RunState.WAITING:
-            continue
-        asked_at = blocker.cancel_requested_at
-        if blocker.state == RunState.SENT and asked_at is not None and now - asked_at > grace:
-            continue
-        return True
-    return False
+def _is_held(blockers: Sequence[Blocker], *, now: datetime) -> bool:
+    """Tell whether something may still be alive; what only waits, the run itself among it, is not."""
+    return any(blocker.state != RunState.WAITING and not blocker.is_let_go(now) for blocker in blockers)
 
 
 def _reason_to_give_up(run: Run, *, now: datetime, manual_within: timedelta) -> str:

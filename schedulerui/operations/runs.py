@@ -18,6 +18,7 @@ from schedulerui.crash import crash_point
 from schedulerui.facts import Actor, Overlap, RunState, Trigger, progress
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.operations import audit, bulk_sql, outcomes, parts, tokens
+from schedulerui.operations.store_port import Blocker
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,12 @@ def _is_held(schedule: Schedule, *, now: datetime) -> bool:
     # The write comes first: on every database that is a lock, which claims and promotions take too.
     Schedule.objects.filter(pk=schedule.pk).update(version=F("version"))
     queued_since = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
-    return Run.objects.filter(schedule=schedule).in_the_way(queued_since=queued_since).exists()
+    found = Run.objects.filter(schedule=schedule).in_the_way(queued_since=queued_since)
+    grace = schedule.cancel_grace
+    return not all(
+        Blocker(run_id=pk, state=state, cancel_requested_at=asked_at, cancel_grace=grace).is_let_go(now)
+        for pk, state, asked_at in found.values_list("pk", "state", "cancel_requested_at")
+    )
 
 
 def publish_from_here(run: Run) -> None:

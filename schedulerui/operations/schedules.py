@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from schedulerui.facts import Actor, RunState, Trigger, progress
+from schedulerui.facts import Actor, Trigger
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.models.damaged import read_schedule
-from schedulerui.operations import audit, pausing, validation
+from schedulerui.operations import audit, cancellations, pausing, validation
 from schedulerui.operations.errors import CodeManaged, InvalidSchedule, VersionConflict
 from schedulerui.recurrence import RuleError
 
@@ -179,7 +179,7 @@ def delete(schedule_id: int, *, actor: Actor, now: datetime) -> None:
         # The write comes first: it waits for a claim that is under way, and keeps the next one out.
         Schedule.objects.filter(pk=schedule.pk).update(updated_at=now)
         audit.record(schedule, action="delete", actor=actor, now=now)
-        _cancel_unsent(schedule, now=now, reason=_("The schedule was deleted."))
+        _cancel_unsent(schedule, by=actor.name, now=now, reason=_("The schedule was deleted."))
         schedule.delete()
 
 
@@ -254,19 +254,13 @@ def store_switch(schedule: Schedule, switch: Switch, *, actor: Actor, now: datet
             pausing.account(schedule, switch.ended, accounted_until=_accounted_until(schedule), now=now)
             ScheduleState.objects.filter(pk=schedule.pk).update(failure_streak=0)
         if not schedule.enabled:
-            _cancel_unsent(schedule, now=now, reason=_("The schedule was switched off."))
+            _cancel_unsent(schedule, by=actor.name, now=now, reason=_("The schedule was switched off."))
     return True
 
 
-def _cancel_unsent(schedule: Schedule, *, now: datetime, reason: str) -> None:
+def _cancel_unsent(schedule: Schedule, *, by: str, now: datetime, reason: str) -> None:
     of_beat = Run.objects.filter(schedule=schedule, trigger__in=[Trigger.SCHEDULE, Trigger.RETRY])
-    of_beat.filter(state__in=[RunState.PENDING, RunState.WAITING]).update(
-        state=RunState.CANCELLED,
-        progress=progress(RunState.CANCELLED),
-        finished_at=now,
-        lease_until=None,
-        reason=reason,
-    )
+    cancellations.call_off_all(of_beat, by=by, reason=reason, now=now)
 
 
 def _refuse_invalid(schedule: Schedule) -> None:

@@ -20,6 +20,7 @@ from schedulerui.operations import (
     cancellations,
     instances,
     outcomes,
+    parts,
     probes,
     quarantine,
 )
@@ -90,9 +91,9 @@ class DjangoStore:
         if not ids:
             return found
         holding = Run.objects.filter(schedule__in=ids).in_the_way(queued_since=queued_since).order_by("pk")
-        columns = ("schedule_id", "pk", "state", "cancel_requested_at")
-        for schedule_id, pk, state, asked_at in holding.values_list(*columns):
-            blocker = Blocker(run_id=pk, state=state, cancel_requested_at=asked_at)
+        columns = ("schedule_id", "pk", "state", "cancel_requested_at", "schedule__cancel_grace")
+        for schedule_id, pk, state, asked_at, grace in holding.values_list(*columns):
+            blocker = Blocker(run_id=pk, state=state, cancel_requested_at=asked_at, cancel_grace=grace or 0)
             found.setdefault(int(schedule_id or 0), []).append(blocker)
         return found
 
@@ -203,9 +204,20 @@ class DjangoStore:
         """Update them in two statements."""
         return run_verbs.mark_sent(runs, sent_at=sent_at)
 
-    def mark_unsent(self, run: Run, *, reason: str, now: datetime) -> bool:
+    def mark_unsent(self, run: Run, *, reason: str, now: datetime, is_in_doubt: bool = False) -> bool:
         """Update the run and what stands beside its schedule."""
-        return run_verbs.mark_unsent(run, reason=reason, now=now)
+        with transaction.atomic():
+            if is_in_doubt:
+                cancellations.keep_from_beginning(run, now=now)
+            changed = run_verbs.mark_unsent(run, reason=reason, now=now)
+            if changed and is_in_doubt and run.canvas:
+                parts.call_off(run.pk, reason=reason, now=now)
+        return changed
+
+    def call_off(self, run: Run, *, now: datetime) -> bool:
+        """Update the run and what stands beside its schedule."""
+        reason = cancellations.reason_of(run)
+        return cancellations.call_off(run, by=run.cancel_requested_by, reason=reason, now=now)
 
     def furthest_clock(self) -> datetime | None:
         """Ask the rows of beats."""

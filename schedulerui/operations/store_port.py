@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from schedulerui.clock import Clock
-from schedulerui.facts import Plan
+from schedulerui.facts import Plan, RunState
 from schedulerui.models import Beat, Run, Schedule
+
+UNBEGUN = frozenset({RunState.SENT, RunState.UNSENT, RunState.CANCELLED})
+"""States of a run whose message may be out and that no worker has told of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,15 @@ class Blocker:
     run_id: int
     state: str
     cancel_requested_at: datetime | None = None
+    cancel_grace: int = 0
+    """Seconds after which each worker has heard that it must not begin it."""
+
+    def is_let_go(self, now: datetime) -> bool:
+        """Return whether it will not begin any more: no worker has taken it, and each of them knows that it is not wanted."""
+        asked_at = self.cancel_requested_at
+        if self.state not in UNBEGUN or asked_at is None:
+            return False
+        return now - asked_at > timedelta(seconds=self.cancel_grace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +146,14 @@ class Store(Protocol):
     def mark_sent(self, runs: Sequence[Run], *, sent_at: datetime) -> int:
         """Mark these as sent; one that is further along keeps its state."""
 
-    def mark_unsent(self, run: Run, *, reason: str, now: datetime) -> bool:
-        """Give a run up that is still pending; returns whether it was."""
+    def mark_unsent(self, run: Run, *, reason: str, now: datetime, is_in_doubt: bool = False) -> bool:
+        """Give a run up that is still pending; returns whether it was.
+
+        ``is_in_doubt``: its message may be out all the same. Where no two runs may go at once, workers are not to begin it.
+        """
+
+    def call_off(self, run: Run, *, now: datetime) -> bool:
+        """Cancel a pending run that was to be given up before anybody sent it; returns whether it was still pending."""
 
     def furthest_clock(self) -> datetime | None:
         """Return the furthest moment that any beat has seen."""

@@ -7,8 +7,12 @@ from datetime import timedelta
 import pytest
 
 from schedulerui import dispatch
+from schedulerui.dispatch_canvas import write_parts
+from schedulerui.facts import RunState
 from schedulerui.models import Change, Part, Run, ScheduleState
-from schedulerui.operations import cancellations
+from schedulerui.operations import cancellations, canvas, schedules
+from schedulerui.operations.history import record
+from schedulerui.operations.reports import Report
 from schedulerui.testing import DULL_WEDNESDAY as NOW
 from tests.web.people import a_run
 
@@ -130,4 +134,64 @@ def test_a_body_that_did_not_end_is_told_again_for_an_hour(make_schedule, told):
 def test_a_worker_that_was_faster_keeps_its_end(make_schedule):
     run = a_run(make_schedule(), state="pending", task_id="abc")
     Run.objects.filter(pk=run.pk).update(state="succeeded", lease_until=None)
-    assert cancellations.call_off(run, reason="x", now=NOW) is False
+    assert cancellations.call_off(run, by="ana", reason="x", now=NOW) is False
+
+
+def test_a_claimed_run_may_be_on_its_way_so_workers_are_told_not_to_begin_it(make_schedule, told, actor):
+    run = a_run(make_schedule(), state="pending", task_id="abc", publishes=1)
+    done = cancel(run, told, actor)
+    assert (run.state, run.cancel_requested_by) == ("cancelled", "ana")
+    assert told.orders == [("abc", False, "")]
+    assert "should it be on its way" in done.sentence
+    assert cancellations.unwanted(NOW) == ["abc"]
+
+
+def test_workers_are_told_of_claimed_runs_of_a_schedule_that_is_switched_off(make_schedule, actor):
+    schedule = make_schedule()
+    a_run(schedule, state="pending", task_id="abc", publishes=1, lease_until=NOW)
+    a_run(schedule, state="waiting", task_id="def")
+    schedules.disable(schedule.pk, actor=actor, now=NOW)
+    assert cancellations.unwanted(NOW) == ["abc"]
+
+
+def half_sent(schedule, *states):
+    """A canvas whose beat died in the middle: parts in these states, those that wait not sent."""
+    steps = [{"type": "task", "task": "tests.add"}] * len(states)
+    found = canvas.read({"type": "group", "steps": steps})
+    run = a_run(schedule, state="pending", task_id="abc", publishes=1, canvas=found)
+    write_parts(run)
+    for part, state in zip(Part.objects.filter(run=run).order_by("position"), states, strict=True):
+        if state != "waiting":
+            report = Report(task_id=part.task_id, state=RunState(state), moment=NOW, worker="w", attempt=0)
+            assert record(report)
+    run.refresh_from_db()
+    assert run.state == "pending"
+    return run, list(Part.objects.filter(run=run).order_by("position").values_list("task_id", flat=True))
+
+
+def test_a_canvas_that_is_half_sent_is_called_off_with_the_parts_that_are_out(make_schedule, told, actor):
+    schedule = make_schedule(overlap="skip")
+    run, ids = half_sent(schedule, "started", "waiting", "succeeded")
+    done = cancel(run, told, actor, terminate=True)
+    assert done.sentence == "Cancelled; workers were told not to begin the parts that were sent."
+    assert told.orders == [(ids[0], True, "w"), (ids[1], False, "")]
+    assert cancellations.unwanted(NOW) == [ids[1]]
+    # A body of it is still running: that is what the run is, and it holds the next one back.
+    assert (run.state, run.cancel_terminate) == ("started", True)
+    assert cancellations.repeat(NOW, tell=told) == 1
+    assert record(Report(task_id=ids[0], state=RunState.REVOKED, moment=NOW, worker="w", attempt=0))
+    run.refresh_from_db()
+    assert run.state == "revoked"
+
+
+def test_a_part_that_was_on_its_way_when_its_run_was_called_off_is_shown_when_it_begins_after_all(
+    make_schedule, told, actor
+):
+    run, ids = half_sent(make_schedule(), "waiting", "waiting")
+    cancel(run, told, actor)
+    assert run.state == "cancelled"
+    for state in (RunState.STARTED, RunState.SUCCEEDED):
+        assert record(Report(task_id=ids[0], state=state, moment=NOW, worker="w", attempt=0))
+    run.refresh_from_db()
+    states = list(Part.objects.filter(run=run).order_by("position").values_list("state", flat=True))
+    assert (run.state, states) == ("revoked", ["succeeded", "revoked"])

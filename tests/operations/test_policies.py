@@ -8,9 +8,10 @@ import pytest
 
 from schedulerui.facts import RunState, Trigger
 from schedulerui.models import Run, Schedule, ScheduleState
-from schedulerui.operations import claims, history, recovery, reruns, runs, schedules
+from schedulerui.operations import cancellations, claims, history, recovery, reruns, runs, schedules, starts
 from schedulerui.operations.reports import Report
 from schedulerui.planned import task_id
+from schedulerui.planning import SUPERSEDED
 from schedulerui.testing import DULL_WEDNESDAY as NOW
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -308,3 +309,92 @@ def test_times_behind_one_that_has_a_row_keep_theirs_when_a_schedule_is_led_back
     assert (rest.nominal_at, rest.covers_until) == (NOW + 22 * MINUTE, day - MINUTE)
     assert sum(Run.objects.values_list("count", flat=True)) == 24 * 60
     assert f"{rest.count} times" in rest.reason
+
+
+def in_doubt(make_schedule, **fields):
+    """A run whose beat died before it could mark it, given up because it may go at most once."""
+    make_schedule(delivery="at_most_once", cancel_grace=30, **fields)
+    (run,) = claim(NOW + MINUTE)
+    assert recovered(NOW + MINUTE + 31 * SECOND) == ()
+    run.refresh_from_db()
+    assert run.state == "unsent"
+    return run
+
+
+def test_a_run_that_may_be_out_holds_the_next_back_until_workers_have_heard(make_schedule):
+    run = in_doubt(make_schedule, overlap="skip")
+    assert claim(NOW + 2 * MINUTE) == ()
+    assert Run.objects.latest("pk").blocked_by == run
+    assert len(claim(NOW + 3 * MINUTE)) == 1
+
+
+def test_workers_are_told_not_to_begin_a_run_that_was_given_up_in_doubt(make_schedule):
+    run = in_doubt(make_schedule, overlap="queue")
+    assert cancellations.unwanted(NOW + 2 * MINUTE) == [run.task_id]
+    verdict = starts.begin(str(run.task_id), run=str(run.uuid), token="t", may_repeat=False)
+    assert verdict.reason == "cancelled by the overlap policy before it started"
+    assert claim(NOW + 2 * MINUTE) == ()
+    assert promote(NOW + 2 * MINUTE) == ()
+    assert len(promote(NOW + 2 * MINUTE + 2 * SECOND)) == 1
+
+
+def test_a_run_given_up_in_doubt_may_begin_where_runs_may_overlap(make_schedule):
+    run = in_doubt(make_schedule, overlap="allow")
+    assert cancellations.unwanted(NOW + 2 * MINUTE) == []
+    assert not starts.begin(str(run.task_id), run=str(run.uuid), token="t", may_repeat=False).reason
+
+
+def test_a_run_that_turns_up_after_all_holds_the_next_back_until_its_end(make_schedule):
+    run = in_doubt(make_schedule, overlap="skip")
+    told(run, RunState.STARTED, at=NOW + 2 * MINUTE)
+    assert claim(NOW + 3 * MINUTE) == ()
+    told(run, RunState.SUCCEEDED, at=NOW + 4 * MINUTE)
+    assert len(claim(NOW + 5 * MINUTE)) == 1
+
+
+@pytest.mark.parametrize("overlap", ["skip", "queue", "cancel_previous"])
+def test_a_claimed_run_that_is_called_off_holds_the_next_back_until_workers_have_heard(
+    make_schedule, actor, overlap
+):
+    make_schedule(overlap=overlap, cancel_grace=30)
+    (run,) = claim(NOW + MINUTE)
+    cancellations.cancel(
+        run.pk, terminate=False, actor=actor, now=NOW + 100 * SECOND, tell=lambda *_a, **_k: None
+    )
+    runs.mark_sent([run], sent_at=NOW + MINUTE)  # it was on its way
+    assert claim(NOW + 2 * MINUTE) == ()
+    assert promote(NOW + 2 * MINUTE) == ()
+    later = claim(NOW + 3 * MINUTE) if overlap == "skip" else promote(NOW + 131 * SECOND)
+    assert len(later) == 1
+
+
+def test_a_click_waits_for_a_run_that_may_be_out(make_schedule, actor, sent_by_click):
+    run = in_doubt(make_schedule, overlap="skip")
+    kept = {"actor": actor, "publish": sent_by_click.append}
+    first = runs.run_now(run.schedule_id, token="a", now=NOW + 2 * MINUTE, **kept)
+    assert first.run.state == "waiting"
+    Run.objects.filter(pk=first.run.pk).delete()
+    assert runs.run_now(run.schedule_id, token="b", now=NOW + 3 * MINUTE, **kept).sent
+
+
+def test_a_claimed_run_is_not_sent_again_once_a_newer_one_is_wanted(make_schedule):
+    make_schedule(overlap="cancel_previous", cancel_grace=30)
+    (first,) = claim(NOW + MINUTE)  # its beat dies
+    claim(NOW + 2 * MINUTE)
+    assert recovered(NOW + 2 * MINUTE) == ()
+    first.refresh_from_db()
+    assert (first.state, first.reason) == ("cancelled", SUPERSEDED)
+    assert promote(NOW + 2 * MINUTE + SECOND) == ()
+    assert len(promote(NOW + 2 * MINUTE + 31 * SECOND)) == 1
+
+
+def test_a_run_that_waited_longer_than_a_queue_may_be_stale_holds_the_next_back(make_schedule):
+    make_schedule(overlap="queue", queue_max=1)
+    (first,) = claim(NOW + MINUTE)
+    told(sent(first), RunState.STARTED, at=NOW + MINUTE)
+    assert claim(NOW + 2 * MINUTE) == ()
+    told(first, RunState.SUCCEEDED, at=NOW + DAY + 3 * MINUTE)
+    (second,) = promote(NOW + DAY + 3 * MINUTE)
+    sent(second)
+    assert claim(NOW + DAY + 4 * MINUTE) == ()
+    assert promote(NOW + DAY + 4 * MINUTE) == ()

@@ -8,7 +8,7 @@ from itertools import takewhile
 from schedulerui.models import Run, Schedule
 from tests.simulation.memory_overlap import ALIVE
 from tests.simulation.memory_pauses import newest_accounted
-from tests.simulation.tables import EXCLUSIVE, Database, holds_back
+from tests.simulation.tables import EXCLUSIVE, GIVEN_UP, Database, holds_back
 
 DAY = timedelta(days=1)
 CLICKED = timedelta(seconds=60)
@@ -50,23 +50,22 @@ class Exclusion:
         if run.trigger == "retry":
             self.require(run.due_at <= now, f"retry: run {run.pk} went before its time")
         if schedule.overlap in EXCLUSIVE:
-            grace = timedelta(seconds=schedule.cancel_grace)
-            self.alone(run, schedule, but=lambda other: was_given_up(other, now, grace))
+            self.alone(run, schedule, now=now)
 
     def gave_up_click(self, run: Run, now: datetime) -> None:
         """A click that is given up has had its time, which begins when it need not wait for others any more."""
         age = now - self.turns.get(run.pk, run.created_at)
         self.require(age > CLICKED, f"click: run {run.pk} was given up after {age}")
 
-    def alone(self, run: Run, schedule: Schedule, *, but=lambda other: False) -> None:
-        since = run.created_at - DAY
+    def alone(self, run: Run, schedule: Schedule, *, now: datetime) -> None:
+        since, grace = run.created_at - DAY, timedelta(seconds=schedule.cancel_grace)
         others = [
             other.pk
             for other in self.runs_of(schedule)
             if other.pk != run.pk
             and other.pk not in self.forced
             and holds_back(other, since)
-            and not but(other)
+            and not was_given_up(other, now, grace)
         ]
         self.require(not others, f"overlap: run {run.pk} beside {others}")
 
@@ -115,7 +114,7 @@ def covers(run: Run, moment) -> bool:
 def was_given_up(run: Run, now, grace: timedelta) -> bool:
     """Whether it is a message that no worker took in time after it was cancelled: none will begin it."""
     asked_at = run.cancel_requested_at
-    return run.state == "sent" and asked_at is not None and now - asked_at > grace
+    return run.state in {"sent", *GIVEN_UP} and asked_at is not None and now - asked_at > grace
 
 
 def is_wanted(run: Run) -> bool:

@@ -124,7 +124,7 @@ class Watch(Exclusion):
         if run.state in {"pending", "waiting"}:
             self.require(schedule.enabled, f"run {run.pk} was made of schedule {schedule.pk}, which is off")
         if run.state == "pending" and schedule.overlap in EXCLUSIVE:
-            self.alone(run, schedule)
+            self.alone(run, schedule, now=run.created_at)
         if run.state == "waiting":
             self.came_to_wait(run, schedule)
 

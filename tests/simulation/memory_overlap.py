@@ -26,9 +26,17 @@ class Overlapping(Session):
             for r in sorted(self._rows(tx, "run"), key=lambda r: r.pk):
                 waits = r.state == "waiting" and r.trigger in {"schedule", "manual"}
                 if r.schedule_id in ids and (waits or holds_back(r, queued_since)):
-                    blocker = Blocker(run_id=r.pk, state=r.state, cancel_requested_at=r.cancel_requested_at)
-                    found.setdefault(r.schedule_id, []).append(blocker)
+                    found.setdefault(r.schedule_id, []).append(self.blocker(r))
             return found
+
+    def blocker(self, run) -> Blocker:
+        """What is said of one that is in the way."""
+        return Blocker(
+            run_id=run.pk,
+            state=run.state,
+            cancel_requested_at=run.cancel_requested_at,
+            cancel_grace=self.db.schedule_of(run).cancel_grace,
+        )
 
     def waiting(self, now, *, limit, after=None):
         with self._statement("waiting") as tx:

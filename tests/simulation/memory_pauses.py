@@ -8,7 +8,7 @@ from schedulerui.facts import RunState, progress
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import pausing, retries
 from tests.simulation.session import Session
-from tests.simulation.tables import clone
+from tests.simulation.tables import EXCLUSIVE, clone
 
 
 def newest_accounted(runs: list[Run]) -> datetime | None:
@@ -57,12 +57,14 @@ class Pausing(Session):
         if row is not None and not any(r.key == row.key for r in self._rows(tx, "run")):
             self._insert(tx, row)
 
-    def mark_unsent(self, run, *, reason, now):
+    def mark_unsent(self, run, *, reason, now, is_in_doubt=False):
         with self._statement(f"mark unsent {run.pk}") as tx:
             self._wait_for(tx, [("run", run.pk)])
             if self._seen(tx, ("run", run.pk)).state != "pending":
                 return False
             values = {"progress": progress(RunState.UNSENT), "lease_until": None, "finished_at": now}
+            if is_in_doubt and self._seen(tx, ("schedule", run.schedule_id)).overlap in EXCLUSIVE:
+                values |= self.wish(self._seen(tx, ("run", run.pk)), now)
             row = self._write(tx, ("run", run.pk), state="unsent", reason=reason, **values)
             if row.trigger in {"schedule", "retry"}:
                 schedule = self._seen(tx, ("schedule", row.schedule_id))
@@ -70,3 +72,16 @@ class Pausing(Session):
                 if again is not None:
                     self._insert(tx, again)
             return True
+
+    def call_off(self, run, *, now):
+        with self._statement(f"call off {run.pk}") as tx:
+            self._wait_for(tx, [("run", run.pk)])
+            if self._seen(tx, ("run", run.pk)).state != "pending":
+                return False
+            values = {"progress": progress(RunState.CANCELLED), "lease_until": None, "finished_at": now}
+            self._write(tx, ("run", run.pk), state="cancelled", reason="was to be given up", **values)
+            return True
+
+    def wish(self, row, now):
+        """That no worker is to begin it."""
+        return {} if row.cancel_requested_at else {"cancel_requested_at": now}

@@ -67,10 +67,30 @@ class People(Stage):
             row.next_run_at = first.due_at if first else None
         self.db.rows[key] = row
         for run in unsent:
-            self._store_run(run, RunState.CANCELLED, lease_until=None, reason="switched off")
+            self._call_off(run, "switched off")
         times = [run.nominal_at for run in self.db.runs() if run.schedule_id == row.pk and run.nominal_at]
         if row.next_nominal_at is not None and max(times, default=NOON) >= row.next_nominal_at:
             self.watch.led_back.add(row.pk)
+
+    def _call_off(self, run: Run, reason: str) -> None:
+        """A claimed one may be on its way: workers are not to begin it."""
+        wish = {"cancel_requested_at": self.wall()} if run.publishes and not run.cancel_requested_at else {}
+        self._store_run(run, RunState.CANCELLED, lease_until=None, reason=reason, **wish)
+
+    def _cancel(self, schedule: Schedule) -> None:
+        """Somebody calls off a run, whatever it is about."""
+        mine = [run for run in self.db.runs() if run.schedule_id == schedule.pk]
+        alive = [run for run in mine if run.state in {"waiting", "pending", "sent", "started"}]
+        run = self.choose.choice(alive) if alive else None
+        if run is None or self._is_held(("run", run.pk)):
+            return
+        self.note(PEOPLE, f"cancels {run.pk}, which is {run.state}")
+        if run.state in {"waiting", "pending"}:
+            self._call_off(run, "cancelled")
+        elif run.cancel_requested_at is None:
+            row = clone(run)
+            row.__dict__.update(cancel_requested_at=self.wall(), cancel_terminate=True)
+            self.db.rows["run", run.pk] = row
 
     def _unsent(self, schedule: Schedule) -> list[Run]:
         mine = [run for run in self.db.runs() if run.schedule_id == schedule.pk and run.trigger != "manual"]

@@ -132,7 +132,17 @@ class Making:
     """How many beats there may be."""
     paces: tuple[float, ...] = (0.0, 0.0, 0.001, 0.003, 0.02, 0.5)
     """Seconds that a step takes in trouble; none takes long in peace."""
-    verbs: tuple[str, ...] = ("edit", "edit", "switch", "pause", "run_now", "rewind", "set_clock", *WORK)
+    verbs: tuple[str, ...] = (
+        "edit",
+        "edit",
+        "switch",
+        "pause",
+        "run_now",
+        "cancel",
+        "rewind",
+        "set_clock",
+        *WORK,
+    )
     people: float = 0.06
     """How likely people do something before a step."""
 

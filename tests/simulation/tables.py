@@ -102,8 +102,12 @@ def same(other, row: Run) -> bool:
 def holds_back(run: Run, queued_since) -> bool:
     """What RunQuerySet.holding_back asks."""
     if run.state in {"pending", "sent"}:
-        return bool(run.due_at > queued_since)
+        return bool(max(run.due_at, run.promoted_at or run.due_at) > queued_since)
+    if run.state in GIVEN_UP:
+        asked_at = run.cancel_requested_at
+        return bool(run.publishes and asked_at is not None and asked_at > queued_since)
     return run.state in {str(state) for state in ACTIVE}
 
 
+GIVEN_UP = frozenset({"unsent", "cancelled"})
 EXCLUSIVE = frozenset({str(Overlap.SKIP), str(Overlap.QUEUE), str(Overlap.CANCEL_PREVIOUS)})

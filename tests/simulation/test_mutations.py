@@ -22,7 +22,7 @@ from tests.simulation.beats import World
 from tests.simulation.invariants import Broken
 from tests.simulation.memory import MemoryStore
 from tests.simulation.processes import WORK, BeatBroker, BeatClock, Making
-from tests.simulation.tables import clone
+from tests.simulation.tables import GIVEN_UP, clone
 
 SEEDS = range(250)
 """The histories that may pass before it is noticed. The least likely one is noticed in one of fifteen, so no change of the code
@@ -130,6 +130,17 @@ class SupersedesWhatIsSent(MemoryStore):
             super()._supersede(tx, row, now)
 
 
+class GivesUpWithoutAWord(MemoryStore):
+    def wish(self, row, now):
+        return {}
+
+
+class ForgetsWhatWasGivenUp(MemoryStore):
+    def active(self, ids, *, queued_since):
+        found = super().active(ids, queued_since=queued_since)
+        return {pk: [each for each in known if each.state not in GIVEN_UP] for pk, known in found.items()}
+
+
 class TriesAtOnce(MemoryStore):
     def may_go(self, run, now):
         return run.state == "waiting"
@@ -213,6 +224,7 @@ FREQUENT = {"every": 7, "misfire": "all", "overlap": "allow", "catchup_window": 
 Patch = Callable[[], AbstractContextManager[object]]
 BUSY = (*WORK, *WORK, "run_now", "run_now")
 """People who click and workers who work, and nobody who edits."""
+IN_DOUBT = {"delivery": "at_most_once", "overlap": "skip", "every": 10, "max_runs": None}
 MUTATIONS: dict[str, tuple[Making, Patch, str]] = {
     "no unique key": (Making(has_unique_key=False), no_patch, "I1"),
     "no compare of the time seen": (Making(store=NoCompareOfTime), no_patch, "I2: only the unique key"),
@@ -283,6 +295,16 @@ MUTATIONS: dict[str, tuple[Making, Patch, str]] = {
         Making(store=SupersedesWhatIsSent, deadly=("publish",), fields={"overlap": "cancel_previous"}),
         no_patch,
         "cancel_previous",
+    ),
+    "given up in doubt without a word to workers": (
+        Making(store=GivesUpWithoutAWord, deadly=("mark",), verbs=BUSY, people=0.02, fields=IN_DOUBT),
+        no_patch,
+        "overlap",
+    ),
+    "what was given up in doubt held back by nobody": (
+        Making(store=ForgetsWhatWasGivenUp, deadly=("mark",), verbs=BUSY, fields=IN_DOUBT),
+        no_patch,
+        "overlap",
     ),
     "a click's time counted while it waits": (
         Making(

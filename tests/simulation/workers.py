@@ -6,7 +6,7 @@ from schedulerui.facts import RunState, progress
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import retries
 from tests.simulation.stage import Stage
-from tests.simulation.tables import clone
+from tests.simulation.tables import GIVEN_UP, clone
 
 
 class Workers(Stage):
@@ -20,7 +20,7 @@ class Workers(Stage):
     def _go_on(self, run: Run) -> None:
         luck = self.choose.random()
         is_out = bool(self.watch.messages.get(run.pk))
-        if run.state in {"pending", "sent"} and is_out:
+        if run.state in {"pending", "sent", *GIVEN_UP} and is_out:
             if run.cancel_requested_at is None:
                 if luck < 0.7:
                     self._begin(run)
