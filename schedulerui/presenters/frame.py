@@ -12,8 +12,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.conf import settings
-from schedulerui.presenters.beats import BeatCard, beat_card
+from schedulerui.presenters.beats import BeatCard
 from schedulerui.presenters.moments import zone_chosen
+from schedulerui.presenters.rail import Known, Tag, rail_of
 
 THEME_COOKIE = "schedulerui_theme"
 THEMES = ("auto", "light", "dark")
@@ -49,6 +50,8 @@ class NavItem:
     is_current: bool
     key: str = ""
     """The key that goes there after g."""
+    tag: Tag | None = None
+    """How many need somebody there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +78,14 @@ class Frame:
 
 
 def frame_of(
-    *, path: str, user_name: str, cookies: Mapping[str, str], rights: Allowed, now: datetime
+    *, path: str, user_name: str, cookies: Mapping[str, str], rights: Allowed, known: Known, now: datetime
 ) -> Frame:
     """Return the frame of the page at ``path``; one query. ``cookies`` hold what the person has chosen: colours, keys, zone."""
     theme, zone = cookies.get(THEME_COOKIE, ""), cookies.get(ZONE_COOKIE, "")
+    rail = rail_of(known, now=now)
     return Frame(
-        nav=_nav(path, rights),
-        beat=beat_card(now=now),
+        nav=_nav(path, rights, rail.tags),
+        beat=rail.beat,
         rights=rights,
         theme=theme if theme in THEMES else "auto",
         zone=zone if zone_chosen(zone) else "schedule",
@@ -92,7 +96,7 @@ def frame_of(
     )
 
 
-def _nav(path: str, rights: Allowed) -> tuple[NavItem, ...]:
+def _nav(path: str, rights: Allowed, tags: Mapping[str, Tag]) -> tuple[NavItem, ...]:
     entries = [
         ("overview", _("Overview"), "gauge", "o"),
         ("schedules", _("Schedules"), "clock", "s"),
@@ -113,6 +117,7 @@ def _nav(path: str, rights: Allowed) -> tuple[NavItem, ...]:
             icon=icon,
             is_current=path == url if url == home else path.startswith(url),
             key=key,
+            tag=tags.get(name),
         )
         for name, label, icon, key in entries
         for url in [reverse(f"schedulerui:{name}")]

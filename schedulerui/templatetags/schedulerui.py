@@ -12,10 +12,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from schedulerui import clock
-from schedulerui.access import rights_of
+from schedulerui.access import Visitor, rights_of, visible
+from schedulerui.models import Alert, Run, ScheduleState
 from schedulerui.presenters import StateWord, elements, moments, state_of
 from schedulerui.presenters.frame import UNDO_TAG, Frame, frame_of
 from schedulerui.presenters.lines import RunLines, ScheduleLines
+from schedulerui.presenters.rail import Known
 from schedulerui.presenters.runs import RunRow
 from schedulerui.presenters.schedules import ScheduleRow
 
@@ -31,6 +33,7 @@ def frame(context: template.RequestContext) -> Frame:
         user_name=request.user.get_username(),
         cookies=request.COOKIES,
         rights=rights_of(request.user),
+        known=_known(request.user),
         now=_now(context),
     )
 
@@ -154,6 +157,14 @@ def undo_of(message: Message) -> str:
     """Return the address that takes back what a message tells of; empty where there is none."""
     tags = message.extra_tags or ""
     return tags.removeprefix(UNDO_TAG) if tags.startswith(UNDO_TAG) else ""
+
+
+def _known(user: Visitor) -> Known:
+    return Known(
+        states=visible(user, ScheduleState.objects.all()),
+        runs=visible(user, Run.objects.all()),
+        alerts=visible(user, Alert.objects.all()),
+    )
 
 
 def _schedules(context: template.Context) -> ScheduleLines:
