@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -91,12 +92,14 @@ def _update_from_json(
 ) -> int:
     table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
     keys = [f"c{place}" for place in range(len(names))]  # a column may be both changed and asked for
-    pairs = list(zip(names, keys, strict=True))
-    changes = ", ".join(f"{name} = v.{key}" for name, key in pairs[:n_changes])
-    where = " AND ".join(f"{table}.{name} = v.{key}" for name, key in pairs[n_changes:])
-    statement = f"UPDATE {table} SET {changes} FROM {json_rows.source(fields, keys)} WHERE {where}"  # noqa: S608 - names of our own models
+    rows = json_rows.rows(fields, keys, columns)
+    pairs = list(zip(names, rows.places, strict=True))
+    changes = ", ".join(f"{name} = {place}" for name, place in pairs[:n_changes])
+    where = " AND ".join(f"{table}.{name} = {place}" for name, place in pairs[n_changes:])
+    statement = f"UPDATE {table} SET {changes} FROM {rows.source} WHERE {where}"  # noqa: S608 - names of our own models
+    set_to, asked = rows.common[:n_changes], rows.common[n_changes:]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [json_rows.parameter(fields, keys, columns)])
+        cursor.execute(statement, [*chain(*set_to), rows.parameter, *chain(*asked)])
         return int(cursor.rowcount)
 
 
@@ -130,11 +133,12 @@ def _insert(rows: Sequence[models.Model], columns: Sequence[_Column], *, unique:
     table, names = quote(meta.db_table), ", ".join(quote(str(column.field.column)) for column in columns)
     given = [column for column in columns if not column.literal]
     if connection.vendor == "postgresql":
-        fields, keys = [column.field for column in given], [str(column.field.column) for column in given]
-        picked = ", ".join(column.literal or f"v.{quote(str(column.field.column))}" for column in columns)
-        rows_given = json_rows.source(fields, [quote(key) for key in keys])
-        statement = f"INSERT INTO {table} ({names}) SELECT {picked} FROM {rows_given}"  # noqa: S608 - names of our own models
-        parameters = [json_rows.parameter(fields, keys, [column.values for column in given])]
+        keys = [f"c{place}" for place in range(len(given))]
+        told = json_rows.rows([column.field for column in given], keys, [column.values for column in given])
+        places = iter(told.places)
+        picked = ", ".join(column.literal or next(places) for column in columns)
+        statement = f"INSERT INTO {table} ({names}) SELECT {picked} FROM {told.source}"  # noqa: S608 - names of our own models
+        parameters = [*chain(*told.common), told.parameter]
     else:
         row = "(" + ", ".join(column.literal or "%s" for column in columns) + ")"
         encoded = [_encoded(column.field, column.values) for column in given]
@@ -142,9 +146,9 @@ def _insert(rows: Sequence[models.Model], columns: Sequence[_Column], *, unique:
         statement = f"INSERT INTO {table} ({names}) VALUES {', '.join([row] * len(rows))}"  # noqa: S608 - names of our own models
     returns = bool(connection.features.can_return_rows_from_bulk_insert)
     told_by: Any = meta.get_field(unique)
-    key, told = quote(str(meta.pk.column)), quote(str(told_by.column))
+    returned = f"{quote(str(told_by.column))}, {quote(str(meta.pk.column))}"
     with connection.cursor() as cursor:
-        cursor.execute(f"{statement} RETURNING {told}, {key}" if returns else statement, parameters)
+        cursor.execute(f"{statement} RETURNING {returned}" if returns else statement, parameters)
         found = dict(cursor.fetchall()) if returns else {}
     if not returns:
         known = {f"{unique}__in": [getattr(each, unique) for each in rows]}
@@ -170,6 +174,8 @@ def _column(rows: Sequence[models.Model], field: Any) -> _Column:
         return _Column(field=field, literal="NULL", values=[])
     if first == "" and not any(values):
         return _Column(field=field, literal="''", values=[])
+    if type(first) is int and values.count(first) == len(values) and set(map(type, values)) == {int}:
+        return _Column(field=field, literal=str(first), values=[])
     return _Column(field=field, values=values)
 
 

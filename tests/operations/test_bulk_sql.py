@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import bulk_sql
 
@@ -61,6 +64,37 @@ def test_it_gives_each_of_many_rows_its_own_key_in_at_most_two_statements():
     assert len(queries) <= 2
     assert {run.pk: run.key for run in rows} == dict(Run.objects.values_list("pk", "key"))
     assert Run.objects.filter(reason="odd").count() == N // 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"kwargs": {"x": 1}}, {"kwargs": {"x": True}}),
+        ({"args": []}, {"args": [0]}),
+        ({"kwargs": {"x": "%s"}}, {"kwargs": {"x": "%s"}}),
+        ({"runtime": 1.0, "attempt": 1}, {"runtime": 1, "attempt": 1}),
+        ({"reason": "'; --", "cancel_terminate": True}, {"reason": "'; --", "cancel_terminate": True}),
+        ({"sent_at": NOW, "state": RunState.SENT}, {"sent_at": NOW, "state": RunState.SENT}),
+        ({"sent_at": NOW}, {"sent_at": None}),
+    ],
+)
+def test_what_rows_have_in_common_is_what_each_of_them_holds(first, second):
+    rows = [a_run(1, **first), a_run(2, **second)]
+    bulk_sql.insert(rows, unique="key")
+    for row, fields in zip(rows, (first, second), strict=True):
+        kept = Run.objects.get(pk=row.pk)
+        values = {name: getattr(kept, name) for name in fields}
+        assert json.dumps(values, default=str) == json.dumps(
+            fields | {name: float(fields[name]) for name in fields.keys() & {"runtime"}}, default=str
+        )
+        assert (kept.key, kept.uuid, kept.count) == (row.key, row.uuid, 1)
+
+
+def test_it_refuses_a_text_that_is_too_long_in_all_rows():
+    keeps_any_length = connection.vendor == "sqlite"
+    with nullcontext() if keeps_any_length else pytest.raises(DataError), transaction.atomic():
+        bulk_sql.insert([a_run(number, state="longer than ten") for number in range(2)], unique="key")
+    assert Run.objects.count() == (2 if keeps_any_length else 0)
 
 
 def test_it_splits_rows_that_are_more_than_one_statement_takes(monkeypatch):
