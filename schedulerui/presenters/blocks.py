@@ -64,7 +64,11 @@ def text_of(run: Run, key: str) -> str:
         return _as_json(value) if value else ""
     if key not in CAME:
         raise KeyError(key)
-    text = getattr(run, key)
+    return told(key, getattr(run, key))
+
+
+def told(key: str, text: str) -> str:
+    """Return what a task returned (``key`` is ``result``), raised or wrote, with secrets covered."""
     return tidied(text) if key == "result" else masked(text)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -13,7 +12,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.canvas import Node, children, is_sound, leaves
 from schedulerui.models import Part, Run
-from schedulerui.presenters.blocks import Block, block
+from schedulerui.presenters.blocks import Block, block, told
 from schedulerui.presenters.states import StateWord, state_of
 
 
@@ -111,7 +110,7 @@ def part_rows(run: Run, parts: Iterable[Part], *, with_values: bool) -> list[Par
 
 
 def _part_row(part: Part, *, with_values: bool) -> PartRow:
-    told: list[tuple[str, Any]] = [(key, getattr(part, key)) for key in ("result", "exception", "traceback")]
+    texts: list[tuple[str, str]] = [(key, getattr(part, key)) for key in ("result", "exception", "traceback")]
     return PartRow(
         path=part.path,
         number=part.position + 1,
@@ -125,5 +124,5 @@ def _part_row(part: Part, *, with_values: bool) -> PartRow:
         started_at=part.started_at,
         runtime=part.runtime,
         reason=part.reason,
-        blocks=[block(key, text) for key, text in told if text] if with_values else [],
+        blocks=[block(key, told(key, text)) for key, text in texts if text] if with_values else [],
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 from schedulerui.models import Run, Schedule
 from schedulerui.operations.audit import snapshot
 from schedulerui.presenters import redact
+from schedulerui.presenters.blocks import told
 from schedulerui.presenters.changes import ChangeRow
 from schedulerui.presenters.rules import code_of
 from schedulerui.presenters.values import printable
@@ -94,9 +95,9 @@ def runs_as_json(runs: Iterable[Run], *, with_values: bool) -> str:
     names = (*RUN_COLUMNS, *RUN_VALUES) if with_values else RUN_COLUMNS
     rows = [{name: getattr(run, name) for name in names} for run in runs]
     for row in rows:
-        for name in RUN_VALUES:
-            if name in row:
-                row[name] = redact(row[name])
+        for name in RUN_VALUES if with_values else ():
+            value = row[name]
+            row[name] = told(name, value) if isinstance(value, str) else redact(value)
     return json.dumps(rows, indent=2, default=_cell)
 
 
