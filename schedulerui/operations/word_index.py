@@ -38,6 +38,8 @@ def create() -> list[str]:
                 cursor.execute(f"DROP INDEX {name}")
             cursor.execute(f"CREATE INDEX CONCURRENTLY {name} ON schedulerui_schedule USING gin {columns}")
             made.append(name)
+        if made:  # how common a word is, is known of an index only once it has been looked through
+            cursor.execute("ANALYZE schedulerui_schedule")
     return made
 
 

@@ -144,7 +144,7 @@ def runs_of(request: HttpRequest, *, now: datetime) -> Rows:
 
     def matching(query: QueryDict) -> tuple[QuerySet[Any], list[str]]:
         found = RunFilter(query, queryset=allowed, now=now)
-        return found.looked_through()[0], found.problems
+        return found.looked_through().rows, found.problems
 
     return Rows(
         allowed=allowed,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 from django.utils.translation import gettext_lazy
 
 from schedulerui.facts import ACTIVE, RunState, Trigger
@@ -17,6 +18,7 @@ from schedulerui.presenters.changes import VERBS
 from schedulerui.web.filters import LANGUAGE
 from schedulerui.web.forms.fields import UtcTime
 from schedulerui.web.list_filter import DurationFilter, ListFilter, like
+from schedulerui.web.words import all_hold, schedules_with
 
 UNHAPPY = frozenset({RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT, RunState.EXPIRED})
 GROUPS = {"active": ACTIVE, "unhappy": UNHAPPY}
@@ -28,7 +30,22 @@ SCANNED = 100_000
 """Newest runs that a filter without an index looks at."""
 LONGEST = "longest"
 """The order of runs, the longest first, in an address."""
+OF_RUN = ("schedule_name", "task")
+"""What a run itself keeps of its schedule."""
 VIAS = [(via, via) for via in ("browser", "admin", "command", "code")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """The runs that match, since when those were due that were looked at (None: all were), and the newest key of all runs.
+
+    ``is_walk``: no index finds them. ``newest`` is None where it was not asked for.
+    """
+
+    rows: QuerySet[Run]
+    since: datetime | None = None
+    newest: int | None = None
+    is_walk: bool = False
 
 
 class MomentFilter(django_filters.Filter):
@@ -125,12 +142,26 @@ class RunFilter(ListFilter):
         model = Run
         fields: list[str] = []
 
+    named: list[int] | None = None
+    """The keys of the schedules that have the words, once they are known, unless they are many."""
+    is_common = False
+    """Whether they are many."""
+
     def search(self, queryset: QuerySet[Run], _name: str, _value: str) -> QuerySet[Run]:
-        """Keep those that have every word in the schedule's name or the task, or as their task id."""
-        return self.by_words(
-            queryset,
-            lambda word: Q(schedule_name__icontains=word) | Q(task__icontains=word) | Q(task_id=word),
-        )
+        """Keep those that have every word in the schedule's name or the task, or as their task id.
+
+        With ``named``, the name and the task are those that the schedule has now; runs of no schedule are asked themselves.
+        """
+        if not self.words:
+            return queryset
+        asked = all_hold(OF_RUN, self.words, is_common=self.is_common)
+        if self.named is not None:
+            asked = Q(schedule__in=self.named) | (Q(schedule=None) & asked)
+        for word in self.words:
+            if not word.is_negated:
+                others = [each for each in self.words if each is not word]
+                asked |= Q(task_id=word.value) & all_hold(OF_RUN, others)
+        return queryset.filter(asked)
 
     @property
     def is_scan(self) -> bool:
@@ -150,19 +181,30 @@ class RunFilter(ListFilter):
         """Whether the longest come first, for which there is no index either: every dispatch would have to keep it."""
         return self.given.get("sort") == LONGEST
 
-    def looked_through(self, *, is_exact: bool = False) -> tuple[QuerySet[Run], datetime | None]:
-        """Return the rows that match, and since when those were due that were looked at; None: all were looked at.
+    def looked_through(self, *, is_exact: bool = False) -> Looked:
+        """Return the rows that match; where no index finds them, only among the newest; at most two queries.
 
         ``is_exact``: look at all of them, however long that takes.
         """
+        if is_exact or not self.is_scan:
+            return Looked(rows=self.narrowed)
+        if self.words and not self.problems:
+            self.named = schedules_with(self.words)
+            self.is_common = self.named is None
+        newest, since = _newest_and_bound()
         rows: QuerySet[Run] = self.narrowed
-        since = _bound() if self.is_scan and not is_exact else None
-        return (rows.filter(due_at__gte=since) if since else rows), since
+        rows = rows.filter(due_at__gte=since) if since else rows
+        return Looked(rows=rows, since=since, newest=newest, is_walk=True)
 
 
-def _bound() -> datetime | None:
-    """Return since when the newest runs were due that a scan looks at; None when there are fewer. One walk of one index."""
-    return Run.objects.newest_first().values_list("due_at", flat=True)[SCANNED : SCANNED + 1].first()
+def _newest_and_bound() -> tuple[int, datetime | None]:
+    """Return the newest key, and since when the newest runs were due that a scan looks at: None when there are fewer.
+
+    One query: an end and a walk of one index each.
+    """
+    bound = Run.objects.newest_first().values("due_at")[SCANNED : SCANNED + 1]
+    newest = Run.objects.order_by("-pk").annotate(since=Subquery(bound)).values_list("pk", "since").first()
+    return newest or (0, None)
 
 
 class ChangeFilter(ListFilter):

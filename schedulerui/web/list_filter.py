@@ -152,13 +152,6 @@ class ListFilter(django_filters.FilterSet):
                 narrowed = narrowed.filter(asked)
         return narrowed
 
-    def by_words(self, queryset: QuerySet[Any], condition: Callable[[str], Q]) -> QuerySet[Any]:
-        """Keep the rows in which every bare word is found, and none of those with a minus."""
-        for word in self.words[:MOST_TERMS]:
-            asked = condition(word.value)
-            queryset = queryset.filter(~asked if word.is_negated else asked)
-        return queryset
-
     @property
     def main_fields(self) -> list[BoundField]:
         """The controls that are always in sight."""

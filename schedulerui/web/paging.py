@@ -14,6 +14,8 @@ from schedulerui.web.forms.fields import MAX_YEAR, MIN_YEAR
 
 Row = TypeVar("Row", bound=Model)
 COUNT_CAP = 10_000
+WALK_CAP = 1_000
+"""Rows up to which those are counted that no index finds."""
 MOST_DIGITS = 19
 """Keys and numbers of an address have fewer digits than this: each fits into a column of 64 bits."""
 
@@ -65,15 +67,35 @@ def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size:
     )
 
 
-def capped_count(queryset: QuerySet[Any], *, is_exact: bool = False) -> tuple[int, bool]:
+def first_page(rows: Sequence[Row], *, moment: str, size: int) -> Page[Row]:
+    """Return the first page of rows that were read newest first: all there are, or more than a page holds."""
+    return _cut(list(rows[: size + 1]), moment, size, has_newer=False)
+
+
+def first_page_counted(
+    queryset: QuerySet[Row], *, moment: str, size: int, most: int, fetch: QuerySet[Row]
+) -> tuple[Page[Row], int, bool]:
+    """Return the first page, how many rows there are and whether more than ``most``, in one walk; two queries.
+
+    For conditions that no index answers: a page and a count would walk twice. ``fetch`` reads the rows by their keys.
+    """
+    keys = list(queryset.order_by(f"-{moment}", "-id").values_list("pk", flat=True)[: most + 1])
+    by_key = {row.pk: row for row in fetch.filter(pk__in=keys[: size + 1])} if keys else {}
+    rows = [by_key[key] for key in keys[: size + 1] if key in by_key]
+    return _cut(rows, moment, size, has_newer=False), min(len(keys), most), len(keys) > most
+
+
+def capped_count(
+    queryset: QuerySet[Any], *, is_exact: bool = False, most: int = COUNT_CAP
+) -> tuple[int, bool]:
     """Return how many rows there are, and whether there are more than were counted; one query.
 
     ``is_exact``: count them all, however long that takes.
     """
     if is_exact:
         return queryset.order_by().count(), False
-    n_found = queryset.order_by()[: COUNT_CAP + 1].count()
-    return min(n_found, COUNT_CAP), n_found > COUNT_CAP
+    n_found = queryset.order_by()[: most + 1].count()
+    return min(n_found, most), n_found > most
 
 
 def _cut(rows: list[Row], moment: str, size: int, *, has_newer: bool) -> Page[Row]:

@@ -265,3 +265,48 @@ def test_a_poll_keeps_the_rows_in_view_however_many_are_new(reader, monkeypatch)
     answer = text_of(reader.get(LIVE, {"have": known, "newest": page.context["newest"]}, headers=HTMX))
     assert "delete" not in answer
     assert 'id="news"' in answer
+
+
+def test_words_find_the_runs_of_a_schedule_by_the_name_that_it_has_now(reader):
+    schedule = a_schedule("Nightly billing")
+    a_run(schedule, schedule_name="Nightly"), a_run(schedule_name="Billing of nobody"), a_run(a_schedule())
+    assert set(names(reader.get(URL, {"q": "BILLING"}))) == {"Nightly", "Billing of nobody"}
+    assert names(reader.get(URL, {"q": "billing -nobody"})) == ["Nightly"]
+    assert names(reader.get(URL, {"q": "billing nightly"})) == ["Nightly"]
+    assert names(reader.get(URL, {"q": "nothing-like-it"})) == []
+
+
+def test_a_word_may_be_a_task_id_beside_others(reader):
+    a_run(a_schedule("Nightly"), task_id="5f3c"), a_run(a_schedule("Other"))
+    assert names(reader.get(URL, {"q": "5f3c"})) == ["Nightly"]
+    assert names(reader.get(URL, {"q": "5f3c nightly"})) == ["Nightly"]
+    assert names(reader.get(URL, {"q": "5f3c other"})) == []
+
+
+def test_words_that_many_schedules_have_are_looked_for_in_the_runs(reader, monkeypatch):
+    monkeypatch.setattr("schedulerui.web.words.MOST_NAMED", 1)
+    for number in range(3):
+        a_run(a_schedule(f"Report {number}"))
+    assert len(names(reader.get(URL, {"q": "REPORT"}))) == 3
+    assert names(reader.get(URL, {"q": "report -1 -2"})) == ["Report 0"]
+
+
+def test_a_walk_counts_no_further_than_it_says_and_turns_pages_like_any_other(reader, monkeypatch):
+    monkeypatch.setattr("schedulerui.web.views.runs.WALK_CAP", 60)
+    many_runs(settings().PAGE_SIZE * 2 + 7, a_schedule())
+    seen, response = [], reader.get(URL, {"q": "nightly"})
+    assert "More than 60 runs" in text_of(response)
+    assert "narrow the filter" in text_of(logged_in("view", "operate").get(URL, {"q": "nightly"}))
+    while True:
+        seen += [row.pk for row in response.context["rows"]]
+        if not (older := response.context["page"].older):
+            break
+        response = reader.get(URL, {"q": "nightly", "older": older})
+    assert len(seen) == len(set(seen)) == settings().PAGE_SIZE * 2 + 7
+    assert "107 runs" in text_of(reader.get(URL, {"q": "nightly", "count": "exact"}))
+
+
+def test_a_filter_that_makes_no_sense_walks_through_nothing(reader, django_assert_max_num_queries):
+    a_run()
+    with django_assert_max_num_queries(6 + OF_THE_PERSON):
+        assert names(reader.get(URL, {"q": "word nonsense:x"})) == []

@@ -17,10 +17,17 @@ from schedulerui.models import Run, Schedule
 from schedulerui.presenters.runs import LIST_COLUMNS, run_row
 from schedulerui.web.bulk import RUN_ACTIONS, offered
 from schedulerui.web.decorators import gate, htmx_of
-from schedulerui.web.history_filters import LONGEST, SCANNED, RunFilter
+from schedulerui.web.history_filters import LONGEST, SCANNED, Looked, RunFilter
 from schedulerui.web.keyset import Order, keyset_page
 from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
-from schedulerui.web.paging import Page, capped_count, page_of
+from schedulerui.web.paging import (
+    COUNT_CAP,
+    WALK_CAP,
+    Page,
+    capped_count,
+    first_page_counted,
+    page_of,
+)
 from schedulerui.web.saved import views_of
 
 ROW_ID = re.compile(r"run-([0-9]{1,18})")
@@ -71,13 +78,8 @@ def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> list[Run]:
 def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
     found = RunFilter(request.GET, queryset=allowed, now=now)
-    is_exact = request.GET.get("count") == "exact"
-    narrowed, looked_at = found.looked_through(is_exact=is_exact)
-    page = _page(request, narrowed, by_time=found.is_sorted_by_time)
-    if page.is_all:  # a second walk through what no index finds would tell the same
-        count, is_capped = len(page.rows), False
-    else:
-        count, is_capped = capped_count(narrowed, is_exact=is_exact)
+    looked = found.looked_through(is_exact=request.GET.get("count") == "exact")
+    page, count, is_capped = _page(request, looked, allowed, by_time=found.is_sorted_by_time)
     rights = rights_of(request.user)
     return {
         "filter": found,
@@ -87,9 +89,9 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         "sort": LONGEST if found.is_sorted_by_time else "newest",
         "count": count,
         "is_capped": is_capped,
-        "looked_at": looked_at,
+        "looked_at": looked.since,
         "n_looked_at": SCANNED,
-        "newest": _newest() if page.is_first else None,
+        "newest": (_newest() if looked.newest is None else looked.newest) if page.is_first else None,
         "schedule": _schedule_of(request, found),
         "rights": rights,
         "picks": True,
@@ -100,11 +102,21 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def _page(request: HttpRequest, narrowed: QuerySet[Run], *, by_time: bool) -> Page[Run]:
-    size = settings().PAGE_SIZE
+def _page(
+    request: HttpRequest, looked: Looked, allowed: QuerySet[Run], *, by_time: bool
+) -> tuple[Page[Run], int, bool]:
+    """Return the page, how many runs there are, and whether there are more than were counted."""
+    size, is_first = settings().PAGE_SIZE, not (request.GET.get("older") or request.GET.get("newer"))
+    most = WALK_CAP if looked.is_walk and not by_time else COUNT_CAP
+    if looked.is_walk and is_first and not by_time:
+        return first_page_counted(looked.rows, moment="due_at", size=size, most=most, fetch=allowed)
     if by_time:
-        return keyset_page(narrowed, order=BY_TIME, request=request, size=size)
-    return page_of(narrowed, moment="due_at", request=request, size=size)
+        page = keyset_page(looked.rows, order=BY_TIME, request=request, size=size)
+    else:
+        page = page_of(looked.rows, moment="due_at", request=request, size=size)
+    if page.is_all:  # a second walk through what no index finds would tell the same
+        return page, len(page.rows), False
+    return page, *capped_count(looked.rows, is_exact=request.GET.get("count") == "exact", most=most)
 
 
 def _newest() -> int:
