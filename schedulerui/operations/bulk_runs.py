@@ -45,6 +45,7 @@ def again(*, token: uuid.UUID, actor: Actor, now: datetime) -> Iterator[Verb]:
 
         def run_again(run: Run) -> bool:
             key = str(uuid.uuid5(token, str(run.pk)))
-            return reruns.run_again(run.pk, token=key, actor=actor, now=now, publish=publish).created
+            click = reruns.Click(token=key, actor=actor, now=now)
+            return reruns.run_again(run.pk, click=click, publish=publish).created
 
         yield run_again

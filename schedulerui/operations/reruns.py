@@ -34,48 +34,49 @@ class Values:
     queue: str = ""
 
 
-def run_custom(
-    schedule_id: int,
-    values: Values,
-    *,
-    token: str,
-    actor: Actor,
-    now: datetime,
-    publish: Publish | None = None,
-) -> Queued:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Click:
+    """Who asks for a run and when (UTC); the same ``token`` is the same run."""
+
+    token: str
+    actor: Actor
+    now: datetime
+    even_if_running: bool = False
+    """Go at once, although runs of the schedule must not overlap and one is active."""
+
+    def asked(self, action: str) -> runs.Asked:
+        """Return it as the audit is to name it."""
+        return runs.Asked(action=action, actor=self.actor, now=self.now, waits=not self.even_if_running)
+
+
+def run_custom(schedule_id: int, values: Values, *, click: Click, publish: Publish | None = None) -> Queued:
     """Run a schedule once with other values; the schedule keeps its own. Raises Schedule.DoesNotExist.
 
     The same promises as ``runs.run_now``: one run for one token, committed before it is published, and none beside an active one
-    of a schedule whose runs must not overlap.
+    of a schedule whose runs must not overlap, unless the click says so.
     """
     schedule = Schedule.objects.get(pk=schedule_id)
-    run = runs.manual_run(schedule, token=token, actor=actor, now=now)
+    run = runs.manual_run(schedule, token=click.token, actor=click.actor, now=click.now)
     _apply(run, values)
-    asked = runs.Asked(action="run_custom", actor=actor, now=now)
-    return runs.start(run, schedule=schedule, asked=asked, publish=publish)
+    return runs.start(run, schedule=schedule, asked=click.asked("run_custom"), publish=publish)
 
 
 def run_again(
-    run_id: int,
-    *,
-    token: str,
-    actor: Actor,
-    now: datetime,
-    values: Values | None = None,
-    publish: Publish | None = None,
+    run_id: int, *, click: Click, values: Values | None = None, publish: Publish | None = None
 ) -> Queued:
     """Run what a finished run was, once more, as a run of its own: its values, or ``values`` in their place.
+
+    It waits for an active run as ``run_custom`` does.
 
     Raises NotRerunnable for one that has not ended, Run.DoesNotExist.
     """
     earlier = Run.objects.select_related("schedule").get(pk=run_id)
     if RunState(earlier.state) not in FINISHED:
         raise NotRerunnable(_("This run has not ended yet."))
-    run = _copy(earlier, token=token, actor=actor, now=now)
+    run = _copy(earlier, token=click.token, actor=click.actor, now=click.now)
     if values is not None:
         _apply(run, values)
-    asked = runs.Asked(action="run_again", actor=actor, now=now)
-    return runs.start(run, schedule=earlier.schedule, asked=asked, publish=publish)
+    return runs.start(run, schedule=earlier.schedule, asked=click.asked("run_again"), publish=publish)
 
 
 def original_values(earlier: Run) -> Values:

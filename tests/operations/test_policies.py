@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -271,15 +272,19 @@ def test_a_run_with_other_values_waits_too(make_schedule, actor, sent_by_click):
     (first,) = claim(NOW + MINUTE)
     runs.mark_sent([first], sent_at=NOW)
     values = reruns.Values(args=[1], kwargs={})
-    kept = {"actor": actor, "now": NOW, "publish": sent_by_click.append}
-    custom = reruns.run_custom(schedule.pk, values, token="a", **kept)
+    kept = {"publish": sent_by_click.append}
+    click = reruns.Click(token="a", actor=actor, now=NOW)
+    custom = reruns.run_custom(schedule.pk, values, click=click, **kept)
     told(first, RunState.STARTED, at=NOW + MINUTE)
     told(first, RunState.SUCCEEDED, at=NOW + MINUTE)
-    again = reruns.run_again(first.pk, token="b", **kept)
+    again = reruns.run_again(first.pk, click=replace(click, token="b"), **kept)
     assert [queued.run.state for queued in (custom, again)] == ["waiting", "waiting"]
     assert sent_by_click == []
     (taken,) = promote(NOW + MINUTE)
     assert taken == custom.run
+    at_once = replace(click, token="c", even_if_running=True)
+    assert reruns.run_custom(schedule.pk, values, click=at_once, **kept).sent
+    assert reruns.run_again(first.pk, click=replace(at_once, token="d"), **kept).sent
 
 
 def test_a_claimed_run_that_is_not_sent_yet_is_asked_to_end_too(make_schedule):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 
 from schedulerui.facts import RunState
 from schedulerui.models import Change, Run
+from schedulerui.operations import canvas
+from schedulerui.testing import DULL_WEDNESDAY as NOON
 from schedulerui.testing import recording
 from tests.web.people import HOSTILE, a_run, a_schedule, logged_in, text_of
 
@@ -146,3 +149,51 @@ def test_hostile_values_stay_text(text):
     ended = a_run(a_schedule(text[:190], kwargs={"k": text}), state="failed", kwargs={"k": text})
     page = text_of(logged_in(*ALL).get(again(ended)))
     assert not re.search(r"<script>alert|<img src=x", page)
+
+
+@pytest.mark.parametrize("page", [custom, again])
+def test_a_run_of_a_schedule_that_must_not_overlap_waits_unless_it_is_told_not_to(page, sent):
+    schedule = a_schedule(overlap="skip")
+    a_run(schedule, state="started")
+    ended = a_run(schedule, state="failed", due_at=NOON - timedelta(hours=1))
+    client, address = logged_in(*ALL), page(schedule if page is custom else ended)
+    assert 'name="even"' in text_of(client.get(address))
+    client.post(address, values())
+    assert (newest().state, sent.sent) == ("waiting", [])
+    client.post(address, values(even="yes"))
+    assert newest().state == "sent"
+
+
+@pytest.mark.parametrize("page", [custom, again])
+def test_nobody_is_asked_about_an_active_run_where_runs_may_overlap(page, schedule, ended):
+    assert 'name="even"' not in text_of(logged_in(*ALL).get(page(schedule if page is custom else ended)))
+
+
+def test_a_tick_stays_when_the_values_are_refused(sent):
+    schedule = a_schedule(overlap="skip")
+    answer = logged_in(*ALL).post(custom(schedule), values(args="{", even="yes"))
+    assert 'value="yes" checked' in text_of(answer)
+
+
+CANVAS = {"type": "chain", "steps": [{"type": "task", "task": "tests.add", "args": [1, 2]}] * 2}
+
+
+@pytest.mark.parametrize("page", [custom, again])
+def test_a_canvas_is_asked_for_its_queue_only_and_says_why(page, sent):
+    schedule = a_schedule(canvas=canvas.read(CANVAS), args=[], kwargs={})
+    ended = a_run(schedule, state="failed", canvas=canvas.read(CANVAS))
+    client, address = logged_in(*ALL), page(schedule if page is custom else ended)
+    shown = text_of(client.get(address))
+    assert "The arguments of a canvas belong to its tasks" in shown
+    assert 'name="args"' not in shown
+    assert 'name="kwargs"' not in shown
+    client.post(address, values(queue="night"))
+    assert (newest().args, newest().kwargs, newest().queue) == ([], {}, "night")
+    assert newest().canvas == schedule.canvas
+
+
+def test_the_dialog_shows_no_arguments_that_a_canvas_does_not_send():
+    plain, of_parts = a_schedule(), a_schedule("parts", canvas=canvas.read(CANVAS))
+    client = logged_in(*ALL)
+    assert "Arguments" in text_of(client.get(f"/schedules/{plain.pk}/run/"))
+    assert "Arguments" not in text_of(client.get(f"/schedules/{of_parts.pk}/run/"))

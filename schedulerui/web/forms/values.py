@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -36,8 +37,19 @@ class ValuesForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "mono", "autocomplete": "off"}),
     )
 
+    def __init__(self, data: Mapping[str, Any] | None, *, start: Values, is_canvas: bool) -> None:
+        """``start``: the values without a change. The tasks of a canvas have arguments of their own: only its queue is asked for."""
+        initial = {"args": start.args, "kwargs": start.kwargs, "queue": start.queue}
+        super().__init__(data, initial=initial)
+        self.start = start
+        if is_canvas:
+            del self.fields["args"], self.fields["kwargs"]
+            self.fields["queue"].help_text = _(
+                "For the tasks of the canvas that name no queue. Empty: by the app's routes."
+            )
+
     @property
     def values(self) -> Values:
         """What the valid form says."""
-        cleaned: dict[str, Any] = self.cleaned_data
+        cleaned: dict[str, Any] = {"args": self.start.args, "kwargs": self.start.kwargs, **self.cleaned_data}
         return Values(args=cleaned["args"], kwargs=cleaned["kwargs"], queue=cleaned["queue"])

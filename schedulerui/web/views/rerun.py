@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _
 
 from schedulerui import clock
 from schedulerui.access import may, visible
+from schedulerui.facts import Overlap
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import reruns
-from schedulerui.operations.reruns import Values
+from schedulerui.operations.reruns import Click, Values
 from schedulerui.operations.runs import Queued
 from schedulerui.presenters.warnings import warnings_of
 from schedulerui.web.decorators import SENTENCES, error_page, gate
@@ -40,13 +41,12 @@ def run_custom(request: HttpRequest, pk: int) -> HttpResponse:
     start = Values(args=list(schedule.args), kwargs=dict(schedule.kwargs), queue=schedule.queue)
 
     def launch(token: str, values: Values | None) -> Queued:
-        return reruns.run_custom(
-            schedule.pk, values or start, token=token, actor=actor_of(request), now=clock.now()
-        )
+        return reruns.run_custom(schedule.pk, values or start, click=_click(request, token))
 
     context: dict[str, object] = {
         "name": schedule.name,
         "task": schedule.task,
+        "is_canvas": bool(schedule.canvas),
         "warnings": warnings_of(schedule, now=clock.now()),
         "back": reverse("schedulerui:schedule", args=[pk]),
     }
@@ -63,18 +63,26 @@ def run_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
         return refusal
 
     def launch(token: str, values: Values | None) -> Queued:
-        return reruns.run_again(
-            earlier.pk, values=values, token=token, actor=actor_of(request), now=clock.now()
-        )
+        return reruns.run_again(earlier.pk, values=values, click=_click(request, token))
 
     context: dict[str, object] = {
         "name": earlier.schedule_name or earlier.task,
         "task": earlier.task,
+        "is_canvas": bool(earlier.canvas),
         "earlier": earlier,
         "warnings": warnings_of(earlier.schedule, now=clock.now()) if earlier.schedule else [],
         "back": reverse("schedulerui:run", args=[uuid]),
     }
     return _answer(request, earlier.schedule, reruns.original_values(earlier), launch, context)
+
+
+def _click(request: HttpRequest, token: str) -> Click:
+    return Click(token=token, actor=actor_of(request), now=clock.now(), even_if_running=_is_even(request))
+
+
+def _is_even(request: HttpRequest) -> bool:
+    """Whether it is to go although a run of its schedule is active."""
+    return request.POST.get("even") == "yes"
 
 
 def _refuse(request: HttpRequest, schedule: Schedule | None, verb: str) -> HttpResponse | None:
@@ -92,11 +100,11 @@ def _answer(
 ) -> HttpResponse:
     """Show the form or do what it says. Who may not see values may not change them: a form would show or blank them."""
     may_change = may(request.user, "run_custom", schedule) and may(request.user, "view_values", schedule)
-    initial = {"args": start.args, "kwargs": start.kwargs, "queue": start.queue}
+    context["may_wait"] = schedule is not None and schedule.overlap != Overlap.ALLOW
+    data = request.POST if request.method == "POST" else None
+    form = ValuesForm(data, start=start, is_canvas=bool(context["is_canvas"])) if may_change else None
     if request.method != "POST":
-        form = ValuesForm(initial=initial) if may_change else None
         return _page(request, form, context)
-    form = ValuesForm(request.POST) if may_change else None
     if form is not None and not form.is_valid():
         return _page(request, form, context, status=422)
     try:
@@ -121,6 +129,7 @@ def _page(
     shown = {
         **context,
         "form": form,
+        "is_even": _is_even(request),
         "takes": takes_of(str(context["task"])),
         "token": request.POST.get("token") or uuids.uuid4(),
     }
