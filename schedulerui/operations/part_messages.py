@@ -50,6 +50,11 @@ def may_be_resent(run: Run) -> bool:
     return run.state in BEGUN and waiting.exists()
 
 
+def is_first(run: Run, part: Part) -> bool:
+    """Return whether sending the run again can send this part: a later one is given what the one before it returned."""
+    return part.path in entries(run.canvas)
+
+
 def locate(
     run: Run, *, queue_of: QueueOf, redelivery: timedelta, now: datetime
 ) -> tuple[Message, Pickup] | None:

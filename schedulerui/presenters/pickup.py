@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from schedulerui.models import Run
+from schedulerui.operations.part_messages import Message
+from schedulerui.operations.part_messages import is_first as is_first_part
 from schedulerui.operations.pickup import Pickup, Whereabouts, is_overdue
 from schedulerui.operations.resend import may_be_resent
 
@@ -29,6 +32,12 @@ OFFERED = frozenset({Whereabouts.GONE, Whereabouts.UNHEARD, Whereabouts.UNKNOWN}
 """Where another message would most likely be the only one."""
 
 
+LATER_PART = gettext_lazy(
+    "Only the first tasks of a canvas can be sent again: a later one is given what the one before it returned. Cancel this run, "
+    "and run its schedule now; where runs must not overlap, tick that it need not wait."
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PickupRow:
     """What the page of a sent run says of its message."""
@@ -38,6 +47,8 @@ class PickupRow:
     measured_at: datetime | None
     is_bad: bool
     offers_resend: bool
+    advice: str = ""
+    """What to do instead, where sending it again is no way."""
 
 
 def pickup_row(run: Run, found: Pickup, *, now: datetime) -> PickupRow:
@@ -49,6 +60,19 @@ def pickup_row(run: Run, found: Pickup, *, now: datetime) -> PickupRow:
         measured_at=found.measured_at,
         is_bad=is_late and found.where in {Whereabouts.GONE, Whereabouts.NO_CONSUMER},
         offers_resend=is_late and found.where in OFFERED and may_be_resent(run),
+    )
+
+
+def part_row(run: Run, message: Message, found: Pickup, *, now: datetime) -> PickupRow:
+    """Return the row of the answer about a part of a canvas."""
+    row = pickup_row(message.as_run, found, now=now)
+    sentence = _("Part %(n)d: %(sentence)s") % {"n": message.part.position + 1, "sentence": row.sentence}
+    is_first = is_first_part(run, message.part)
+    return replace(
+        row,
+        sentence=sentence,
+        offers_resend=is_first and row.offers_resend and may_be_resent(run),
+        advice="" if is_first or not row.offers_resend else str(LATER_PART),
     )
 
 

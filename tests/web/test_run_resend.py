@@ -9,7 +9,9 @@ import pytest
 from django.urls import reverse
 
 from schedulerui import clock, conf
-from schedulerui.models import Change, Queue, Run
+from schedulerui.dispatch_canvas import write_parts
+from schedulerui.models import Change, Part, Queue, Run
+from schedulerui.operations import canvas
 from schedulerui.testing import recording
 from tests.web.people import HOSTILE, a_run, a_schedule, a_worker, logged_in, text_of
 
@@ -95,6 +97,25 @@ def test_a_reader_may_not(reader):
     page, outbox = post(reader, run, publishes=1)
     assert "may not" in page
     assert len(outbox) == 0
+
+
+STEP = {"type": "task", "task": "tests.add", "args": [1]}
+
+
+@pytest.mark.parametrize(("n_ended", "is_first"), [(0, True), (1, False)])
+def test_a_lost_part_is_sent_again_only_where_that_is_a_way_and_otherwise_says_what_to_do(
+    operator, n_ended, is_first
+):
+    chain = canvas.read({"type": "chain", "steps": [STEP] * 2})
+    run = a_lost_run(canvas=chain)
+    write_parts(run)
+    long_ago = clock.now() - timedelta(minutes=50)
+    Part.objects.filter(run=run, position__lt=n_ended).update(state="succeeded", finished_at=long_ago)
+    Run.objects.filter(pk=run.pk).update(state="started" if n_ended else "sent")
+    page = page_of(operator, run)
+    assert f"Part {n_ended + 1}: The broker has lost it" in page
+    assert (OFFER in page) is is_first
+    assert ("Only the first tasks of a canvas can be sent again" in page) is not is_first
 
 
 @pytest.mark.parametrize("queue", HOSTILE)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.utils.translation import gettext as _
 
 from schedulerui import clock, dispatch, results
 from schedulerui.access import may, visible
@@ -19,11 +17,10 @@ from schedulerui.models import Attempt, Part, Run
 from schedulerui.monitor import routes
 from schedulerui.operations import part_messages
 from schedulerui.operations.pickup import is_ours, locate
-from schedulerui.operations.resend import may_be_resent
 from schedulerui.presenters import digest
 from schedulerui.presenters.blocks import blocks_of
 from schedulerui.presenters.canvas import part_rows, words_of
-from schedulerui.presenters.pickup import PickupRow, pickup_row
+from schedulerui.presenters.pickup import PickupRow, part_row, pickup_row
 from schedulerui.presenters.runs import attempt_rows, is_decision, is_over, run_row, sentence
 from schedulerui.presenters.timeline import timeline_of
 from schedulerui.web.decorators import gate, htmx_of
@@ -107,9 +104,7 @@ def _pickup_of_part(found: Run, celery_app: Any, *, redelivery: timedelta, now: 
     )
     if late is None:
         return None
-    row = pickup_row(late[0].as_run, late[1], now=now)
-    words = _("Part %(n)d: %(sentence)s") % {"n": late[0].part.position + 1, "sentence": row.sentence}
-    return replace(row, sentence=words, offers_resend=row.offers_resend and may_be_resent(found))
+    return part_row(found, late[0], late[1], now=now)
 
 
 def _context(request: HttpRequest, found: Run, attempts: list[Attempt], *, now: datetime) -> dict[str, Any]:
