@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
 
-from schedulerui.recurrence.rule import RuleError
+from schedulerui.recurrence.rule import RuleError, Said
 
+# Marked by name only, so that the extraction of messages finds them; translated when they are said.
+_ = str
 LONGEST_TEXT = 250
 _Read = TypeVar("_Read")
 # So much of a wrong text is repeated in an error.
@@ -21,10 +23,12 @@ _LONGEST_MONTH = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30}
 class Mistake(ValueError):
     """What is wrong with one item of a field; `each_item` makes a RuleError of it, with field and position."""
 
-    def __init__(self, text: str, problem: str, remedy: str) -> None:
+    def __init__(self, text: str, problem: Said | None, remedy: Said) -> None:
         super().__init__(text, problem, remedy)
         self.text = text
-        self.said = f"{problem}, {remedy}" if problem else remedy
+        self.said = (
+            remedy if problem is None else Said(_("{problem}, {remedy}"), problem=problem, remedy=remedy)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +51,23 @@ class Field:
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 FIELDS = (
-    Field(name="minute", word="minute", low=0, high=59, hint="use 0-59"),
-    Field(name="hour", word="hour", low=0, high=23, hint="use 0-23"),
-    Field(name="day_of_month", word="day of month", low=1, high=31, hint="use 1-31"),
+    Field(name="minute", word=_("minute"), low=0, high=59, hint=_("use 0-59")),
+    Field(name="hour", word=_("hour"), low=0, high=23, hint=_("use 0-23")),
+    Field(name="day_of_month", word=_("day of month"), low=1, high=31, hint=_("use 1-31")),
     Field(
         name="month",
-        word="month",
+        word=_("month"),
         low=1,
         high=12,
-        hint="use 1-12 or jan-dec",
+        hint=_("use 1-12 or jan-dec"),
         names={name: number for number, name in enumerate(_MONTHS, start=1)},
     ),
     Field(
         name="day_of_week",
-        word="weekday",
+        word=_("weekday"),
         low=0,
         high=6,
-        hint="use 0-7, where 0 and 7 are Sunday, or sun-sat",
+        hint=_("use 0-7, where 0 and 7 are Sunday, or sun-sat"),
         names={name: number for number, name in enumerate(_WEEKDAYS)},
     ),
 )
@@ -73,14 +77,20 @@ def split_expression(text: str) -> tuple[str, str, str, str, str]:
     """Return the five texts of an expression; raise RuleError (field `expression`) if there are not five."""
     if len(text) > LONGEST_TEXT:
         raise RuleError(
-            "expression", f"the expression has {len(text)} characters: at most {LONGEST_TEXT} are allowed"
+            "expression",
+            _("the expression has {n} characters: at most {most} are allowed"),
+            n=len(text),
+            most=LONGEST_TEXT,
         )
     parts = [part for part in re.split("[ \t]+", text) if part]
     if len(parts) != len(FIELDS):
         raise RuleError(
             "expression",
-            f"found {len(parts)} of the five fields: write minute, hour, day of month, month and weekday,"
-            " separated by spaces, such as 30 2 * * mon-fri",
+            _(
+                "found {n} of the five fields: write minute, hour, day of month, month and weekday,"
+                " separated by spaces, such as 30 2 * * mon-fri"
+            ),
+            n=len(parts),
         )
     minute, hour, day, month, weekday = parts
     return minute, hour, day, month, weekday
@@ -102,9 +112,13 @@ def each_item(part: Field, text: str, read: Callable[[str], _Read]) -> list[_Rea
         try:
             results.append(read(item))
         except Mistake as mistake:
-            where = f" (item {position} of {len(items)})" if len(items) > 1 else ""
-            message = f"{part.word} {short(mistake.text)}{where}: {mistake.said}"
-            raise RuleError(part.name, message) from mistake
+            phrase = (
+                _("{part} {text} (item {position} of {n}): {problem}")
+                if len(items) > 1
+                else _("{part} {text}: {problem}")
+            )
+            places = {"part": Said(part.word), "text": short(mistake.text), "problem": mistake.said}
+            raise RuleError(part.name, phrase, **places, position=position, n=len(items)) from mistake
     return results
 
 
@@ -116,16 +130,22 @@ def can_occur(days: tuple[int, ...], months: tuple[int, ...]) -> bool:
 def numbers_of(part: Field, item: str, *, whole: str) -> list[int]:
     """Return the numbers of one item of the list `whole` in the order in which they are counted; raise Mistake."""
     if not item:
-        raise Mistake(whole, "there is nothing before or after a comma", "write numbers between commas")
+        raise Mistake(
+            whole,
+            Said(_("there is nothing before or after a comma")),
+            Said(_("write numbers between commas")),
+        )
     base, slash, step_text = item.partition("/")
     match = _ITEM.fullmatch(base.lower()) if base.isascii() else None
     if match is None:
-        raise Mistake(item, "that is not understood", part.hint + ", lists, ranges (1-5) or steps (*/2)")
+        remedy = Said(_("{hint}, lists, ranges (1-5) or steps (*/2)"), hint=Said(part.hint))
+        raise Mistake(item, Said(_("that is not understood")), remedy)
     numbers = _numbers(part, match)
     if not slash:
         return numbers
     if match["star"] is None and match["last"] is None:
-        raise Mistake(item, "a step needs a range", f"write {base}-{part.high}/{step_text or 2}")
+        instead = f"{base}-{part.high}/{step_text or 2}"
+        raise Mistake(item, Said(_("a step needs a range")), Said(_("write {instead}"), instead=instead))
     return numbers[:: read_step(item, step_text, size=len(part.numbers), instead=str(numbers[0]))]
 
 
@@ -155,20 +175,22 @@ def _number(part: Field, text: str) -> int:
         return part.names[text]
     highest = 7 if part.name == "day_of_week" else part.high
     if not text.isdigit():
-        raise Mistake(text, "that is not a name of this field", part.hint)
+        raise Mistake(text, Said(_("that is not a name of this field")), Said(part.hint))
     number = int(text)
     if not part.low <= number <= highest:
-        raise Mistake(text, "", part.hint)
+        raise Mistake(text, None, Said(part.hint))
     return number
 
 
 def read_step(item: str, text: str, *, size: int, instead: str) -> int:
     """Return the step that `text` is; raise Mistake unless it is 1 to `size` - 1, with what to write `instead`."""
     if not (text.isascii() and text.isdigit()) or int(text) == 0:
-        raise Mistake(item, "the step after / must be a whole number", f"use 1-{size - 1}")
+        remedy = Said(_("use 1-{most}"), most=size - 1)
+        raise Mistake(item, Said(_("the step after / must be a whole number")), remedy)
     step = int(text)
     if step >= size:
-        raise Mistake(item, f"a step of {short(text)} only ever gives {instead}", f"write {instead}")
+        problem = Said(_("a step of {step} only ever gives {instead}"), step=short(text), instead=instead)
+        raise Mistake(item, problem, Said(_("write {instead}"), instead=instead))
     return step
 
 

@@ -19,10 +19,13 @@ from schedulerui.recurrence.rule import (
     Period,
     Rule,
     RuleError,
+    Said,
     Semantics,
     SolarRule,
 )
 
+# Marked by name only, so that the extraction of messages finds them; translated when they are said.
+_ = str
 KINDS: Final[tuple[str, ...]] = ("crontab", "interval", "clocked", "solar", "manual")
 _PERIODS: Final[tuple[Period, ...]] = get_args(Period)
 _SEMANTICS: Final[tuple[Semantics, ...]] = get_args(Semantics)
@@ -50,9 +53,9 @@ def parse_rule(spec: Mapping[str, object]) -> Rule:
     `at_utc`, naive wall time in `tz` for `at_local`.
     """
     if not isinstance(spec, Mapping):
-        raise RuleError("kind", "a rule is a mapping with a kind and its fields")
+        raise RuleError("kind", _("a rule is a mapping with a kind and its fields"))
     kind = _one_of("kind", spec.get("kind"), KINDS)
-    tz = _text("tz", spec.get("tz", "UTC"), "a time zone name such as Europe/Berlin or UTC")
+    tz = _text("tz", spec.get("tz", "UTC"), _("a time zone name such as Europe/Berlin or UTC"))
     zones.zone(tz)
     if kind == "crontab":
         return _crontab(spec, tz)
@@ -68,17 +71,21 @@ def parse_rule(spec: Mapping[str, object]) -> Rule:
 
 def _crontab(spec: Mapping[str, object], tz: str) -> CrontabRule:
     semantics = _one_of("semantics", spec.get("semantics", "celery-and"), _SEMANTICS)
-    text = _text("expression", spec.get("expression"), "five fields such as 30 2 * * mon-fri")
+    text = _text("expression", spec.get("expression"), _("five fields such as 30 2 * * mon-fri"))
     read = typed.read(text, seed=_seed(spec.get("seed")))
     minutes, hours, days, months, weekdays = (fields.expand(i, part) for i, part in enumerate(read.texts))
     # An H with a step counts as a star with a step.
-    star_minute, star_hour, star_day, _, star_weekday = read.stars
+    star_minute, star_hour, star_day, _star_month, star_weekday = read.stars
     day_or = semantics == "vixie-or" and not star_day and not star_weekday
     if not day_or and not fields.can_occur(days, months):
         raise RuleError(
             "day_of_month",
-            f"day of month {read.texts[2]}: no month of {read.texts[3]} has such a day, so it would never run;"
-            " use a day or a month that exists",
+            _(
+                "day of month {days}: no month of {months} has such a day, so it would never run;"
+                " use a day or a month that exists"
+            ),
+            days=read.texts[2],
+            months=read.texts[3],
         )
     return CrontabRule(
         text=" ".join(read.texts),
@@ -99,7 +106,9 @@ def _seed(value: object) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str | uuid.UUID):
-        raise RuleError("expression", "the seed of H is not a text or a uuid: use the uuid of the schedule")
+        raise RuleError(
+            "expression", _("the seed of H is not a text or a uuid: use the uuid of the schedule")
+        )
     return str(value)
 
 
@@ -107,12 +116,13 @@ def _interval(given: Mapping[object, object], tz: str) -> IntervalRule:
     period = _one_of("period", given.get("period"), _PERIODS)
     count = given.get("every")
     if not isinstance(count, int) or isinstance(count, bool):
-        raise RuleError("every", "every is missing or not a whole number: use a number such as 15")
+        raise RuleError("every", _("every is missing or not a whole number: use a number such as 15"))
     if count < 1:
-        raise RuleError("every", "every must be at least 1: the shortest interval is 1 second")
+        raise RuleError("every", _("every must be at least 1: the shortest interval is 1 second"))
     longest = _LONGEST_DAYS * _SECONDS["days"] // _SECONDS[period]
     if count > longest:
-        raise RuleError("every", f"every is too long: use at most {longest} {period} (100 years)")
+        phrase = _("every is too long: use at most {longest} {period} (100 years)")
+        raise RuleError("every", phrase, longest=longest, period=period)
     anchor = _aware("anchor", given.get("anchor"))
     every = timedelta(seconds=int(count) * _SECONDS[period])
     return IntervalRule(every=every, anchor=anchor, count=int(count), period=period, tz=tz)
@@ -121,12 +131,12 @@ def _interval(given: Mapping[object, object], tz: str) -> IntervalRule:
 def _clocked(given: Mapping[object, object], tz: str) -> ClockedRule:
     at_utc, at_local = given.get("at_utc"), given.get("at_local")
     if at_utc is not None and at_local is not None:
-        raise RuleError("at_utc", "both at_utc and at_local are given: use one of them")
+        raise RuleError("at_utc", _("both at_utc and at_local are given: use one of them"))
     if at_local is None:
         return ClockedRule(at=_aware("at_utc", at_utc), wall=None, tz=tz)
     wall = _moment("at_local", at_local)
     if wall.tzinfo is not None:
-        raise RuleError("at_local", "at_local is wall time: leave the offset out, the zone says it")
+        raise RuleError("at_local", _("at_local is wall time: leave the offset out, the zone says it"))
     wall = wall.replace(fold=0)
     return ClockedRule(at=walltime.instant_of(wall, tz), wall=wall, tz=tz)
 
@@ -142,51 +152,59 @@ def _solar(given: Mapping[object, object], tz: str) -> SolarRule:
 def _text(field: str, value: object, wanted: str) -> str:
     # A long text is refused by whoever reads it: here not one of ten million spaces is looked at.
     if not isinstance(value, str) or not value or (len(value) <= fields.LONGEST_TEXT and value.isspace()):
-        raise RuleError(field, f"{field} is missing: use {wanted}")
+        raise RuleError(field, _("{name} is missing: use {wanted}"), name=field, wanted=Said(wanted))
     return value
 
 
 def _one_of(field: str, value: object, choices: tuple[_Choice, ...]) -> _Choice:
     found = next((choice for choice in choices if isinstance(value, str) and choice == value), None)
     if found is None:
-        problem = "is missing" if value is None else "is not known"
-        raise RuleError(field, f"this {field} {problem}: use one of {', '.join(choices)}")
+        phrase = (
+            _("this {name} is missing: use one of {choices}")
+            if value is None
+            else _("this {name} is not known: use one of {choices}")
+        )
+        raise RuleError(field, phrase, name=field, choices=", ".join(choices))
     return found
 
 
 def _degrees(field: str, value: object, limit: int) -> float:
-    remedy = f"use a number of degrees from -{limit} to {limit}"
     if not isinstance(value, int | float | Decimal) or isinstance(value, bool):
-        raise RuleError(field, f"{field} is missing or not a number: {remedy}")
+        phrase = _("{name} is missing or not a number: use a number of degrees from -{limit} to {limit}")
+        raise RuleError(field, phrase, name=field, limit=limit)
     try:
         degrees = float(value)
     except (ValueError, OverflowError):
         # A signalling NaN, or a whole number that no float can hold.
         degrees = math.nan
     if not -limit <= degrees <= limit:
-        raise RuleError(field, f"{field} is not a place on the earth: {remedy}")
+        phrase = _("{name} is not a place on the earth: use a number of degrees from -{limit} to {limit}")
+        raise RuleError(field, phrase, name=field, limit=limit)
     return degrees
 
 
 def _aware(field: str, value: object) -> datetime:
     moment = _moment(field, value)
     if moment.utcoffset() is None:
-        raise RuleError(
-            field, f"{field} has no offset from UTC: write it with Z, such as 2026-12-24T18:00:00Z"
-        )
+        phrase = _("{name} has no offset from UTC: write it with Z, such as 2026-12-24T18:00:00Z")
+        raise RuleError(field, phrase, name=field)
     return moment.astimezone(UTC)
 
 
 def _moment(field: str, value: object) -> datetime:
-    remedy = "use a date and time such as 2026-12-24T18:00:00"
     # Python's own reading of ISO texts overlooks a NUL at the end and takes any sign between date and time.
     if isinstance(value, str) and len(value) <= _LONGEST_MOMENT_TEXT and _ISO_SIGNS.fullmatch(value):
         try:
             value = datetime.fromisoformat(value)
         except ValueError as error:
-            raise RuleError(field, f"{field} is not a date and time: {remedy}") from error
+            phrase = _("{name} is not a date and time: use a date and time such as 2026-12-24T18:00:00")
+            raise RuleError(field, phrase, name=field) from error
     if not isinstance(value, datetime):
-        raise RuleError(field, f"{field} is missing or not a date and time: {remedy}")
+        phrase = _(
+            "{name} is missing or not a date and time: use a date and time such as 2026-12-24T18:00:00"
+        )
+        raise RuleError(field, phrase, name=field)
     if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
-        raise RuleError(field, f"{field} is in the year {value.year}: use {_FIRST_YEAR} to {_LAST_YEAR}")
+        phrase = _("{name} is in the year {year}: use {first} to {last}")
+        raise RuleError(field, phrase, name=field, year=value.year, first=_FIRST_YEAR, last=_LAST_YEAR)
     return value

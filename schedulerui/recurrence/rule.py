@@ -6,6 +6,7 @@ A rule says *when*, and nothing else. Rules are frozen and hashable, so they can
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
@@ -14,20 +15,53 @@ Semantics: TypeAlias = Literal["celery-and", "vixie-or"]
 Period: TypeAlias = Literal["seconds", "minutes", "hours", "days", "weeks"]
 
 
+class Said:
+    """A sentence with places, which can be said in another language; a place may hold a sentence of its own."""
+
+    __slots__ = ("phrase", "places")
+
+    def __init__(self, phrase: str, **places: object) -> None:
+        self.phrase = phrase
+        self.places = places
+
+    def __str__(self) -> str:
+        return self.within(str)
+
+    def within(self, translate: Callable[[str], str]) -> str:
+        """Return it in the language of ``translate``, a gettext."""
+        if not self.places:
+            return translate(self.phrase)
+        said = {
+            name: place.within(translate) if isinstance(place, Said) else place
+            for name, place in self.places.items()
+        }
+        return translate(self.phrase).format(**said)
+
+
 class RuleError(ValueError):
     """What is wrong with a rule, told to a person.
 
     `field` names the input at fault (for example `day_of_week`, `tz` or `every`); `message` is a plain
-    sentence that says what is wrong, where, and what would be right.
+    sentence that says what is wrong, where, and what would be right, and `said` says it in a language.
     """
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(field, message)
+    def __init__(self, field: str, phrase: str, **places: object) -> None:
+        sentence = Said(phrase, **places)
+        super().__init__(field, str(sentence))
         self.field = field
-        self.message = message
+        self.sentence = sentence
 
     def __str__(self) -> str:
         return self.message
+
+    @property
+    def message(self) -> str:
+        """The sentence in English, for logs, rows and commands."""
+        return str(self.sentence)
+
+    def said(self, translate: Callable[[str], str]) -> str:
+        """Return the sentence in the language of ``translate``, a gettext."""
+        return self.sentence.within(translate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

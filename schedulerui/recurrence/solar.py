@@ -16,6 +16,8 @@ from typing import Any
 
 from schedulerui.recurrence.rule import RuleError, SolarRule
 
+# Marked by name only, so that the extraction of messages finds them; translated when they are said.
+_ = str
 _DAYS_TO_SEARCH = 366
 _DAY = timedelta(days=1)
 # Two risings (or settings, or transits) are never nearer than this.
@@ -50,8 +52,8 @@ def load_ephem() -> Any:
     try:
         return importlib.import_module("ephem")
     except ImportError as error:
-        message = 'solar rules need the package ephem: install it with pip install "schedulerui[solar]"'
-        raise RuleError("event", message) from error
+        phrase = _('solar rules need the package ephem: install it with pip install "schedulerui[solar]"')
+        raise RuleError("event", phrase) from error
 
 
 def next_fire(rule: SolarRule, after: datetime) -> datetime | None:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from schedulerui.recurrence import fields
 from schedulerui.recurrence.fields import FIELDS, Field, Mistake
-from schedulerui.recurrence.rule import RuleError
+from schedulerui.recurrence.rule import RuleError, Said
 
+# Marked by name only, so that the extraction of messages finds them; translated when they are said.
+_ = str
 NAMED = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -66,7 +68,9 @@ def _unnamed(expression: str) -> str:
     if name.startswith("@") and name not in NAMED:
         raise RuleError(
             "expression",
-            f"{fields.short(name)} is not a known name: use one of {', '.join(NAMED)}, or five fields",
+            _("{name} is not a known name: use one of {names}, or five fields"),
+            name=fields.short(name),
+            names=", ".join(NAMED),
         )
     return NAMED.get(name, expression)
 
@@ -83,7 +87,8 @@ def _resolve_item(part: Field, item: str, seed: str | None) -> str:
         return item
     match = _HASHED.fullmatch(item)
     if match is None:
-        raise Mistake(item, "that is not understood", "write H, H/15, H(0-7) or H(0-29)/10, with a large H")
+        remedy = Said(_("write H, H/15, H(0-7) or H(0-29)/10, with a large H"))
+        raise Mistake(item, Said(_("that is not understood")), remedy)
     numbers = _room(part, match["range"])
     step = None
     if match["step"] is not None:
@@ -92,8 +97,11 @@ def _resolve_item(part: Field, item: str, seed: str | None) -> str:
     if seed is None:
         raise RuleError(
             "expression",
-            f"{part.word} {fields.short(item)}: H is a number that each schedule has by its own identity, and here"
-            " is no schedule: write a number",
+            _(
+                "{part} {text}: H is a number that each schedule has by its own identity, and here is no schedule: write a number"
+            ),
+            part=Said(part.word),
+            text=fields.short(item),
         )
     if step is None:
         return str(numbers[_chosen(seed, part, len(numbers))])

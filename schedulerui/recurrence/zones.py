@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from schedulerui.recurrence.rule import RuleError
 
 # Names that zone data ships but that mean another thing on another machine, or nothing.
+# Marked by name only, so that the extraction of messages finds them; translated when they are said.
+_ = str
 _NOT_PLACES = frozenset({"localtime", "Factory", "posixrules"})
 # A hostile text must not buy a long comparison with 600 names.
 _LONGEST_NAME = 64
@@ -31,7 +33,7 @@ def zone(name: str) -> ZoneInfo:
     `ZoneInfo("Europe")` meets a directory.
     """
     if name not in known_zones():
-        raise RuleError("tz", _refusal(name))
+        raise _refusal(name)
     return ZoneInfo(name)
 
 
@@ -57,10 +59,14 @@ def _spellings() -> tuple[dict[str, str], dict[str, str]]:
     return by_spelling, by_city
 
 
-def _refusal(name: str) -> str:
-    shown = name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "..."
+def _refusal(name: str) -> RuleError:
+    shown = ascii(name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "...")
     if example := next((known for known in sorted(known_zones()) if known.startswith(name + "/")), None):
-        return f"time zone {shown!a}: that is a region, name a place in it, such as {example}"
+        region = _("time zone {zone}: that is a region, name a place in it, such as {example}")
+        return RuleError("tz", region, zone=shown, example=example)
     if meant := suggest_zone(name):
-        return f"time zone {shown!a} is not known: did you mean {meant}?"
-    return f"time zone {shown!a} is not known: use a name such as Europe/Berlin or UTC"
+        return RuleError(
+            "tz", _("time zone {zone} is not known: did you mean {meant}?"), zone=shown, meant=meant
+        )
+    unknown = _("time zone {zone} is not known: use a name such as Europe/Berlin or UTC")
+    return RuleError("tz", unknown, zone=shown)
