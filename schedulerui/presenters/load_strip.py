@@ -66,13 +66,9 @@ class LoadStrip:
         """All of it in words, for those who do not see the strip."""
         if not self.total:
             return _("Nothing is planned for the next 24 hours.")
-        words = {"total": self.total, "most": self.most, "at": self.busiest}
-        return (
-            _(
-                "%(total)d runs are planned in 24 hours; the most in a quarter of an hour are %(most)d, at %(at)s."
-            )
-            % words
-        )
+        return _(
+            "%(total)d runs are planned in 24 hours; the most in a quarter of an hour are %(most)d, at %(at)s (%(zone)s)."
+        ) % {"total": self.total, "most": self.most, "at": self.busiest, "zone": self.zone}
 
 
 def load_ahead(schedules: QuerySet[Schedule], *, now: datetime) -> Load:

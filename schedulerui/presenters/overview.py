@@ -29,6 +29,7 @@ from schedulerui.presenters.values import digest
 
 N_SHOWN = 10
 N_NEXT = 20
+N_LATEST = 6
 RUNNING = tuple(str(state) for state in (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING))
 
 
@@ -122,7 +123,7 @@ def _lists(shown: Shown, *, now: datetime) -> Mapping[str, QuerySet[Any]]:
     return {
         **attention.lists_of(shown, now=now),
         "running": running.order_by(Coalesce("due_at", "created_at").desc(), "-id")[:N_SHOWN],
-        "latest": over.order_by(F("due_at").desc(), "-id")[:N_SHOWN],
+        "latest": over.order_by(F("due_at").desc(), "-id")[:N_LATEST],
         "upcoming": coming.order_by("next_run_at", "id")[:N_NEXT],
         "any": shown.schedules.order_by("id")[:1],
     }

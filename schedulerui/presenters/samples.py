@@ -9,6 +9,7 @@ from uuid import UUID
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule, ScheduleState
 from schedulerui.presenters.changes import Difference
+from schedulerui.presenters.delay import Delay
 from schedulerui.presenters.schedules import ScheduleRow, schedule_row
 from schedulerui.presenters.states import StateWord, state_of
 from schedulerui.presenters.tally import Numbers
@@ -16,12 +17,14 @@ from schedulerui.presenters.timeline import Timeline, timeline_of
 
 NOBODY = 0
 """A key that no row has: what the samples offer leads nowhere."""
+OF_SCHEDULES = ("paused", "error", "unknown", "overslept", "unattended")
+"""What a schedule or a queue shows in place of a run's state."""
 RECENT = "s2s3s2s4f9f8s3s3m0k0s2s5u0l4e0x1s3s3"
 
 
 def sample_chips() -> list[StateWord]:
     """Return every state that a run or a schedule can show."""
-    return [state_of(key) for key in [*(str(state) for state in RunState), "", "paused", "error"]]
+    return [state_of(key) for key in [*(str(state) for state in RunState), "", *OF_SCHEDULES]]
 
 
 def sample_row(*, now: datetime) -> ScheduleRow:
@@ -59,6 +62,11 @@ def sample_timeline(*, now: datetime) -> Timeline:
 def sample_numbers() -> Numbers:
     """Return the numbers of the tiles, with one of each colour."""
     return Numbers(n_due=42, n_failing=3, n_missed=7, n_workers=2, n_alerts=0, n_scanned=9)
+
+
+def sample_delay() -> Delay:
+    """Return a delay as the tiles show it."""
+    return Delay(p50=0.02, p99=0.3, n=500)
 
 
 def sample_differences() -> list[Difference]:

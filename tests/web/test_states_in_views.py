@@ -19,7 +19,7 @@ from tests.web.people import ANA, a_run, a_schedule, a_worker, logged_in, text_o
 
 pytestmark = pytest.mark.django_db
 STATES = [str(state) for state in RunState]
-OF_SCHEDULES = ["", "paused", "error"]
+OF_SCHEDULES = ["", "paused", "error", "unknown", "overslept", "unattended"]
 NOT_ON_THE_OVERVIEW = {"waiting", "pending"}
 """They are no news yet: the overview shows what is sent, what runs and what is over."""
 RUNNING = {"received", "started", "retrying"}
@@ -206,7 +206,7 @@ CONDITIONS = {
     ),
     "unknown task": (
         lambda _now: a_schedule(task="tests.nobody_knows"),
-        {"page": "Unknown task", "dialog": "No worker that is online knows this task"},
+        {"page": "Unknown task", "overview": "Unknown task", "dialog": "No worker that is online knows this task"},
     ),
 }
 

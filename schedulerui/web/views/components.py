@@ -43,7 +43,7 @@ def components(request: HttpRequest) -> HttpResponse:
         "rows": [row],
         "chips": samples.sample_chips(),
         "recents": [samples.RECENT, "s3", ""],
-        "section": {"digest": "", "numbers": samples.sample_numbers()},
+        "section": {"digest": "", "numbers": samples.sample_numbers(), "delay": samples.sample_delay()},
         "timeline": samples.sample_timeline(now=now),
         "differences": samples.sample_differences(),
         "filter": ScheduleFilter(QueryDict("q=night&on=on"), queryset=Schedule.objects.none(), now=now),

@@ -1,0 +1,396 @@
+"""The parts of the overview that count and rank: delay, attention, the week, the next day, and the numbers of the rail."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from schedulerui import clock
+from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState
+from schedulerui.presenters import attention, delay, rail
+from tests.web.people import HOSTILE, OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def reader():
+    return logged_in("view")
+
+
+@pytest.fixture
+def now():
+    return clock.now()
+
+
+def section(response, name):
+    return response.context["parts"][name].context["section"]
+
+
+def a_beat(now, *, age=0):
+    return Beat.objects.create(host="app-1", pid=1, started_at=now, seen_at=now - timedelta(seconds=age))
+
+
+def sent(now, *, late, n=1, **fields):
+    """Runs that went to the broker ``late`` seconds after they were due."""
+    for number in range(n):
+        due_at = now - timedelta(minutes=1, seconds=number)
+        a_run(due_at=due_at, sent_at=due_at + timedelta(seconds=late), **fields)
+
+
+# The delay
+
+
+def test_the_delay_is_that_of_the_middle_run_and_of_the_slowest_but_one_in_a_hundred(reader, now):
+    a_beat(now)
+    sent(now, late=0.02, n=98)
+    sent(now, late=3, n=1)
+    sent(now, late=90, n=1)
+    response = reader.get("/")
+    found = section(response, "tiles").delay
+    assert (found.p50, found.p99, found.n) == (pytest.approx(0.02), pytest.approx(3), 100)
+    assert "half of the newest 100 runs; 99 of 100 within 3.0 s" in text_of(response)
+
+
+def test_a_delay_of_more_than_seconds_warns(reader, now):
+    a_beat(now)
+    sent(now, late=delay.LATE + 1)
+    assert "tile tile--warn" in text_of(reader.get("/")).partition("Dispatch delay")[0].rpartition("<a ")[2]
+
+
+def test_what_beat_did_not_send_says_nothing_of_its_delay(reader, now):
+    a_beat(now)
+    sent(now, late=5, trigger="manual")
+    sent(now, late=5, trigger="task")
+    a_run(state="missed", due_at=now)
+    assert section(reader.get("/"), "tiles").delay.why == "none of the newest runs was sent by beat"
+
+
+@pytest.mark.parametrize(
+    ("age", "why"),
+    [(None, "no beat is running"), (300, "no beat ticks; the last tick was 5 minutes ago")],
+)
+def test_without_a_beat_the_delay_is_unknown_and_says_why(reader, now, age, why):
+    sent(now, late=0.02)
+    if age:
+        a_beat(now, age=age)
+    response = reader.get("/")
+    found = section(response, "tiles").delay
+    assert (found.p50, found.why) == (None, why)
+    tile = text_of(response).partition("Dispatch delay")[2].partition("</a>")[0]
+    assert "unknown" in tile
+    assert why in tile
+
+
+def test_every_tile_leads_to_what_it_counts(reader, now):
+    due, failing = a_schedule("Due"), a_schedule("Failing")
+    Schedule.objects.filter(pk=due.pk).update(next_run_at=now + timedelta(minutes=9))
+    Schedule.objects.filter(pk=failing.pk).update(next_run_at=now + timedelta(hours=9))
+    off = a_schedule("Off", enabled=False)
+    ScheduleState.objects.filter(schedule__in=[failing, off]).update(last_state="failed")
+    a_run(due, state="missed", due_at=now - timedelta(hours=1))
+    a_run(due, state="missed", due_at=now - timedelta(hours=30))
+    tiles = text_of(reader.get("/")).partition('id="overview-tiles"')[2].partition("</section>")[0]
+    links = [html.unescape(link) for link in re.findall(r'class="tile[^"]*" href="([^"]+)"', tiles)]
+    shown = [[row.name for row in reader.get(link).context["rows"]] for link in links[:3]]
+    assert shown == [["Due"], ["Failing"], ["Due"]]
+    for link in links[3:6]:
+        assert reader.get(link).status_code == 200
+
+
+# What needs attention
+
+
+def unhappy(state):
+    def make(_now):
+        ScheduleState.objects.filter(schedule=a_schedule("The one")).update(last_state=state)
+
+    return make
+
+
+def a_broken_rule(_now):
+    schedule = a_schedule("The one")
+    Schedule.objects.filter(pk=schedule.pk).update(error="minute: 99", next_run_at=None, next_nominal_at=None)
+
+
+def a_pause_that_is_over(now):
+    schedule = a_schedule("The one")
+    Schedule.objects.filter(pk=schedule.pk).update(
+        enabled=False, next_run_at=None, next_nominal_at=None, paused_at=now, paused_by="ana",
+        resume_at=now - timedelta(minutes=5),
+    )  # fmt: skip
+
+
+def an_unknown_task(now):
+    a_schedule("The one", task="tests.nobody_knows")
+    a_worker(seen_at=now, tasks=["tests.add"])
+
+
+def an_unknown_part(now):
+    tasks = [
+        {"type": "task", "task": name, "args": [], "kwargs": {}}
+        for name in ("tests.add", "tests.nobody_knows")
+    ]
+    a_schedule("The one", task="tests.add", canvas={"type": "chain", "steps": tasks})
+    a_worker(seen_at=now, tasks=["tests.add"])
+
+
+def a_queue_without_a_worker(now):
+    Alert.objects.create(key="queue:The one", kind="queue", state="down", since=now)
+
+
+CAUSES = {
+    "failing": (unhappy("failed"), "Failed", "/schedules/"),
+    "lost": (unhappy("lost"), "Lost", "/schedules/"),
+    "missed": (unhappy("missed"), "Missed", "/schedules/"),
+    "expired": (unhappy("expired"), "Expired", "/schedules/"),
+    "rule": (a_broken_rule, "Rule broken", "/schedules/"),
+    "pause": (a_pause_that_is_over, "Pause is over", "/schedules/"),
+    "task": (an_unknown_task, "Unknown task", "/schedules/"),
+    "part": (an_unknown_part, "Unknown task", "/schedules/"),
+    "queue": (a_queue_without_a_worker, "No worker", "/workers/"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_each_cause_is_told_with_its_word_and_a_link(reader, now, cause):
+    make, word, address = CAUSES[cause]
+    make(now)
+    (row,) = section(reader.get("/"), "attention").rows
+    assert (row.name, row.chip.word) == ("The one", word)
+    assert row.why
+    assert row.url.startswith(address)
+    assert reader.get(row.url).status_code == 200
+
+
+def test_nothing_needs_attention_while_all_is_well(reader, now):
+    ScheduleState.objects.filter(schedule=a_schedule("Fine")).update(last_state="succeeded")
+    a_schedule("New")
+    a_schedule("Off", enabled=False, task="tests.nobody_knows")
+    schedule = a_schedule("Paused")
+    Schedule.objects.filter(pk=schedule.pk).update(
+        enabled=False, next_run_at=None, next_nominal_at=None, resume_at=now + timedelta(hours=1)
+    )
+    a_worker(seen_at=now, tasks=["tests.add"])
+    response = reader.get("/")
+    assert section(response, "attention").rows == ()
+    assert 'aria-labelledby="attention-title" hidden' in text_of(response)
+
+
+def test_several_schedules_of_one_unknown_task_are_one_line_that_leads_to_all(reader, now):
+    for number in range(3):
+        a_schedule(f"Orphan {number}", task="tests.nobody_knows")
+    a_worker(seen_at=now, tasks=["tests.add"])
+    (row,) = section(reader.get("/"), "attention").rows
+    assert row.name == "tests.nobody_knows"
+    assert "3 schedules send it" in row.why
+    assert {each.name for each in reader.get(row.url).context["rows"]} == {f"Orphan {n}" for n in range(3)}
+
+
+def test_many_of_one_kind_leave_room_for_the_others(reader, now):
+    for number in range(12):
+        schedule = a_schedule(f"Failing {number:02d}")
+        ScheduleState.objects.filter(schedule=schedule).update(
+            last_state="failed", failure_streak=20 - number
+        )
+    a_queue_without_a_worker(now)
+    a_pause_that_is_over(now)
+    names = [row.name for row in section(reader.get("/"), "attention").rows]
+    assert names == ["The one", "The one", *(f"Failing {number:02d}" for number in range(8))]
+    assert len(names) == attention.N_SHOWN
+
+
+def test_it_tells_of_an_unknown_task_as_soon_as_somebody_makes_the_schedule(reader, now):
+    a_worker(seen_at=now, tasks=["tests.add"])
+    reader.get("/")
+    an_unknown_task(now)
+    assert [row.name for row in section(reader.get("/"), "attention").rows] == ["The one"]
+
+
+def test_without_a_worker_that_tells_its_tasks_none_is_unknown(reader, now):
+    a_schedule("The one", task="tests.nobody_knows")
+    a_worker(seen_at=now, tasks=[])
+    assert section(reader.get("/"), "attention").rows == ()
+
+
+# What comes, the week, the next day
+
+
+def test_the_next_twenty_are_shown(reader, now):
+    for number in range(25):
+        at = now + timedelta(minutes=25 - number)
+        Schedule.objects.filter(pk=a_schedule(f"S{number:02d}").pk).update(next_run_at=at, next_nominal_at=at)
+    names = [row.name for row in section(reader.get("/"), "upcoming").rows]
+    assert names == [f"S{number:02d}" for number in range(24, 4, -1)]
+
+
+def test_the_week_ranks_the_slowest_and_the_most_failing(reader, now):
+    slow, flaky, fine = a_schedule("Slow"), a_schedule("Flaky"), a_schedule("Fine")
+    for runtime in (60, 180):
+        a_run(slow, due_at=now - timedelta(days=2), runtime=runtime)
+    for state in ("failed", "lost", "succeeded", "skipped", "missed"):
+        a_run(
+            flaky, due_at=now - timedelta(hours=5), state=state, runtime=1 if state == "succeeded" else None
+        )
+    a_run(fine, due_at=now - timedelta(hours=1), runtime=0.5)
+    a_run(fine, due_at=now - timedelta(days=8), state="failed", runtime=4000)
+    response = reader.get("/")
+    assert [row.name for row in section(response, "slowest").rows] == ["Slow", "Flaky", "Fine"]
+    assert [row.name for row in section(response, "failing").rows] == ["Flaky"]
+    text = text_of(response)
+    assert "2 min on average" in text
+    assert "2 runs, the longest 3 min" in text
+    assert "2 of 3 failed" in text
+    assert "Of the newest" not in text
+
+
+def test_the_week_says_when_it_did_not_look_at_all_of_it(reader, now, monkeypatch):
+    monkeypatch.setattr("schedulerui.presenters.ranking.LOOKED_AT", 2)
+    schedule = a_schedule()
+    for hours in (1, 2, 3):
+        a_run(schedule, due_at=now - timedelta(hours=hours), runtime=hours)
+    response = reader.get("/")
+    assert section(response, "slowest").rows[0].rank.n == 2
+    assert "Of the newest 2 runs only, since" in text_of(response)
+
+
+def test_the_next_day_is_counted_by_quarters_and_told_in_a_table(reader):
+    a_schedule("Quarterly", kind="crontab", expression="*/15 * * * *")
+    a_schedule("Noon", kind="crontab", expression="0,1,2,3 12 * * *")
+    response = reader.get("/")
+    strip = section(response, "load").strip
+    assert (strip.total, strip.most, strip.busiest) == (96 + 4, 5, "12:00")
+    assert len(strip.bars) == 96
+    assert [hour.planned for hour in strip.hours].count(4) == 23
+    text = text_of(response)
+    assert "100 runs are planned in 24 hours; the most in a quarter of an hour are 5, at 12:00 (UTC)." in text
+    assert text.partition('id="overview-load"')[2].count('<th scope="row">') == 24
+    assert 'href="/timeline/"' in text.partition('id="overview-load"')[2]
+
+
+def test_the_next_day_knows_a_new_schedule_at_once(reader):
+    assert section(reader.get("/"), "load").strip.total == 0
+    a_schedule("Hourly", kind="crontab", expression="30 * * * *")
+    assert section(reader.get("/"), "load").strip.total == 24
+
+
+def test_many_schedules_are_counted_once_a_minute(reader, monkeypatch):
+    monkeypatch.setattr("schedulerui.presenters.load_strip.N_CHEAP", 0)
+    a_schedule("Hourly", kind="crontab", expression="30 * * * *")
+    assert section(reader.get("/"), "load").strip.total == 24
+    a_schedule("Again", kind="crontab", expression="31 * * * *")
+    assert section(reader.get("/"), "load").strip.total == 24
+
+
+def test_hostile_names_stay_text_in_each_part(reader, now):
+    for name in HOSTILE:
+        schedule = a_schedule(name, task=f"x{name}"[:200])
+        a_run(schedule, due_at=now - timedelta(hours=1), state="failed", runtime=5)
+        Alert.objects.create(key=f"queue:{name}", kind="queue", state="down", since=now)
+    a_worker(seen_at=now, tasks=HOSTILE)
+    text = text_of(reader.get("/"))
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+
+
+# A site without schedules
+
+
+def test_without_schedules_it_says_how_to_begin(now):
+    text = text_of(logged_in("view", "add").get("/"))
+    start = text.partition('id="overview-start"')[2].partition("</section>")[0]
+    assert 'href="/schedules/new/"' in start
+    assert "beat -S schedulerui</code>" in start
+    assert "worker</code>" in start
+    assert "Ask somebody" in text_of(logged_in("view").get("/"))
+
+
+def test_with_a_schedule_it_does_not(reader):
+    a_schedule()
+    start = text_of(reader.get("/")).partition('id="overview-start"')[2].partition("</section>")[0]
+    assert "hidden" in start.partition(">")[0]
+    assert "<li>" not in start
+
+
+# The rail
+
+
+def fail(now):
+    ScheduleState.objects.filter(schedule=a_schedule()).update(last_state="failed")
+
+
+def run_now(now):
+    a_run(state="started")
+    a_run(state="retrying")
+    a_run(state="sent")
+
+
+def be_silent(now):
+    a_worker("celery@fine", seen_at=now)
+    a_worker("celery@silent", seen_at=now - timedelta(minutes=1))
+    a_worker("celery@stopped", seen_at=now - timedelta(minutes=1), stopped_at=now)
+    a_worker("celery@died", seen_at=now - timedelta(minutes=1), died_at=now)
+
+
+def stand(now):
+    Alert.objects.create(key="beat", kind="beat", state="down", since=now)
+    Alert.objects.create(key="queue:mail", kind="queue", state="ok", since=now)
+
+
+TAGS = {
+    "schedules": (fail, "1 failing"),
+    "runs": (run_now, "2 running"),
+    "workers": (be_silent, "1 silent"),
+    "alerts": (stand, "1 stands"),
+}
+
+
+def tags(response):
+    """Words beside each entry of the rail, by the entry's address."""
+    found = re.findall(r'<a class="nav__link" href="/(\w*)/?"[^>]*>(.*?)</a>', text_of(response), re.DOTALL)
+    return {name: words for name, inside in found for words in re.findall(r'class="sr"> ([^<]+)<', inside)}
+
+
+@pytest.mark.parametrize("entry", TAGS)
+@pytest.mark.parametrize("has_beat", [True, False])
+def test_the_rail_counts_what_needs_somebody(reader, now, entry, has_beat):
+    make, words = TAGS[entry]
+    if has_beat:
+        a_beat(now)
+    make(now)
+    assert tags(reader.get("/audit/" if entry == "audit" else "/runs/")) == {entry: words}
+
+
+def test_the_rail_counts_nothing_where_all_is_well(reader, now):
+    a_schedule("Off", enabled=False)
+    ScheduleState.objects.update(last_state="failed")
+    assert tags(reader.get("/runs/")) == {}
+
+
+def test_the_rail_counts_so_far_and_no_further(reader, now):
+    Run.objects.bulk_create(
+        Run(key=f"s:{uuid4()}", state="started", due_at=now, created_at=now, task="tests.add")
+        for _number in range(rail.MOST + 5)
+    )
+    assert tags(reader.get("/schedules/")) == {"runs": "99+ running"}
+
+
+def test_the_rail_tells_of_the_newest_beats(reader, now):
+    for number in range(60):
+        Beat.objects.create(
+            host=f"h{number}", pid=number, started_at=now, seen_at=now - timedelta(hours=number)
+        )
+    assert "1 beat ticking" in text_of(reader.get("/runs/"))
+    Beat.objects.filter(host="h0").delete()
+    assert "Beat is not ticking" in text_of(reader.get("/runs/"))
+
+
+def test_the_rail_costs_one_query(reader, now, django_assert_num_queries):
+    for make, _words in TAGS.values():
+        make(now)
+    with django_assert_num_queries(1 + OF_THE_PERSON):
+        reader.get("/about/components/")
