@@ -131,7 +131,7 @@ def an_unknown_task(now):
 
 
 def an_unknown_part(now):
-    tasks = [
+    tasks: list[object] = [
         {"type": "task", "task": name, "args": [], "kwargs": {}}
         for name in ("tests.add", "tests.nobody_knows")
     ]
