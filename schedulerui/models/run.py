@@ -105,8 +105,9 @@ class Run(models.Model):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     key = models.CharField(max_length=120, unique=True)
     schedule = models.ForeignKey(
-        Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs"
+        Schedule, on_delete=models.SET_NULL, null=True, blank=True, related_name="runs", db_index=False
     )
+    """Found by the index su_run_schedule, which begins with it."""
     schedule_name = models.CharField(_("schedule"), max_length=190, blank=True, default="")
     schedule_version = models.PositiveIntegerField(default=0)
     trigger = models.CharField(_("trigger"), max_length=8, choices=TRIGGERS, default="schedule")

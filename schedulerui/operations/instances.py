@@ -49,7 +49,7 @@ def load(
 
 
 def select(
-    model: type[Made], rest: str, given: Sequence[object], *, left_out: Collection[str] = ()
+    model: type[Made], rest: str, given: Sequence[Any], *, left_out: Collection[str] = ()
 ) -> list[Made]:
     """Read the rows that the ``rest`` of a statement with its parameters asks for, without the columns of ``left_out``.
 

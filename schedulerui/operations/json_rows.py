@@ -22,7 +22,7 @@ class Rows:
 
     places: tuple[str, ...]
     """What stands for each column: its name in ``source``, or a parameter."""
-    common: tuple[tuple[object, ...], ...]
+    common: tuple[tuple[Any, ...], ...]
     """The parameter of each column, where its place is one."""
     source: str
     """The table ``v`` of what differs, with one parameter."""
@@ -46,7 +46,7 @@ def rows(fields: Sequence[Any], names: Sequence[str], columns: Sequence[Sequence
     )
 
 
-def _common(field: Any, values: Sequence[object]) -> tuple[object, ...]:
+def _common(field: Any, values: Sequence[object]) -> tuple[Any, ...]:
     """Return the value of all rows as a parameter, nothing when they differ."""
     first = values[0]
     is_common = len(values) > 1 and len(set(map(type, values))) == 1 and all(v == first for v in values)

@@ -98,6 +98,18 @@ def test_a_run_of_a_thousand_costs_a_twentieth_of_a_statement():
     assert [len(batch) for batch in broker.batches] == [50, BATCH_MAX, BATCH_MAX, BATCH_MAX, 200]
 
 
+def test_a_run_is_written_into_no_index_that_another_one_answers_for():
+    table = Run._meta.db_table
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_constraints(cursor, table).values()
+    columns = [tuple(about["columns"]) for about in found if about["index"] or about["unique"]]
+    if connection.vendor == "mysql":  # which wants one for each foreign key
+        columns = list(set(columns) - {("schedule_id",)})
+    twice = [one for one in columns if any(one == other[: len(one)] for other in columns if other != one)]
+    assert not twice
+    assert len(columns) == len(set(columns))
+
+
 def test_an_idle_tick_is_one_statement():
     clock = SteppingClock()
     loop = a_loop(clock, Batching(clock))
