@@ -21,6 +21,7 @@ from schedulerui.web.views import (
     runs,
     workers,
 )
+from schedulerui.web.views.as_code import as_code
 from schedulerui.web.views.bulk import runs_bulk, schedules_bulk
 from schedulerui.web.views.complete import complete
 from schedulerui.web.views.components import components
@@ -68,6 +69,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("schedules/<int:pk>/edit/", edit.edit, name="schedule-edit"),
     path("schedules/<int:pk>/delete/", delete.delete, name="schedule-delete"),
     path("schedules/<int:pk>/changes/", restore.changes, name="schedule-changes"),
+    path("schedules/<int:pk>/code/", as_code, name="schedule-code"),
     path("schedules/<int:pk>/upcoming/", upcoming, name="schedule-upcoming"),
     path("schedules/<int:pk>/restore/<int:change_id>/", restore.restore, name="schedule-restore"),
     path("schedules/<int:pk>/overrun/", overrun.overrun, name="schedule-overrun"),

@@ -35,11 +35,15 @@ def usual_longest(schedule: Schedule) -> float | None:
 
 def usual_words(runtimes: Iterable[float | None]) -> str:
     """Return how long the newest runs took, seconds given, in words; empty for too few."""
-    known = [runtime for runtime in runtimes if runtime is not None]
+    known = sorted(runtime for runtime in runtimes if runtime is not None)
     if len(known) < N_RUNS_MIN:
         return ""
-    words = _("%(mean)s on average, at most %(most)s in the newest %(n)d")
-    return words % {"mean": duration(sum(known) / len(known)), "most": duration(max(known)), "n": len(known)}
+    words = _("%(mean)s on average, %(share)d %% within %(within)s, of the newest %(n)d")
+    within = known[math.ceil(SHARE * len(known)) - 1]
+    mean = sum(known) / len(known)
+    return words % {
+        "mean": duration(mean), "share": 100 * SHARE, "within": duration(within), "n": len(known),
+    }  # fmt: skip
 
 
 def shortest_gap(schedule: Schedule, *, now: datetime) -> float | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from schedulerui.facts import RunState
-from schedulerui.presenters.states import state_of
+from schedulerui.presenters.states import StateWord, state_of
 
 SLOTS = 30
 SLOT = 5
@@ -62,7 +62,7 @@ def spark_of(recent: str) -> Spark:
     return Spark(
         paths=tuple((family, _joined(parts)) for family, parts in paths.items()),
         empty=f"M0 {HEIGHT - 1}H{free * SLOT - 1}" if free else "",
-        sentence=_sentence(states),
+        sentence=sentence_of([state_of(state) for state in states]),
     )
 
 
@@ -101,10 +101,11 @@ def _hollow(x: int, _height: int) -> str:
 SHAPES: Mapping[str, Callable[[int, int], str]] = {"fail": _split, "warn": _hollow}
 
 
-def _sentence(states: list[RunState]) -> str:
+def sentence_of(states: Sequence[StateWord]) -> str:
+    """Return how many of the last runs succeeded, failed, were missed, and anything else."""
     if not states:
         return _("No runs yet")
-    counts = Counter(states)
+    counts = Counter(state.key for state in states)
     parts = [
         _("%(n)d %(state)s") % {"n": counts[state], "state": state_of(state).word.lower()}
         for state in SUMMARY

@@ -23,7 +23,7 @@ KB = 1024
 STATIC = Path(__file__).resolve().parents[2] / "static" / "schedulerui"
 
 
-SCHEDULE = ("", "edit/", "run/", "run/custom/", "pause/", "delete/", "changes/", "upcoming/")
+SCHEDULE = ("", "edit/", "run/", "run/custom/", "pause/", "delete/", "changes/", "upcoming/", "code/")
 RUN = ("", "again/", "cancel/", "result/")
 
 

@@ -62,7 +62,7 @@ def test_no_text_leaves_its_cell_in_a_list(looker):
 def test_no_text_leaves_its_cell_in_a_page_of_its_own(looker):
     fill(packs(storable()), owner=User.objects.get(username="ana"))
     looker.page.set_viewport_size({"width": 390, "height": 900})
-    schedule_pages = ("edit/", "run/", "run/custom/", "pause/", "delete/", "upcoming/", "changes/")
+    schedule_pages = ("edit/", "run/", "run/custom/", "pause/", "delete/", "upcoming/", "changes/", "code/")
     for i, (pk, name) in enumerate(Schedule.objects.order_by("pk").values_list("pk", "name")):
         looker.look(f"/schedules/{pk}/")
         shown = looker.page.locator("h1").first.text_content()

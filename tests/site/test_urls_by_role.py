@@ -52,6 +52,7 @@ EXPECTED = {
     "schedules/<int:pk>/delete/": Expected(get="302 403 403 403 200", post="302 403 403 403 303"),
     "schedules/<int:pk>/changes/": Expected(get="302 403 403 403 200"),
     "schedules/<int:pk>/upcoming/": SHOWN_TO_READERS,
+    "schedules/<int:pk>/code/": SHOWN_TO_READERS,
     # no version is posted here, so somebody was faster
     "schedules/<int:pk>/restore/<int:change_id>/": Expected(
         get="302 403 403 403 200", post="302 403 403 403 409"

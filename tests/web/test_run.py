@@ -153,10 +153,10 @@ def test_it_lists_attempts_with_their_workers(reader):
 
 def test_it_shows_values_only_to_those_who_may_see_them(reader, insider):
     run = a_whole_run(
-        args=["visible-arg"], kwargs={"k": "v1"}, result="the-result", exception="the-exc", traceback="the-tb"
+        args=["visible-arg"], kwargs={"k": "visible-kwarg"}, result="the-result", exception="the-exc", traceback="the-tb"
     )
     seen, hidden = text_of(insider.get(url_of(run))), text_of(reader.get(url_of(run)))
-    for value in ("visible-arg", "v1", "the-result", "the-exc", "the-tb"):
+    for value in ("visible-arg", "visible-kwarg", "the-result", "the-exc", "the-tb"):
         assert value in seen
         assert value not in hidden
     assert "may not see arguments" in hidden

@@ -6,7 +6,8 @@ import pytest
 
 from schedulerui import clock
 from schedulerui.models import Schedule, ScheduleState
-from tests.web.people import OF_THE_PERSON, a_run, a_schedule, logged_in, many_runs, text_of
+from schedulerui.presenters.lines import TIMES
+from tests.web.people import NOON, OF_THE_PERSON, a_run, a_schedule, logged_in, many_runs, text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -90,6 +91,98 @@ def test_it_asks_the_same_number_of_queries_however_many_runs(n_runs, django_ass
     many_runs(n_runs, schedule)
     with django_assert_num_queries(5 + OF_THE_PERSON):
         auditor.get(f"/schedules/{schedule.pk}/")
+
+
+def strip_of(schedule, client=None):
+    return (client or logged_in("view")).get(f"/schedules/{schedule.pk}/").context["strip"]
+
+
+def test_a_strip_shows_the_last_hundred_runs_the_newest_at_its_end():
+    schedule = a_schedule()
+    many_runs(120, schedule)
+    newest = a_run(schedule, due_at=NOON + timedelta(minutes=1), state="failed")
+    strip = strip_of(schedule)
+    assert len(strip.bars) == 100
+    assert (strip.bars[-1].uuid, strip.bars[-1].x) == (newest.uuid, 990)
+    assert strip.sentence == "Last 100 runs: 99 succeeded, 1 failed"
+
+
+def test_every_run_of_the_strip_is_reached_without_seeing_it(reader):
+    schedule = a_schedule()
+    runs = [a_run(schedule, due_at=NOON - timedelta(hours=n), runtime=n or None) for n in range(40)]
+    text = text_of(reader.get(f"/schedules/{schedule.pk}/"))
+    drawn, _, table = text.partition('<div class="sr"><table>')
+    for run in runs:
+        assert f'href="/runs/{run.uuid}/"' in drawn
+        assert f'href="/runs/{run.uuid}/"' in table.partition("</table>")[0]
+
+
+def test_a_bar_is_the_higher_the_longer_it_took_and_tells_its_state_by_its_shape():
+    schedule = a_schedule()
+    for n, (state, runtime) in enumerate(
+        [("succeeded", 1.0), ("succeeded", 4.0), ("failed", 1.0), ("missed", None), ("started", 3.0)]
+    ):  # fmt: skip
+        a_run(
+            schedule,
+            state=state,
+            runtime=runtime,
+            due_at=NOON + timedelta(minutes=n),
+            count=3 if state == "missed" else 1,
+        )
+    bars = strip_of(schedule).bars
+    assert len({bar.path.partition("h")[2] for bar in bars}) >= 4
+    assert [bar.words for bar in bars] == [
+        "Succeeded, 1.0 s", "Succeeded, 4.0 s", "Failed, 1.0 s", f"Missed {TIMES} 3", "Running",
+    ]  # fmt: skip
+
+
+def test_a_schedule_that_never_ran_and_an_older_page_have_no_strip(reader):
+    schedule = a_schedule()
+    assert strip_of(schedule) is None
+    many_runs(30, schedule)
+    older = reader.get(f"/schedules/{schedule.pk}/").context["page"].older
+    assert reader.get(f"/schedules/{schedule.pk}/", {"older": older}).context["strip"] is None
+
+
+def test_it_says_how_long_the_newest_runs_took(reader):
+    schedule = a_schedule()
+    for n in range(40):
+        a_run(schedule, due_at=NOON + timedelta(minutes=n), runtime=float(n + 1))
+    assert reader.get(f"/schedules/{schedule.pk}/").context["usual"] == (
+        "20.5 s on average, 95 % within 38.0 s, of the newest 40"
+    )
+
+
+def test_its_facts_are_complete(reader):
+    schedule = a_schedule(
+        tz="Europe/Berlin", queue="mail", priority=7, expires_after=90, soft_time_limit=60, time_limit=120, jitter=300, owner="ana",
+        tags="billing", start_at=NOON, end_at=NOON + timedelta(days=400), kwargs={"bank": "north", "password": "hunter2"},
+    )  # fmt: skip
+    for client, sees in ((reader, False), (logged_in("view", "view_values"), True)):
+        facts = (
+            text_of(client.get(f"/schedules/{schedule.pk}/"))
+            .partition('id="facts-title"')[2]
+            .partition("</section>")[0]
+        )
+        for part in ("At 02:30", "30 2 * * *", "Europe/Berlin", "UTC", "mail", "<dd>7</dd>", "1 min 30 s after its time", "5 min", "ana", "billing",
+                     "asked to end after 1 min", "killed after 2 min", "Times missed by more than", "Never ran", "Browser"):  # fmt: skip
+            assert part in facts, part
+        assert ("north" in facts) == sees
+        assert "hunter2" not in facts
+
+
+def test_the_menu_offers_to_copy_to_show_as_code_and_to_delete():
+    schedule = a_schedule()
+    text = text_of(logged_in("view", "add", "delete").get(f"/schedules/{schedule.pk}/"))
+    menu = text.partition('<details class="menu">\n    <summary class="button">More')[2].partition(
+        "</details>"
+    )[0]
+    for address in (
+        f"/schedules/new/?copy={schedule.pk}",
+        f"/schedules/{schedule.pk}/code/",
+        f"/schedules/{schedule.pk}/delete/",
+    ):
+        assert address in menu
 
 
 def test_the_poll_answers_nothing_while_nothing_changed(reader, django_assert_num_queries):

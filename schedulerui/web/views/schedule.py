@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,21 +10,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from schedulerui import clock
-from schedulerui.access import Rights, rights_of
+from schedulerui.access import Rights, may, rights_of
 from schedulerui.models import Change, Run, Schedule
-from schedulerui.presenters import digest
+from schedulerui.presenters import digest, redact
 from schedulerui.presenters.canvas import tree_of
 from schedulerui.presenters.changes import change_row
 from schedulerui.presenters.coming import coming_of
 from schedulerui.presenters.overrun import usual_words
 from schedulerui.presenters.policies import policies_of
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
-from schedulerui.presenters.runs import run_row, version_of
+from schedulerui.presenters.runs import is_over, run_row, version_of
 from schedulerui.presenters.schedules import schedule_row
+from schedulerui.presenters.strip import N_RUNS as N_OF_STRIP
+from schedulerui.presenters.strip import strip_of
 from schedulerui.web.decorators import gate
 from schedulerui.web.found import schedule_or_404
 from schedulerui.web.live import Part, answer
-from schedulerui.web.paging import page_of
+from schedulerui.web.paging import Page, first_page, page_of
 from schedulerui.web.tasks_known import known_tasks
 
 N_RUNS = 25
@@ -54,9 +57,7 @@ def live_schedule(request: HttpRequest, pk: int) -> HttpResponse:
 def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str, Any]:
     now = clock.now()
     row = schedule_row(found, now=now)
-    page = page_of(
-        Run.objects.filter(schedule=found).only(*RUN_COLUMNS), moment="due_at", request=request, size=N_RUNS
-    )
+    page, newest = _runs(request, found)
     shown = {
         "schedule": found,
         "row": row,
@@ -64,12 +65,29 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
         "now": now,
         "here": request.get_full_path(),
         "policies": policies_of(found),
+        "arguments": _arguments(found) if may(request.user, "view_values", found) else "",
         "coming": coming_of(found, now=now),
         "page": page,
-        "usual": usual_words(run.runtime for run in page.rows) if page.is_first else "",
+        "usual": usual_words(run.runtime for run in newest if is_over(run)),
+        "strip": strip_of(newest, now=now, tz=found.tz) if newest else None,
         "rows": [run_row(run) for run in page.rows],
     }
-    return {**shown, "parts": _parts(shown, runs_digest=digest(version_of(page.rows)))}
+    return {**shown, "parts": _parts(shown, runs_digest=digest(version_of(newest or page.rows)))}
+
+
+def _arguments(found: Schedule) -> str:
+    """Return what its task is given, on one line and with secrets covered; empty where that is nothing."""
+    given = [redact(value) for value in (found.args, found.kwargs) if value]
+    return " ".join(json.dumps(value, ensure_ascii=False, default=str) for value in given)
+
+
+def _runs(request: HttpRequest, found: Schedule) -> tuple[Page[Run], list[Run]]:
+    """Return the page of runs that is asked for and, with the first page, the newest for the strip; one query."""
+    runs = Run.objects.filter(schedule=found).only(*RUN_COLUMNS)
+    if "older" in request.GET or "newer" in request.GET:
+        return page_of(runs, moment="due_at", request=request, size=N_RUNS), []
+    newest = list(runs.newest_first()[:N_OF_STRIP])
+    return first_page(newest, moment="due_at", size=N_RUNS), newest
 
 
 def _parts(shown: Mapping[str, Any], *, runs_digest: str) -> dict[str, Part]:
