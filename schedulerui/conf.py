@@ -48,6 +48,8 @@ class Settings:
     """Days after which finished runs are purged."""
     KEEP_RUNS_PER_SCHEDULE: int = 10_000
     """Most finished runs kept of one schedule, the newest; 0: as many as KEEP_RUNS_FOR_DAYS leaves."""
+    KEEP_CHANGES_FOR_DAYS: int = 0
+    """Days after which lines of the audit log are purged, and the versions in them; 0: they are kept for ever."""
     ALERTS: tuple[Mapping[str, Any], ...] = ()
     """Where alerts go: a dictionary each with ``type`` (email, webhook, signal) and what that type needs."""
     ALERT_GRACE: float = 300.0
@@ -103,6 +105,10 @@ class Settings:
     """Rows on one page of a list."""
     POLL_EVERY: int = 5
     """Seconds between two polls of a live page."""
+    QUICK_RUN: bool = True
+    """Whether Shift and a click on "Run now" runs at once, without the dialog."""
+    RUNS_PER_MINUTE: int = 30
+    """Most runs that one person may ask for in a minute, one by one, in the browser; 0: as many as they like."""
 
 
 def load(raw: object) -> Settings:

@@ -14,7 +14,7 @@ class Change(models.Model):
 
     at = models.DateTimeField()
     action = models.CharField(max_length=24)
-    """The verb: create, edit, restore, enable, disable, delete, run_now, resend, adopt, skip, unskip, recompute."""
+    """The verb: create, edit, restore, enable, disable, delete, run_now, reset_timer, resend, adopt, skip, unskip, recompute."""
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )

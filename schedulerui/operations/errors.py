@@ -42,5 +42,13 @@ class CodeManaged(OperationError):
         )
 
 
+class NotResettable(OperationError):
+    """The schedule is no interval that is on and kept in the browser: there is no timer to begin anew."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        super().__init__(f"{schedule.name} has no timer that can be reset.")
+
+
 class NotComing(OperationError):
     """A time was to be skipped that is not one of the schedule's times to come, or that is not skipped."""

@@ -72,6 +72,15 @@ def run_now(
     return start(run, schedule=schedule, asked=asked, publish=publish)
 
 
+def is_known(schedule_id: int, *, token: str) -> bool:
+    """Tell whether the click that ``token`` names has made its run already."""
+    return Run.objects.filter(key=_key(schedule_id, token)).exists()
+
+
+def _key(schedule_id: int, token: str) -> str:
+    return f"m:{schedule_id}:{token}"[:120]
+
+
 def start(
     run: Run,
     *,
@@ -187,7 +196,7 @@ def mark_unsent(run: Run, *, reason: str, now: datetime) -> bool:
 def manual_run(schedule: Schedule, *, token: str, actor: Actor, now: datetime) -> Run:
     """Return the run of one click on a schedule, not saved yet."""
     run = Run(
-        key=f"m:{schedule.pk}:{token}"[:120],
+        key=_key(schedule.pk, token),
         trigger=Trigger.MANUAL,
         actor=actor.name[:150],
         due_at=now,

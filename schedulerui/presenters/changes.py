@@ -27,6 +27,7 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("cancel", gettext_lazy("cancelled a run")),
     ("terminate", gettext_lazy("had a running body ended")),
     ("run_again", gettext_lazy("run again")),
+    ("reset_timer", gettext_lazy("let its interval begin anew")),
     ("resend", gettext_lazy("sent a run again")),
     ("adopt", gettext_lazy("adopted from code")),
     ("skip", gettext_lazy("left out one time")),

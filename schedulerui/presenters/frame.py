@@ -72,6 +72,11 @@ class Frame:
     """Seconds between two polls."""
 
     @property
+    def has_quick_run(self) -> bool:
+        """Whether Shift and a click on "Run now" skip the dialog."""
+        return settings().QUICK_RUN
+
+    @property
     def browser_zone(self) -> str:
         """The name of the browser's zone where that was chosen."""
         return "" if self.zone in {"schedule", "utc"} else self.zone

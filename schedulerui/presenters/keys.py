@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-KEYS: tuple[tuple[tuple[str, ...], Any], ...] = (
+KEYS: tuple[tuple[tuple[Any, ...], Any], ...] = (
     (("/",), _("Go to the filter")),
     (("j",), _("Next row")),
     (("k",), _("Row before")),
@@ -14,6 +14,7 @@ KEYS: tuple[tuple[tuple[str, ...], Any], ...] = (
     (("x",), _("Select the row")),
     (("e",), _("Switch the schedule on or off")),
     (("r",), _("Run the schedule now; a dialog asks first")),
+    (("Shift", _("click")), _("On “Run now”: run at once, without the dialog")),
     (("u",), _("Undo, while the notice offers it")),
     (("n",), _("New schedule")),
     (("[",), _("Run before, of the same schedule")),

@@ -1,6 +1,7 @@
 """Lines of long lists, written without templates: fifty of them cost what three cost as templates.
 
-Words and addresses that all lines share are looked up once for all of them.
+Words and addresses that all lines share are looked up once for all of them. What each of fifty lines would repeat is left out:
+a line's addresses begin where its list stands, and a checkbox is named by the table's head and by the line's link.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from schedulerui.presenters.states import StateWord, state_of
 EMPTY = SafeString("")
 TIMES = "\N{MULTIPLICATION SIGN}"
 OUT_OF_BAND = SafeString(' hx-swap-oob="true"')
+SPACE = SafeString(" ")
+PICK = '<input id="pick-{pk}" type="checkbox" name="id" value="{pk}" aria-labelledby="pick {link}">'
 SCHEDULE = (
     '<tr id="schedule-{pk}"{off} role="row" data-v="{digest}"{oob}><td class="cell-switch">{pick}{switch}</td>'
-    '<th class="cell-name" scope="row"><a id="open-{pk}" href="{home}{pk}/">{name}</a><span class="sub mono">{task}</span></th>'
+    '<th class="cell-name" scope="row"><a id="open-{pk}" href="{pk}/">{name}</a><span class="sub mono">{task}</span></th>'
     '<td class="cell-when">{when}</td><td class="cell-spark">{spark}{streak}</td>'
     '<td data-label="{last_run}">{state}{last}</td><td class="cell-next" data-label="{next_run}">{next}</td>'
     '<td class="cell-run">{run}{pause}</td></tr>'
@@ -79,7 +82,7 @@ class ScheduleLines(_Lines):
         self.language = get_language()
         self.may_pick = rights.operate or rights.change or rights.delete
         self.words = {
-            "on": _("On"), "off": _("Off"), "paused": _("Paused"), "select": _("Select %(name)s"), "run": _("Run now"),
+            "on": _("On"), "off": _("Off"), "paused": _("Paused"), "run": _("Run now"),
             "pause": _("Pause…"), "last_run": _("Last run"), "next_run": _("Next run"), "late": _("not sent yet"),
             "skipped": _("will be skipped"), "streak": _("failed %(n)s times in a row"),
         }  # fmt: skip
@@ -110,7 +113,6 @@ class ScheduleLines(_Lines):
             oob=OUT_OF_BAND if oob else EMPTY,
             pick=self._pick(row),
             switch=self.switch(row),
-            home=self.home,
             name=row.name,
             task=elements.breakable(row.task),
             when=self.when(row),
@@ -141,7 +143,7 @@ class ScheduleLines(_Lines):
             does = format_html(
                 '{form} formaction="{url}" hx-post="{url}" hx-target="{target}" hx-swap="outerHTML"',
                 form=SafeString(' form="rowform"') if is_on_page else EMPTY,
-                url=f"{self.home}{row.pk}/{'disable' if row.enabled else 'enable'}/",
+                url=f"{self.home if is_on_page else ''}{row.pk}/{'disable' if row.enabled else 'enable'}/",
                 target="#schedule-actions" if is_on_page else f"#schedule-{row.pk}",
             )
         return format_html(
@@ -173,7 +175,7 @@ class ScheduleLines(_Lines):
             ' hx-swap="innerHTML">{word}{more}</a>',
             pk=str(pk),
             named=EMPTY if is_on_page else format_html(' aria-labelledby="run-{0} open-{0}"', str(pk)),
-            url=f"{self.home}{pk}/run/{'?place=page' if is_on_page else ''}",
+            url=f"{self.home}{pk}/run/?place=page" if is_on_page else f"{pk}/run/",
             word=self.words["run"],
             more=format_html('<span class="sr"> {}</span>', name) if is_on_page else EMPTY,
         )
@@ -181,18 +183,13 @@ class ScheduleLines(_Lines):
     def _pick(self, row: ScheduleRow) -> SafeString:
         if not self.may_pick:
             return EMPTY
-        label = self.words["select"] % {"name": row.name}
-        return format_html(
-            '<input id="pick-{pk}" type="checkbox" name="id" value="{pk}" aria-label="{label}">',
-            pk=str(row.pk),
-            label=label,
-        )
+        return format_html(PICK, pk=str(row.pk), link=f"open-{row.pk}")
 
     def _pause(self, row: ScheduleRow) -> SafeString:
         """Return the way to the page that pauses; its words are those of its line, so it names no schedule once more."""
         if not self.rights.operate:
             return EMPTY
-        return format_html('<a href="{}{}/pause/">{}</a>', self.home, str(row.pk), self.words["pause"])
+        return format_html('<a href="{}/pause/">{}</a>', str(row.pk), self.words["pause"])
 
     def _next(self, row: ScheduleRow) -> SafeString:
         if row.next_run_at is None:
@@ -215,7 +212,6 @@ class RunLines(_Lines):
         self.zone = moments.zone_of(None)
         self.picks = picks
         self.attempt = _("attempt %(n)s")
-        self.select = _("Select %(name)s")
         self.labels = {
             "due": _("Due"), "run_time": _("Run time"), "on": _("Worker"), "started_by": _("Started by"),
         }  # fmt: skip
@@ -253,11 +249,7 @@ class RunLines(_Lines):
     def _pick(self, row: RunRow) -> SafeString:
         if not self.picks:
             return EMPTY
-        return format_html(
-            '<input id="pick-{pk}" type="checkbox" name="id" value="{pk}" aria-label="{label}"> ',
-            pk=str(row.pk),
-            label=self.select % {"name": row.name},
-        )
+        return format_html(PICK, pk=str(row.pk), link=f"run-{row.uuid}") + SPACE
 
     def _worker(self, row: RunRow) -> SafeString:
         if row.worker_instance is None:

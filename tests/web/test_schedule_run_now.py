@@ -2,15 +2,19 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
 
-from schedulerui import clock, dispatch
-from schedulerui.models import Change, Run
+from schedulerui import clock, conf, dispatch
+from schedulerui.models import Change, Run, Schedule
+from schedulerui.operations import timers
+from schedulerui.operations.errors import NotResettable
 from schedulerui.testing import recording
-from tests.web.people import a_run, a_schedule, a_worker, check_methods, logged_in, text_of
+from tests.web.people import ANA, NOON, a_run, a_schedule, a_worker, check_methods, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
+HOURLY = {"kind": "interval", "expression": "", "every": 1, "period": "hours"}
 HTMX = {"HX-Request": "true"}
 
 
@@ -151,3 +155,98 @@ def test_it_cannot_be_put_or_deleted():
 
 def test_a_schedule_that_is_gone_is_a_404(operator):
     assert operator.post("/schedules/999/run/", {"token": token()}, headers=HTMX).status_code == 404
+
+
+def test_the_timer_of_an_interval_is_reset_on_wish_and_audited(operator, sent):
+    schedule = a_schedule(**HOURLY)
+    url = f"/schedules/{schedule.pk}/run/"
+    assert 'name="reset"' in text_of(operator.get(url))
+    before = clock.now().replace(microsecond=0)
+    response = operator.post(url, {"token": token(), "reset": "yes"}, headers=HTMX)
+    now = Schedule.objects.get()
+    assert before <= now.anchor_at <= clock.now()
+    assert now.next_run_at == now.anchor_at + timedelta(hours=1)
+    assert now.version == schedule.version + 1
+    assert "Its timer begins anew: the next run is at" in notice(response)["text"]
+    change = Change.objects.get(action="reset_timer")
+    assert set(change.diff) == {"anchor_at"}
+    assert (change.via, change.version) == ("browser", now.version)
+    assert len(sent.sent) == 1
+
+
+def test_the_timer_stays_without_the_wish_and_for_the_second_of_two_clicks(operator, sent):
+    schedule, once = a_schedule(**HOURLY), token()
+    for reset in ({}, {"reset": "yes"}):
+        operator.post(f"/schedules/{schedule.pk}/run/", {"token": once, **reset}, headers=HTMX)
+    assert Schedule.objects.get().anchor_at == schedule.anchor_at
+    assert not Change.objects.filter(action="reset_timer").exists()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {**HOURLY, "enabled": False}, {**HOURLY, "source": "code", "source_key": "k"}],
+    ids=["crontab", "off", "code"],
+)
+def test_what_has_no_timer_to_reset_runs_and_keeps_its_times(operator, sent, fields):
+    schedule = a_schedule(**fields)
+    url = f"/schedules/{schedule.pk}/run/"
+    assert 'name="reset"' not in text_of(operator.get(url))
+    operator.post(url, {"token": token(), "reset": "yes"}, headers=HTMX)
+    assert Schedule.objects.get().next_run_at == schedule.next_run_at
+    assert Schedule.objects.get().version == schedule.version
+    assert len(sent.sent) == 1
+    with pytest.raises(NotResettable):
+        timers.reset(schedule.pk, actor=ANA, now=NOON)
+
+
+def test_the_reset_counts_whole_seconds_from_the_moment_it_is_asked_for():
+    schedule = a_schedule(**HOURLY)
+    at = NOON + timedelta(minutes=20, seconds=7, microseconds=9)
+    after = timers.reset(schedule.pk, actor=ANA, now=at)
+    assert after.next_run_at == NOON + timedelta(hours=1, minutes=20, seconds=7)
+
+
+@pytest.fixture
+def two_a_minute(settings):
+    before = settings.SCHEDULERUI
+    settings.SCHEDULERUI = {**before, "RUNS_PER_MINUTE": 2, "QUICK_RUN": False}
+    conf.reset()
+    yield
+    settings.SCHEDULERUI = before
+    conf.reset()
+
+
+def test_a_person_may_not_ask_for_any_number_of_runs_in_a_minute(operator, sent, two_a_minute):
+    url, last = f"/schedules/{a_schedule().pk}/run/", token()
+    for each in (token(), last):
+        assert operator.post(url, {"token": each}, headers=HTMX).status_code == 200
+    refused = operator.post(url, {"token": token()}, headers=HTMX)
+    assert refused.status_code == 429
+    assert refused["Retry-After"] == "60"
+    assert "You have asked for 2 runs within a minute" in text_of(refused)
+    assert (
+        operator.post(url, {"token": last}, headers=HTMX).status_code == 200
+    )  # the second half of a double click
+    assert logged_in("view", "operate").post(url, {"token": token()}, headers=HTMX).status_code == 200
+    assert len(sent.sent) == 3
+    Change.objects.update(at=clock.now() - timedelta(minutes=2))
+    assert operator.post(url, {"token": token()}, headers=HTMX).status_code == 200
+
+
+def test_other_values_and_running_again_count_too(sent, two_a_minute):
+    client = logged_in("view", "operate", "run_custom", "view_values")
+    schedule = a_schedule()
+    custom, again = f"/schedules/{schedule.pk}/run/custom/", f"/runs/{a_run(schedule).uuid}/again/"
+    values = {"args": "", "kwargs": "", "queue": ""}
+    statuses = [
+        client.post(url, {**values, "token": token()}).status_code for url in (custom, again, custom, again)
+    ]
+    assert statuses == [303, 303, 429, 429]
+
+
+def test_shift_and_a_click_is_offered_as_the_setting_says(operator, two_a_minute, settings):
+    a_schedule()
+    assert "data-quick" not in text_of(operator.get("/schedules/"))
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "QUICK_RUN": True}
+    conf.reset()
+    assert '<body class="frame" data-keys data-quick>' in text_of(operator.get("/schedules/"))

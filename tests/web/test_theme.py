@@ -50,15 +50,15 @@ def test_the_rail_marks_where_one_is():
 
 def test_single_keys_are_on_until_a_person_switches_them_off():
     client = logged_in("view")
-    assert '<body class="frame" data-keys>' in text_of(client.get("/"))
+    assert '<body class="frame" data-keys data-quick>' in text_of(client.get("/"))
     response = client.post("/keys/", {"keys": "off", "back": "/runs/"})
     assert (response.status_code, response["Location"]) == (303, "/runs/")
-    assert '<body class="frame">' in text_of(client.get("/"))
+    assert '<body class="frame" data-quick>' in text_of(client.get("/"))
     assert "Switch the keys on" in text_of(client.get("/about/"))
     client.post("/keys/", {"keys": "<script>"})
-    assert '<body class="frame">' in text_of(client.get("/"))
+    assert '<body class="frame" data-quick>' in text_of(client.get("/"))
     client.post("/keys/", {"keys": "on"})
-    assert '<body class="frame" data-keys>' in text_of(client.get("/"))
+    assert '<body class="frame" data-keys data-quick>' in text_of(client.get("/"))
 
 
 def test_the_table_of_keys_stands_on_a_page_and_comes_as_a_dialog():

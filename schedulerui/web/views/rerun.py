@@ -24,6 +24,7 @@ from schedulerui.web.decorators import SENTENCES, error_page, gate
 from schedulerui.web.forms.values import ValuesForm
 from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.hints import takes_of
+from schedulerui.web.rates import is_too_many, too_many
 from schedulerui.web.responses import actor_of, see_other, with_message
 from schedulerui.web.views.run_now import sentence_of
 
@@ -111,6 +112,8 @@ def _answer(
         token = str(uuids.UUID(request.POST.get("token", "")))
     except ValueError:
         return error_page(request, 400, sentence=_("That form is damaged. Open the page once more."))
+    if is_too_many(request, now=clock.now()):
+        return too_many(request)
     try:
         queued = launch(token, form.values if form is not None else None)
     except reruns.NotRerunnable as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,14 +15,17 @@ from django_htmx.http import trigger_client_event
 from schedulerui import clock
 from schedulerui.access import may, rights_of
 from schedulerui.models import Schedule
-from schedulerui.operations import runs
+from schedulerui.operations import runs, timers
+from schedulerui.operations.errors import OperationError
 from schedulerui.operations.runs import Queued
 from schedulerui.presenters import redact
+from schedulerui.presenters.moments import absolute, zone_of, zone_shown
 from schedulerui.presenters.overrun import usual_longest
 from schedulerui.presenters.schedules import schedule_row
 from schedulerui.presenters.warnings import warnings_of
 from schedulerui.web.decorators import error_page, gate, htmx_of
 from schedulerui.web.found import sound_schedule_or_404
+from schedulerui.web.rates import is_too_many, too_many
 from schedulerui.web.responses import actor_of, see_other, with_message, with_notice
 
 
@@ -46,6 +50,7 @@ def _ask(request: HttpRequest, schedule: Schedule) -> HttpResponse:
         "with_values": with_values,
         "may_change": may(request.user, "run_custom", schedule),
         "arguments": [redact(schedule.args), redact(schedule.kwargs)] if with_values else [],
+        "may_reset": timers.is_resettable(schedule),
         "place": "page" if request.GET.get("place") == "page" else "row",
         "now": now,
     }
@@ -60,17 +65,19 @@ def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
         token = str(uuid.UUID(request.POST.get("token", "")))
     except ValueError:
         return error_page(request, 400, sentence=_("That form is damaged. Press Run now once more."))
+    now = clock.now()
+    if is_too_many(request, now=now) and not runs.is_known(schedule.pk, token=token):
+        return too_many(request)
+    even = request.POST.get("even") == "yes"
     try:
         queued = runs.run_now(
-            schedule.pk,
-            token=token,
-            actor=actor_of(request),
-            now=clock.now(),
-            even_if_running=request.POST.get("even") == "yes",
+            schedule.pk, token=token, actor=actor_of(request), now=now, even_if_running=even
         )
     except Schedule.DoesNotExist as missing:
         raise Http404 from missing
     kind, text = sentence_of(queued, schedule.name)
+    if queued.created and request.POST.get("reset") == "yes":
+        text = f"{text} {_reset(request, schedule, now=now)}"
     address = reverse("schedulerui:run", args=[queued.run.uuid])
     if not htmx_of(request):
         with_message(request, text, kind=kind)
@@ -78,6 +85,19 @@ def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
     response = _fragment(request, schedule.pk)
     trigger_client_event(response, "schedulerui:wake")
     return with_notice(response, text, kind=kind, href=address, link=_("Open the run"))
+
+
+def _reset(request: HttpRequest, schedule: Schedule, *, now: datetime) -> str:
+    """Let the interval begin anew and return the sentence about it; a run that is made stays made."""
+    try:
+        after = timers.reset(schedule.pk, actor=actor_of(request), now=now)
+    except OperationError as refused:
+        return str(refused)
+    when = after.next_run_at
+    if when is None:
+        return _("Its timer begins anew.")
+    words = _("Its timer begins anew: the next run is at %(when)s.")
+    return words % {"when": absolute(when, now, zone_shown(zone_of(after.tz)), with_seconds=True)}
 
 
 def sentence_of(queued: Queued, name: str) -> tuple[str, str]:

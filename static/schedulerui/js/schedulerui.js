@@ -184,6 +184,15 @@
     if (opener) [back, back && $("summary", back.closest("details") || back), $("#main")].find((node) => node?.checkVisibility()).focus();
     opener = null;
   };
+  /* Shift and a click: the dialog is sent as it comes, and not shown. The second click of a double one is none. */
+  let quick = null;
+  let pressed = 0;
+  document.addEventListener("click", (event) => {
+    quick = event.shiftKey && event.target.closest("[data-quick] .button[id^=run-]");
+    if (!quick) return;
+    if (asking || Date.now() - pressed < 1000) event.stopPropagation(event.preventDefault());
+    else pressed = Date.now();
+  }, true);
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
     if (detail.target === slot && !slot.contains(detail.elt)) opener = document.activeElement === document.body ? detail.elt : document.activeElement;
   });
@@ -192,6 +201,11 @@
     const dialog = $("dialog", slot);
     if (!dialog) return leave();
     dialog.removeAttribute("open");
+    if (quick && quick === detail.requestConfig.elt) {
+      htmx.process(dialog);
+      opener.blur();
+      return $("form", dialog).requestSubmit();
+    }
     dialog.addEventListener("close", leave);
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog || event.target.closest("[data-close]")) {

@@ -1,0 +1,63 @@
+"""What a person chooses for the browser: the zone of all moments, and to run at once by Shift and a click."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from schedulerui.models import Run
+from schedulerui.testing import recording
+from tests.browser.chromium import sayings_of
+from tests.browser.test_pages import rows, visit
+
+__all__ = ["rows", "visit"]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_the_zone_of_the_browser_is_chosen_and_all_rows_follow(page, rows, visit):
+    page.context.new_cdp_session(page).send("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+    go = visit(page)
+    go("/schedules/")
+    cell = page.locator(f"#schedule-{rows['Fine']} .cell-next .at")
+    expect(cell).to_contain_text("UTC")
+    page.locator(".rail__person summary").click()
+    browser = page.locator(".rail__person [data-zone]")
+    assert browser.get_attribute("value") == "Asia/Tokyo"
+    browser.click()
+    expect(cell).to_contain_text("JST")
+    expect(page.locator(".rail__person")).to_contain_text("Times in Asia/Tokyo")
+    page.get_by_role("switch", name="Fine").click()
+    page.get_by_role("switch", name="Fine").click()
+    expect(cell).to_contain_text("JST")
+    go("/runs/")
+    expect(page.locator("tbody .at").first).to_contain_text("JST")
+    page.locator(".rail__person summary").click()
+    page.locator(".rail__person").get_by_role("button", name="UTC").click()
+    expect(page.locator("tbody .at").first).to_contain_text("UTC")
+    assert sayings_of(page).console == []
+
+
+def test_shift_and_a_double_click_make_one_run_without_a_dialog(page, rows, visit):
+    before = Run.objects.count()
+    opener = page.get_by_role("link", name="Run now Fine")
+    with recording():
+        visit(page)("/schedules/?sort=name")
+        opener.dblclick(modifiers=["Shift"])
+        expect(page.get_by_role("status").filter(has_text="Queued one run of Fine.")).to_be_visible()
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(opener).to_be_focused()
+        assert Run.objects.count() == before + 1
+        page.get_by_role("link", name="Run now Failing").click()
+        expect(page.get_by_role("dialog", name="Run Failing now?")).to_be_visible()
+        page.keyboard.press("Escape")
+        assert Run.objects.count() == before + 1
+    assert sayings_of(page).console == []
+
+
+def test_where_the_setting_says_so_shift_and_a_click_ask_too(page, rows, visit, settings):
+    visit(page)("/schedules/")
+    page.evaluate("document.body.removeAttribute('data-quick')")
+    page.get_by_role("link", name="Run now Fine").click(modifiers=["Shift"])
+    expect(page.get_by_role("dialog", name=re.compile("Run Fine now"))).to_be_visible()
