@@ -236,4 +236,4 @@ def _check_rule(schedule: Schedule, errors: Errors) -> None:
         schedule.rule()
     except RuleError as error:
         name = FIELD_OF_RULE.get(error.field, error.field)
-        errors.setdefault(_known(name), []).append(str(error.message))
+        errors.setdefault(_known(name), []).append(error.said(_))

@@ -16,7 +16,7 @@ from schedulerui.facts import Coming as ComingTime
 from schedulerui.models import Schedule
 from schedulerui.presenters.moments import zone_name, zone_of
 from schedulerui.presenters.rules import spoken
-from schedulerui.recurrence import Notice, Rule, notices
+from schedulerui.recurrence import Notice, Rule, RuleError, notices
 from schedulerui.recurrence.marks import mark_of
 
 N_SHOWN = 10
@@ -49,7 +49,9 @@ def coming_of(schedule: Schedule, *, now: datetime, n: int = N_SHOWN) -> Coming:
     try:
         occurrences = tuple(itertools.islice(occurrences_of(schedule, now=now), n))
         said = tuple(notices(schedule.rule(), now, **spoken()))
-    except ValueError as error:  # a RuleError is one
+    except RuleError as error:
+        return Coming(problem=error.said(_))
+    except ValueError as error:
         return Coming(problem=str(error))
     return Coming(occurrences=occurrences, notices=said, is_paused=not schedule.enabled)
 

@@ -57,7 +57,7 @@ def _words(
     try:
         return describe(parse_rule(spec), **spoken()), ""
     except RuleError as error:
-        return "", str(error)
+        return "", error.said(gettext)
 
 
 def code_of(schedule: Schedule) -> str:

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.models.choices import KINDS, PERIODS, SEMANTICS, SOLAR_EVENTS
@@ -243,7 +244,7 @@ class RuleForm(forms.Form):
 
     def add_rule_error(self, error: RuleError) -> None:
         """Show an error of the rule at the field that it names."""
-        self.show({error.field: [error.message]})
+        self.show({error.field: [error.said(gettext)]})
 
     def show(self, errors: Mapping[str, Iterable[str]]) -> None:
         """Show errors of the domain at the fields they belong to, unless a field has one of its own already."""

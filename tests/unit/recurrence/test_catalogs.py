@@ -12,7 +12,7 @@ import pytest
 from babel.messages import pofile
 
 import schedulerui.recurrence
-from schedulerui.recurrence import describe, notices, parse_rule, uses_clock12
+from schedulerui.recurrence import RuleError, describe, notices, parse_rule, uses_clock12
 from tests.unit.recurrence.languages import LANGUAGES, LOCALE, TRANSLATED, language
 
 ROOM = Path(schedulerui.recurrence.__file__).parent
@@ -168,3 +168,22 @@ def test_different_intervals_have_different_words(spoken):
 )
 def test_a_language_says_how_its_clocks_are_read(code, is_so):
     assert uses_clock12(code) is is_so
+
+
+@pytest.mark.parametrize(
+    ("spec", "german"),
+    [
+        ({"expression": "99 * * * *"}, "Minute 99: 0-59 verwenden"),
+        ({"expression": "0 0 1,32 * *"}, "Tag des Monats 32 (Element 2 von 2): 1-31 verwenden"),
+        ({"expression": "5/15 * * * *"}, "Minute 5/15: ein Schritt braucht einen Bereich, 5-59/15 schreiben"),
+        ({"expression": "* * *"}, "3 von fünf Feldern gefunden: "),
+        ({"tz": "Europe"}, "Zeitzone 'Europe': das ist eine Region, einen Ort darin nennen, etwa Europe/"),
+        ({"kind": "interval", "fields": {"every": 0, "period": "days"}}, "every muss mindestens 1 sein"),
+        ({"kind": "moon"}, "kind ist nicht bekannt: eines von crontab, "),
+    ],
+)
+def test_what_is_wrong_with_a_rule_is_said_in_a_language_and_kept_in_english(spec, german):
+    with pytest.raises(RuleError) as refused:
+        parse_rule({"kind": "crontab", "expression": "* * * * *", **spec})
+    assert refused.value.said(language("de").translation.gettext).startswith(german)
+    assert refused.value.said(str) == refused.value.message == str(refused.value)
