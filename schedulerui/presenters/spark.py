@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
@@ -76,15 +76,19 @@ def _bar(x: int, height: int) -> str:
 
 
 def _joined(parts: list[str]) -> str:
-    """Return one path; a bar begins relative to the end of the one before, which is shorter: a page has 1,500 of them."""
-    path, before = "", None
+    """Return one path; bars go up and down in turn, each from where the one before ended: a page has 1,500 of them."""
+    path, x, y = "", None, HEIGHT
     for part in parts:
         bar = BAR.fullmatch(part)
-        if bar and before:
-            path += f"m{int(bar[1]) - int(before[1])} {HEIGHT - int(before[2])}V{bar[2]}"
+        if bar and x is not None:
+            top = int(bar[2])
+            first, last = (HEIGHT, top) if y == HEIGHT else (top, HEIGHT)
+            path += f"m{int(bar[1]) - x}{first - y: d}V{last}"
+            y = last
         else:
             path += part
-        before = bar
+            y = int(bar[2]) if bar else HEIGHT
+        x = int(bar[1]) if bar else None
     return path
 
 
@@ -101,17 +105,17 @@ def _hollow(x: int, _height: int) -> str:
 SHAPES: Mapping[str, Callable[[int, int], str]] = {"fail": _split, "warn": _hollow}
 
 
-def sentence_of(states: Sequence[StateWord]) -> str:
-    """Return how many of the last runs succeeded, failed, were missed, and anything else."""
+def sentence_of(states: Sequence[StateWord], *, named: Collection[str] = SUMMARY) -> str:
+    """Return how many of the last runs came to each of the ``named`` states, and how many to another."""
     if not states:
         return _("No runs yet")
     counts = Counter(state.key for state in states)
     parts = [
-        _("%(n)d %(state)s") % {"n": counts[state], "state": state_of(state).word.lower()}
-        for state in SUMMARY
-        if counts[state]
+        _("%(n)d %(state)s") % {"n": counts[key], "state": state_of(key).word.lower()}
+        for key in named
+        if counts[key]
     ]
-    n_other = len(states) - sum(counts[state] for state in SUMMARY)
+    n_other = len(states) - sum(counts[key] for key in named)
     if n_other:
         parts.append(_("%(n)d other") % {"n": n_other})
     head = ngettext("Last run: %(parts)s", "Last %(n)d runs: %(parts)s", len(states))

@@ -137,7 +137,7 @@ class ScheduleFilter(ListFilter):
 
     def search(self, queryset: QuerySet[Schedule], _name: str, _value: str) -> QuerySet[Schedule]:
         """Keep those that have every word in their name or task."""
-        return queryset.filter(all_hold(("name", "task"), self.words))
+        return queryset.filter(all_hold(("name", "task"), self.words, is_common=self.is_common))
 
 
 def order_of(text: str) -> str:

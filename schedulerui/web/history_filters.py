@@ -144,8 +144,6 @@ class RunFilter(ListFilter):
 
     named: list[int] | None = None
     """The keys of the schedules that have the words, once they are known, unless they are many."""
-    is_common = False
-    """Whether they are many."""
 
     def search(self, queryset: QuerySet[Run], _name: str, _value: str) -> QuerySet[Run]:
         """Keep those that have every word in the schedule's name or the task, or as their task id.
@@ -190,7 +188,8 @@ class RunFilter(ListFilter):
             return Looked(rows=self.narrowed)
         if self.words and not self.problems:
             self.named = schedules_with(self.words)
-            self.is_common = self.named is None
+            if self.named is None:
+                self.take_words_for_common()
         newest, since = _newest_and_bound()
         rows: QuerySet[Run] = self.narrowed
         rows = rows.filter(due_at__gte=since) if since else rows

@@ -68,6 +68,8 @@ class ListFilter(django_filters.FilterSet):
     """A qualifier with its sign, to the filter that it sets; empty for a list without qualifiers."""
     conditions: ClassVar[Mapping[str, Condition]] = {}
     """A filter that a qualifier can set, to what its value asks of a row."""
+    is_common = False
+    """Whether very many rows have the words."""
 
     def __init__(self, data: QueryDict, *, queryset: QuerySet[Any], now: datetime) -> None:
         self.given, self.now = data, now
@@ -151,6 +153,11 @@ class ListFilter(django_filters.FilterSet):
             if not problems:
                 narrowed = narrowed.filter(asked)
         return narrowed
+
+    def take_words_for_common(self) -> None:
+        """Ask for words so that the database takes them for common, now that they are known to be."""
+        self.is_common = True
+        self.__dict__.pop("_qs", None)  # where a FilterSet keeps its rows
 
     @property
     def main_fields(self) -> list[BoundField]:

@@ -126,7 +126,7 @@ def test_failures_differ_by_shape():
 
 
 def test_a_bar_begins_relative_to_the_one_before():
-    assert spark_of("s0s9s0").paths[0][1] == "M137 20V16m5 4V0m5 20V16"
+    assert spark_of("s0s9s0").paths[0][1] == "M137 20V16m5-16V20m5 0V16"
 
 
 def test_the_newest_stands_at_the_right():

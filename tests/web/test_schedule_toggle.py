@@ -25,7 +25,7 @@ def test_it_pauses_writes_the_change_and_answers_the_row(operator):
     assert response.status_code == 200
     assert f'<tr id="schedule-{schedule.pk}"' in text
     assert 'aria-checked="false"' in text
-    assert f"/schedules/{schedule.pk}/enable/" in text
+    assert f'formaction="{schedule.pk}/enable/"' in text
     assert not Schedule.objects.get(pk=schedule.pk).enabled
     assert Change.objects.filter(schedule=schedule, action="disable", via="browser").count() == 1
     assert "is off" in json.loads(response["HX-Trigger"])["schedulerui:notice"]["text"]

@@ -238,16 +238,26 @@ def test_it_asks_the_same_number_of_queries_however_many_there_are(reader, n_row
         assert len(names(reader.get(URL))) == min(n_rows, 50)
 
 
-def test_fifty_rows_stay_within_their_bytes(reader):
+@pytest.mark.parametrize(("n_name", "n_task"), [(20, 20), (60, 30)])
+def test_fifty_rows_stay_within_their_bytes(n_name, n_task):
+    """Names may have 190 characters and tasks 200: fifty of those alone are 20 KB, and the budget is not for them."""
     for number in range(60):
-        schedule = a_schedule(f"Schedule number {number}")
+        task = ("project.tasks." + "job_" * 50)[:n_task]
+        schedule = a_schedule(f"Schedule number {number:04d} ".ljust(n_name, "x")[:n_name], task=task)
         due_in(schedule, minutes=number + 1)
         ScheduleState.objects.filter(schedule=schedule).update(
             recent="s3s4s3s5s4" * 5 + "s3s4s3s5f5", last_state="succeeded", last_run_at=clock.now()
         )
     page = logged_in("view", "operate", "change", "delete").get(URL).content
+    assert page.count(b'<tr id="schedule-') == 50
     assert len(page) <= 100 * 1024
     assert len(gzip.compress(page)) <= 12 * 1024
+
+
+def test_a_line_says_a_long_name_and_a_long_task_once():
+    a_schedule("n" * 190, task="t" * 200)
+    page = text_of(logged_in("view", "operate", "change", "delete").get(URL))
+    assert page.count("n" * 190) == page.count("t" * 200) == 1
 
 
 def test_the_poll_answers_nothing_while_nothing_changed(reader, django_assert_num_queries):
@@ -292,3 +302,16 @@ def test_the_poll_sends_the_whole_body_when_many_changed(reader):
 )
 def test_the_poll_survives_nonsense(reader, nonsense):
     assert reader.get(LIVE, {"have": nonsense}, headers=HTMX).status_code in (200, 204)
+
+
+def test_words_that_very_many_have_find_the_same_schedules(reader, monkeypatch):
+    monkeypatch.setattr("schedulerui.web.views.schedules.COMMON", 1)
+    for number in range(3):
+        a_schedule(f"Report {number}", task="tests.add" if number else "tests.TEAM")
+    a_schedule("Other")
+    assert {row.name for row in reader.get("/schedules/", {"q": "REPORT -2"}).context["rows"]} == {
+        "Report 0",
+        "Report 1",
+    }
+    assert [row.name for row in reader.get("/schedules/", {"q": "team"}).context["rows"]] == ["Report 0"]
+    assert [row.name for row in reader.get("/schedules/", {"q": "2"}).context["rows"]] == ["Report 2"]
