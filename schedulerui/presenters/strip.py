@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from schedulerui.facts import RunState
 from schedulerui.models import Run
 from schedulerui.presenters import moments
 from schedulerui.presenters.lines import TIMES
 from schedulerui.presenters.runs import is_over
-from schedulerui.presenters.spark import sentence_of
+from schedulerui.presenters.spark import SUMMARY, sentence_of
 from schedulerui.presenters.states import StateWord, state_of
 
 N_RUNS = 100
+ALL = (*SUMMARY, *(state for state in RunState if state not in SUMMARY))
 WIDTH, HEIGHT = 1000, 40
 SLOT = WIDTH // N_RUNS
 BAR = SLOT - 2
@@ -67,7 +69,7 @@ def strip_of(runs: Sequence[Run], *, now: datetime, tz: str) -> Strip:
             )
             for place, run in enumerate(shown)
         ),
-        sentence=sentence_of([state_of(run.state) for run in shown]),
+        sentence=sentence_of([state_of(run.state) for run in shown], named=ALL),
     )
 
 
