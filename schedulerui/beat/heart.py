@@ -41,9 +41,11 @@ def software() -> dict[str, str]:
 class Heart:
     """Writes the Beat row at most every ``every`` seconds, and at once when the state changes."""
 
-    def __init__(self, *, clock: Clock, every: float, store: Store = DJANGO) -> None:
+    def __init__(self, *, clock: Clock, every: float, store: Store = DJANGO, app: str = "") -> None:
+        """``app``: the name of the Celery app whose code this beat takes schedules from."""
         self._clock, self._every, self._store = clock, every, store
         self._row: Beat | None = None
+        self._app = app
         self._written_at = 0.0
         self._furthest: datetime | None = None
         self._degraded, self._is_dirty = "", False
@@ -134,5 +136,5 @@ class Heart:
             pid=os.getpid(),
             started_at=moment,
             seen_at=moment,
-            software=software(),
+            software=software() | {"app": self._app},
         )

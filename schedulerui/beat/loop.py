@@ -72,7 +72,9 @@ class Loop(Sender):
         self._is_ticking = False
         self._batch = options.CLAIM_BATCH
         self._database = Backoff()
-        self.heart = Heart(clock=clock, every=options.HEARTBEAT_EVERY, store=self._store)
+        self.heart = Heart(
+            clock=clock, every=options.HEARTBEAT_EVERY, store=self._store, app=str(app.main or "")
+        )
 
     def tick(self) -> float:
         """Do what is due and return the seconds to sleep, from 0 to ``max_sleep``.

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import uuid5
 
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from schedulerui.facts import Actor
 from schedulerui.models import Change, Schedule
@@ -58,6 +58,23 @@ def adopt(
             logger.exception("entry %r of beat_schedule is refused", name, extra={"action": "adopt_refused"})
     _switch_off_gone([*entries, *unreadable], app=app, now=now)
     return refused
+
+
+def rename_app(old: str, new: str, *, actor: Actor, now: datetime) -> int:
+    """Let the schedules that the code of one Celery app defined be those of another; return how many.
+
+    For an app that has got another name: its next beat then takes them over as the code has them now, and switches off those
+    that are gone from it.
+    """
+    with transaction.atomic():
+        of_old = list(
+            Schedule.objects.select_for_update().filter(source="code", source_app=old).order_by("pk")
+        )
+        Schedule.objects.filter(pk__in=[schedule.pk for schedule in of_old]).update(source_app=new)
+        for schedule in of_old:
+            note = f"from the app {old!r} to {new!r}"
+            audit.record(schedule, action="rename_app", actor=actor, now=now, note=note)
+    return len(of_old)
 
 
 def _switch_off_gone(names: Collection[str], *, app: str, now: datetime) -> None:

@@ -42,6 +42,8 @@ class Invariant(StrEnum):
     """A schedule is on and has no next run, and neither an error nor an end says why."""
     ORPHANED = "orphaned"
     """A run is running on a worker that is gone, and nobody has declared it lost."""
+    OWNERLESS = "ownerless"
+    """A schedule of code is on, and beats tick, but none of the Celery app whose code it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def scan(
         _found(Invariant.UNACCOUNTED, compared.gaps, _gap),
         stranded(now),
         orphaned(now),
+        ownerless(now),
     ]
     return Scan(
         at=now,
@@ -178,6 +181,24 @@ def orphaned(now: datetime) -> Found:
     )
     gone = [row for row in rows if row.worker_instance not in living]
     return _found(Invariant.ORPHANED, gone, lambda run: _of_run(run, f"on {run.worker}"))
+
+
+def ownerless(now: datetime) -> Found:
+    """Return schedules that the code of a Celery app defined of which no beat ticks, as after a new name of the app.
+
+    Asks nothing while no beat ticks, or one that does not tell its app.
+    """
+    told = [row.software for row in Beat.objects.filter(seen_at__gte=_stale(now)).only("software")]
+    apps = {each.get("app") for each in told}
+    if not apps or None in apps:
+        return Found(invariant=Invariant.OWNERLESS)
+    of_code = Schedule.objects.filter(source="code", enabled=True).exclude(source_app__in=["", *apps])
+    rows = list(of_code.order_by("pk").values_list("pk", "name", "source_app")[: COUNT_MAX + 1])
+    return _found(
+        Invariant.OWNERLESS,
+        rows,
+        lambda row: Example(name=row[1], schedule=row[0], detail=f"from the code of {row[2]}"),
+    )
 
 
 def _found(invariant: Invariant, rows: Sequence[Row], example: Callable[[Row], Example]) -> Found:

@@ -30,6 +30,7 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("reset_timer", gettext_lazy("let its interval begin anew")),
     ("resend", gettext_lazy("sent a run again")),
     ("adopt", gettext_lazy("adopted from code")),
+    ("rename_app", gettext_lazy("moved to another Celery app")),
     ("skip", gettext_lazy("left out one time")),
     ("unskip", gettext_lazy("put a time back")),
     ("silence", gettext_lazy("silenced alerts")),

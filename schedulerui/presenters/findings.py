@@ -22,6 +22,7 @@ ADDRESSES = {
     Invariant.UNACCOUNTED: ("schedulerui:schedules", ""),
     Invariant.STRANDED: ("schedulerui:schedules", "?on=on"),
     Invariant.ORPHANED: ("schedulerui:runs", "?state=active"),
+    Invariant.OWNERLESS: ("schedulerui:schedules", "?on=on"),
 }
 """The name of the address and its query under which the broken rows are listed."""
 
@@ -94,6 +95,13 @@ def _template(invariant: Invariant, n: int) -> str:
         Invariant.ORPHANED: ngettext(
             "%(count)s run is running on a worker that is gone. Is a monitor running?",
             "%(count)s runs are running on workers that are gone. Is a monitor running?",
+            n,
+        ),
+        Invariant.OWNERLESS: ngettext(
+            "%(count)s schedule is on that the code of a Celery app defined of which no beat ticks. Start its beat; if it has another "
+            "name now, run “schedulerui rename-app OLD NEW” and restart beat; if it is gone, switch the schedule off.",
+            "%(count)s schedules are on that the code of a Celery app defined of which no beat ticks. Start its beat; if it has another "
+            "name now, run “schedulerui rename-app OLD NEW” and restart beat; if it is gone, switch the schedules off.",
             n,
         ),
     }

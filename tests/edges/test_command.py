@@ -317,3 +317,11 @@ def test_recompute_lists_what_moved_and_writes_it_unless_told_not_to(nightly):
     assert "1 next run moved; written." in say("recompute")
     assert Schedule.objects.get().next_run_at == nightly.next_run_at
     assert say("recompute").strip() == "No next run moved."
+
+
+def test_rename_app_lets_the_schedules_of_code_go_with_the_new_name(nightly):
+    Schedule.objects.update(source="code", source_key="nightly", source_app="shop")
+    assert "1 schedule comes from the code of 'store' now" in say("rename-app", "shop", "store")
+    assert Schedule.objects.get().source_app == "store"
+    with pytest.raises(CommandError, match="There are schedules of 'store'"):
+        say("rename-app", "shop", "store")

@@ -9,8 +9,8 @@ import pytest
 from django.db import connection
 
 from schedulerui import conf
-from schedulerui.models import Beat, Finding, Queue, Run, Schedule
-from schedulerui.operations import claims, scanner, schedules
+from schedulerui.models import Beat, Change, Finding, Queue, Run, Schedule
+from schedulerui.operations import adoption, claims, scanner, schedules
 from schedulerui.operations.scanner import Invariant
 from schedulerui.testing import DULL_WEDNESDAY as NOON
 from tests.operations.history_cases import make_run
@@ -212,3 +212,34 @@ def test_the_last_scan_is_kept_a_kind_a_row(beat, make_schedule):
     assert Finding.objects.count() == len(Invariant)
     kept = Finding.objects.get(kind="overdue")
     assert (kept.n, kept.checked_at) == (0, NOON + SECOND)
+
+
+def test_it_finds_what_the_code_of_an_app_without_a_beat_defined_and_its_new_name_mends_it(
+    beat, make_schedule, actor
+):
+    entry = {"task": "tests.add", "kind": "interval", "every": 60, "period": "seconds"}
+    adoption.adopt({"close": entry, "gone": entry}, app="shop", now=NOON)
+    Beat.objects.update(software={"app": "shop"})
+    assert Invariant.OWNERLESS not in found(NOON)
+    Beat.objects.update(software={"app": "store"})
+    changed = entry | {"every": 30}
+    assert (
+        "give one of them another name" in adoption.adopt({"close": changed}, app="store", now=NOON)["close"]
+    )
+    ownerless = found(NOON)[Invariant.OWNERLESS]
+    assert (ownerless.n, ownerless.examples[0].detail) == (2, "from the code of shop")
+    assert adoption.rename_app("shop", "store", actor=actor, now=NOON) == 2
+    assert adoption.adopt({"close": changed}, app="store", now=NOON) == {}
+    assert Invariant.OWNERLESS not in found(NOON)
+    assert list(Schedule.objects.order_by("name").values_list("name", "enabled", "every")) == [
+        ("close", True, 30),
+        ("gone", False, 60),
+    ]
+    assert Change.objects.filter(action="rename_app", actor=actor.name).count() == 2
+
+
+def test_it_does_not_ask_whose_code_it_was_while_a_beat_does_not_tell_its_app(beat, make_schedule):
+    adoption.adopt({"close": {"task": "tests.add", "kind": "manual"}}, app="shop", now=NOON)
+    assert Invariant.OWNERLESS not in found(NOON)
+    Beat.objects.all().delete()
+    assert Invariant.OWNERLESS not in found(NOON)

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from schedulerui.management.verbs import (
+    adopting,
     checking,
     indexing,
     listing,
@@ -28,19 +29,22 @@ Say whether a beat is ticking, which workers live, how many schedules are on, of
 deep the queues are. Exit code 0: a beat ticks and can work. 1: none does, or the database does not answer."""
 CHECK_HELP = """\
 Ask the rows for what should never be: overdue schedules although a beat ticks, claims past their lease, messages that were
-never received, times without a row, schedules that will never run, runs of dead workers. Exit code 0: all is sound. 1: something
+never received, times without a row, schedules that will never run, runs of dead workers, schedules of an app without a beat. Exit code 0: all is sound. 1: something
 was found, or the database does not answer."""
 RECOMPUTE_HELP = """\
 Compute the next runs anew after an update of the zone data (tzdata), and list those that moved. Restart the beats first:
 they compute with the data that they were started with."""
 
+RENAME_HELP = """\
+Let the schedules that the code of one Celery app defined (`beat_schedule`) belong to another, after the app got another name. Restart its
+beats after that: they take over what the code says now, and switch off what is gone from it."""
 INDEX_HELP = """\
 Make the indexes by which PostgreSQL finds words inside names, tasks and tags (extension pg_trgm), while everything goes on. Without
 them words are looked for row by row. May be called as often as one likes."""
 
 
 class Command(BaseCommand):
-    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, recompute, index, monitor."
+    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, recompute, rename-app, index, monitor."
     requires_system_checks: list[
         str
     ] = []  # a probe asks `status` every few seconds; `check` is there for the others
@@ -74,6 +78,9 @@ class Command(BaseCommand):
         recompute.add_argument(
             "--dry-run", action="store_true", help="list what would move and write nothing"
         )
+        rename = _add(verbs, "rename-app", text=RENAME_HELP)
+        rename.add_argument("old", help="the name that the Celery app had")
+        rename.add_argument("new", help="the name that it has now")
         _add(verbs, "index", text=INDEX_HELP)
         _add(verbs, "monitor", text="Watch workers, queues and lost runs until SIGTERM or Ctrl-C.")
 
@@ -103,6 +110,7 @@ class Command(BaseCommand):
                 "list": lambda: listing.show(as_json=options["json"]),
                 "next": lambda: upcoming.show(name, n=options["n"]),
                 "recompute": lambda: recomputing.show(dry_run=options["dry_run"]),
+                "rename-app": lambda: adopting.rename(options["old"], options["new"]),
                 "index": indexing.make,
                 "run": lambda: running.run(name),
                 "enable": lambda: toggle.enable(name),
