@@ -53,7 +53,7 @@ def tasks_of(task: str, canvas: Node) -> list[str]:
 
 
 def unknown_tasks(schedules: QuerySet[Schedule], *, known: Iterable[str]) -> UnknownTasks:
-    """Return the tasks of schedules with a next run that are not ``known``; one query, a walk through all of them."""
+    """Return the tasks of the schedules that are on and that are not ``known``; one query, a walk through all of them."""
     known = frozenset(known)
     counts: dict[str, Unknown] = {}
     n_schedules = 0
@@ -70,9 +70,9 @@ def unknown_tasks(schedules: QuerySet[Schedule], *, known: Iterable[str]) -> Unk
 
 def _groups(schedules: QuerySet[Schedule]) -> Iterator[tuple[list[str], int, int]]:
     """Yield for each group of schedules that send the same: its tasks, how many there are, and the first one's key."""
-    planned = schedules.filter(next_run_at__isnull=False).order_by()
+    enabled = schedules.filter(enabled=True).order_by()
     # As text: one damaged canvas must not hide all others, as a comparison of JSON would.
-    groups = planned.annotate(text=Cast("canvas", TextField())).values_list("task", "text")
+    groups = enabled.annotate(text=Cast("canvas", TextField())).values_list("task", "text")
     for task, text, n, first in groups.annotate(n=Count("pk"), first=Min("pk")).order_by("task")[:GROUPS]:
         yield tasks_of(task, _read(text)), n, first
 

@@ -188,14 +188,10 @@ def queue_rows(queues: Iterable[Queue], *, now: datetime) -> list[QueueRow]:
     ]
 
 
-def missing_tasks(needed: Iterable[str], workers: Iterable[Worker], *, now: datetime) -> list[str]:
-    """Return the tasks of enabled schedules that no living worker knows; none when no living worker has told its tasks."""
-    told = [
-        set(map(str, worker.tasks))
-        for worker in workers
-        if worker.tasks and str(state_of(worker, now)) in ALIVE
-    ]
-    return sorted(set(needed).difference(*told)) if told else []
+def known_tasks(workers: Iterable[Worker], *, now: datetime) -> frozenset[str]:
+    """Return the tasks that living workers have registered; empty while none of them has told its tasks."""
+    alive = (worker for worker in workers if str(state_of(worker, now)) in ALIVE)
+    return frozenset(str(task) for worker in alive for task in worker.tasks)
 
 
 def short_id(instance: UUID) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
 from schedulerui.models import Run, Schedule, Worker
+from schedulerui.operations.registered import tasks_of
 
 N_WORKERS = 50
 
@@ -31,10 +32,19 @@ def warnings_of(schedule: Schedule, *, now: datetime) -> list[str]:
         )
     if not told:
         found.append(_("No worker is online: the run waits in the queue until one comes."))
-    found.extend(of_workers(told, task=schedule.task, queue=schedule.queue))
+    found.extend(of_workers(told, task="" if schedule.canvas else schedule.task, queue=schedule.queue))
+    found.extend(_of_parts(told, schedule))
     if not schedule.enabled:
         found.append(_("The schedule is off: it runs this once anyway."))
     return found
+
+
+def _of_parts(told: Told, schedule: Schedule) -> Iterator[str]:
+    """Yield which tasks of a canvas no worker that is online knows."""
+    known = {str(name) for names, _queues in told for name in names}
+    for task in tasks_of(schedule.task, schedule.canvas) if schedule.canvas and known else ():
+        if task not in known:
+            yield _("No worker that is online knows the task %(task)s of its canvas.") % {"task": task}
 
 
 def told_by_workers(*, now: datetime) -> Told:

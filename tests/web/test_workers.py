@@ -8,7 +8,7 @@ import time_machine
 from django.urls import reverse
 
 from schedulerui import conf
-from schedulerui.models import Beat, Queue, Worker
+from schedulerui.models import Beat, Queue, Schedule, Worker
 from schedulerui.operations.zone_data import zone_data_version
 from tests.web.people import (
     HOSTILE,
@@ -110,6 +110,22 @@ def test_it_flags_tasks_that_no_living_worker_knows(reader):
     assert reader.get(URL).context["missing"] == ["app.gone"]
 
 
+def test_it_flags_the_tasks_of_all_parts_of_a_canvas(reader):
+    tasks: list[object] = [
+        {"type": "task", "task": name, "args": [], "kwargs": {}} for name in ("tests.add", "app.gone")
+    ]
+    a_schedule("In steps", task="tests.add", canvas={"type": "chain", "steps": tasks})
+    a_worker(tasks=["tests.add"])
+    assert reader.get(URL).context["missing"] == ["app.gone"]
+
+
+def test_a_canvas_that_nobody_can_read_hides_no_other_task(reader):
+    Schedule.objects.filter(pk=a_schedule("Damaged").pk).update(canvas=["no canvas"])
+    a_schedule("Unknown", task="app.gone")
+    a_worker(tasks=["tests.add"])
+    assert reader.get(URL).context["missing"] == ["app.gone"]
+
+
 def test_it_flags_no_task_while_no_worker_has_told_its_tasks(reader):
     a_schedule()
     a_worker(tasks=[])
@@ -140,6 +156,43 @@ def test_it_answers_a_poll_with_nothing_until_something_changes(reader):
     page = text_of(reader.get(URL, {"since": since}, headers=HTMX))
     assert "<html" not in page
     assert 'id="workers"' in page
+
+
+@pytest.mark.parametrize("n_rows", [1, 50])
+def test_a_poll_without_news_is_one_query(reader, django_assert_num_queries, n_rows):
+    for number in range(n_rows):
+        a_worker(f"celery@{number}", tasks=["tests.add"])
+        Beat.objects.create(host=f"h{number}", pid=1, started_at=NOON, seen_at=NOON)
+        Queue.objects.create(name=f"q{number}", depth=number, measured_at=NOON)
+        a_schedule(f"S{number}")
+    since = reader.get(URL).context["since"]
+    with django_assert_num_queries(1 + OF_THE_PERSON):
+        response = reader.get(URL, {"since": since}, headers=HTMX)
+    assert (response.status_code, response.content) == (204, b"")
+
+
+NEWS = {
+    "a heartbeat": lambda: Worker.objects.update(seen_at=NOON + timedelta(seconds=5)),
+    "a goodbye": lambda: Worker.objects.update(stopped_at=NOON),
+    "a death": lambda: Worker.objects.update(died_at=NOON),
+    "another worker": lambda: a_worker("celery@two"),
+    "a worker's row that is gone": lambda: Worker.objects.all().delete(),
+    "a tick": lambda: Beat.objects.update(seen_at=NOON + timedelta(seconds=5), degraded="No broker."),
+    "the end of a beat": lambda: Beat.objects.all().delete(),
+    "a measurement": lambda: Queue.objects.update(measured_at=NOON + timedelta(seconds=5), depth=9),
+    "another queue": lambda: Queue.objects.create(name="new", depth=0, measured_at=NOON),
+    "a schedule of a task that nobody knows": lambda: a_schedule("Unknown", task="app.gone"),
+}
+
+
+@pytest.mark.parametrize("news", NEWS)
+def test_a_poll_answers_when_something_was_told(reader, news):
+    a_worker(tasks=["tests.add"])
+    Beat.objects.create(host="one", pid=1, started_at=NOON, seen_at=NOON)
+    Queue.objects.create(name="celery", depth=5, measured_at=NOON)
+    since = reader.get(URL).context["since"]
+    NEWS[news]()
+    assert reader.get(URL, {"since": since}, headers=HTMX).status_code == 200
 
 
 def test_it_notices_by_itself_that_a_heartbeat_stays_away(reader, at_noon):
@@ -191,7 +244,7 @@ def test_it_needs_the_same_number_of_queries_however_many_rows_there_are(
         a_worker(f"celery@{number}", tasks=["tests.add"])
         Queue.objects.create(name=f"q{number}", measured_at=NOON)
         a_run(None, state="started", worker_instance=worker.instance)
-    with django_assert_num_queries(5 + OF_THE_PERSON):
+    with django_assert_num_queries(6 + OF_THE_PERSON):
         reader.get(URL)
     with django_assert_num_queries(4 + OF_THE_PERSON):
         reader.get(url_of(worker))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +11,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from schedulerui import clock
-from schedulerui.access import may, visible
+from schedulerui.access import is_limited, may, visible
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Beat, Queue, Run, Schedule, Worker
+from schedulerui.operations.registered import UnknownTasks, unknown_tasks
 from schedulerui.presenters import digest, processes
+from schedulerui.presenters.attention import N_CHEAP
+from schedulerui.presenters.pulse import pulse
+from schedulerui.presenters.remembered import Look, Remembered
 from schedulerui.presenters.runs import LIST_COLUMNS, run_row, version_of
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.forms.control import control_forms
@@ -22,38 +27,47 @@ from schedulerui.web.responses import unchanged
 
 N_PROCESSES = 200
 N_RUNNING = 50
+MISSING: Remembered[UnknownTasks] = Remembered("missing", is_cheap=lambda found: found.n_schedules <= N_CHEAP)
 
 
 @gate("view", methods=("GET", "HEAD"))
 def workers(request: HttpRequest) -> HttpResponse:
-    """Answer the page; to htmx its body alone, or 204 while it looks as ``since`` says."""
-    context = _context(request)
-    is_htmx = bool(htmx_of(request))
-    if is_htmx and request.GET.get("since") == context["since"]:
+    """Answer the page; to htmx its body alone, or 204 while nobody told anything since ``since``, which is one query."""
+    now = clock.now()
+    since, is_htmx = pulse(now=now), bool(htmx_of(request))
+    if is_htmx and request.GET.get("since") == since:
         return unchanged()
+    context = _context(request, now=now, since=since)
     template = "schedulerui/workers/_body.html" if is_htmx else "schedulerui/pages/workers.html"
     return render(request, template, context)
 
 
-def _context(request: HttpRequest) -> dict[str, Any]:
-    now = clock.now()
+def _context(request: HttpRequest, *, now: datetime, since: str) -> dict[str, Any]:
     found = list(Worker.objects.order_by("-seen_at", "-id")[:N_PROCESSES])
     rows = processes.worker_rows(found, now=now)
     beats = processes.beat_rows(Beat.objects.order_by("host", "pid")[:N_PROCESSES], now=now)
     queues = processes.queue_rows(Queue.objects.order_by("name")[:N_PROCESSES], now=now)
-    wanted = visible(request.user, Schedule.objects.enabled())
-    needed = wanted.order_by("task").values_list("task", flat=True).distinct()
     return {
         "workers": rows,
         "n_alive": sum(row.is_alive for row in rows),
         "beats": beats,
         "queues": queues,
-        "missing": processes.missing_tasks(needed, found, now=now),
+        "missing": _missing(request, processes.known_tasks(found, now=now), now=now, since=since),
         "celery_app": settings().CELERY_APP.rpartition(".")[0],
         "now": now,
-        "since": digest(rows, beats, queues),
+        "since": since,
         "poll_every": settings().POLL_EVERY,
     }
+
+
+def _missing(request: HttpRequest, known: frozenset[str], *, now: datetime, since: str) -> list[str]:
+    """Return the tasks that schedules send, parts of canvases among them, and that no worker knows; none while none told any."""
+    if not known:
+        return []
+    shown = visible(request.user, Schedule.objects.all())
+    look = Look(now=now, scope=str(request.user.pk) if is_limited() else "")
+    found = MISSING.get(lambda: unknown_tasks(shown, known=known), look, stamp=since)
+    return [unknown.task for unknown in found.tasks]
 
 
 @gate("view", methods=("GET", "HEAD"))
