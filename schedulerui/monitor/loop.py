@@ -192,6 +192,7 @@ def default_steps(celery_app: Celery | None = None, *, ear: foreign.Ear | None =
         Step("purging old runs", _purge_runs, every=SURPLUS_EVERY),
         Step("purging runs of other code", housekeeping.purge_unscheduled, every=CLEAN_EVERY),
         Step("purging surplus runs", Surplus().purge, every=SURPLUS_EVERY),
+        Step("purging old changes", housekeeping.purge_changes, every=CLEAN_EVERY),
         Step("purging old processes", housekeeping.purge_processes, every=CLEAN_EVERY),
     ]
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from schedulerui.facts import Actor
 from schedulerui.models import Change, Run, Schedule
+from schedulerui.operations import admin_history
 
 EDITABLE: tuple[str, ...] = tuple(
     field.name
@@ -50,7 +51,7 @@ def record(
 ) -> Change:
     """Write the audit row of a change to ``schedule``, whose values are those after the change."""
     after = snapshot(schedule)
-    return Change.objects.create(
+    change = Change.objects.create(
         at=now,
         action=action,
         user_id=actor.user_id,
@@ -65,11 +66,13 @@ def record(
         snapshot=after,
         note=note[:500],
     )
+    admin_history.write(change, schedule_id=schedule.pk)
+    return change
 
 
 def record_for_run(run: Run, *, action: str, actor: Actor, now: datetime) -> Change:
     """Write the audit row of something done to one run, also when its schedule is deleted or it never had one."""
-    return Change.objects.create(
+    change = Change.objects.create(
         at=now,
         action=action,
         user_id=actor.user_id,
@@ -82,3 +85,5 @@ def record_for_run(run: Run, *, action: str, actor: Actor, now: datetime) -> Cha
         version=run.schedule_version,
         note=f"run {run.uuid}",
     )
+    admin_history.write(change, schedule_id=run.schedule_id)
+    return change

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from schedulerui.conf import settings
 from schedulerui.facts import Trigger
-from schedulerui.models import Attempt, Run
+from schedulerui.models import Attempt, Change, Run
 from schedulerui.operations import beats, queues, workers
 
 BATCH = 1_000
@@ -40,6 +40,19 @@ def purge_unscheduled(_now: datetime, *, batch: int = BATCH, most: int = 50 * BA
         beyond = theirs.newest_first()[limit : limit + min(batch, most - purged)]
         ids = list(beyond.values_list("pk", flat=True))
         purged += _purge(ids) if ids else 0
+        if len(ids) < batch:
+            break
+    return purged
+
+
+def purge_changes(now: datetime, *, batch: int = BATCH, most: int = 50 * BATCH) -> int:
+    """Delete lines of the audit log older than ``KEEP_CHANGES_FOR_DAYS`` days, none if that is 0; return how many, at most ``most``."""
+    days = settings().KEEP_CHANGES_FOR_DAYS
+    purged = 0
+    while days and purged < most:
+        old = Change.objects.filter(at__lt=now - timedelta(days=days)).order_by("at", "id")
+        ids = list(old.values_list("pk", flat=True)[: min(batch, most - purged)])
+        purged += Change.objects.filter(pk__in=ids).delete()[0] if ids else 0
         if len(ids) < batch:
             break
     return purged

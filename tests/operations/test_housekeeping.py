@@ -8,10 +8,10 @@ import pytest
 
 from schedulerui import conf
 from schedulerui.facts import RunState
-from schedulerui.models import Attempt, Queue, Run
+from schedulerui.models import Attempt, Change, Queue, Run
 from schedulerui.operations import queues
 from schedulerui.operations.history import record
-from schedulerui.operations.housekeeping import purge_processes, purge_runs
+from schedulerui.operations.housekeeping import purge_changes, purge_processes, purge_runs
 from tests.operations.history_cases import NEW, OLD, after, ended, make_run
 
 pytestmark = pytest.mark.django_db
@@ -81,3 +81,30 @@ def test_queues_are_known_from_workers_schedules_and_settings(make_worker, make_
     make_schedule(queue="sent-to")
     make_schedule()
     assert queues.known() == ["asked", "consumed", "sent-to"]
+
+
+def changes(*ages):
+    for days in ages:
+        Change.objects.create(at=LATER - timedelta(days=days), action="edit", actor="ana", via="browser")
+
+
+def test_the_audit_log_is_kept_for_ever_until_somebody_says_how_long():
+    changes(0, 10_000)
+    assert purge_changes(LATER) == 0
+    assert Change.objects.count() == 2
+
+
+def test_old_lines_of_the_audit_log_go_in_batches_and_only_so_many_in_one_round(settings):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "KEEP_CHANGES_FOR_DAYS": 30}
+    conf.reset()
+    try:
+        changes(0, 29, 31, 32, 33, 34, 35)
+        assert purge_changes(LATER, batch=2, most=3) == 3
+        assert purge_changes(LATER, batch=2) == 2
+        assert [(LATER - at).days for at in Change.objects.order_by("at").values_list("at", flat=True)] == [
+            29,
+            0,
+        ]
+    finally:
+        settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
+        conf.reset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import resolve
@@ -12,7 +13,7 @@ from django.urls import resolve
 from schedulerui import clock, dispatch
 from schedulerui.facts import Actor
 from schedulerui.models import Beat, Change, Run, Schedule, Worker
-from schedulerui.operations import schedules
+from schedulerui.operations import admin_history, runs, schedules
 from schedulerui.testing import recording
 
 pytestmark = pytest.mark.django_db
@@ -209,3 +210,38 @@ def test_it_shows_a_schedule_whose_rule_is_broken(operator, nightly):
     Schedule.objects.update(kind="crontab", expression="61 * * * *")
 
     assert operator.get("/admin/schedulerui/schedule/").status_code == 200
+
+
+def test_the_admin_s_history_tells_what_people_did_in_the_dashboard_and_no_value(log_in, nightly, now):
+    user = User.objects.create_user("olga")
+    olga = Actor(name="olga", user_id=user.pk, via="browser")
+    schedules.edit(nightly.pk, {"queue": SECRET, "every": 7}, version=1, actor=olga, now=now)
+    schedules.disable(nightly.pk, actor=olga, now=now)
+    with recording():
+        runs.run_now(nightly.pk, token="t", actor=olga, now=now)
+    new = schedules.create({"name": "New", "task": "t", "kind": "manual"}, actor=olga, now=now)
+    schedules.delete(new.pk, actor=olga, now=now)
+    told = LogEntry.objects.order_by("pk")
+    assert [entry.action_flag for entry in told] == [CHANGE, CHANGE, CHANGE, ADDITION, DELETION]
+    assert [entry.get_change_message() for entry in told[:2]] == [
+        "Changed every and queue.",
+        "Changed enabled.",
+    ]
+    assert "run_now: run " in told[2].get_change_message()
+    assert {entry.user_id for entry in told} == {user.pk}
+    page = log_in("view_schedule").get(f"/admin/schedulerui/schedule/{nightly.pk}/history/").content.decode()
+    assert "Changed every and queue." in page
+    assert SECRET not in page
+
+
+def test_what_beat_or_code_does_leaves_no_line_in_the_admin(nightly, now):
+    schedules.disable(nightly.pk, actor=Actor(name="beat", via="code"), now=now)
+    assert not LogEntry.objects.exists()
+
+
+def test_a_host_without_the_admin_has_its_audit_log_alone(nightly, now, settings, monkeypatch):
+    user = User.objects.create_user("olga")
+    monkeypatch.setattr(admin_history, "ADMIN", "no.admin.here")
+    schedules.disable(nightly.pk, actor=Actor(name="olga", user_id=user.pk), now=now)
+    assert not LogEntry.objects.exists()
+    assert Change.objects.filter(action="disable").exists()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from schedulerui.testing import recording
 from tests.web.people import ANA, NOON, a_run, a_schedule, a_worker, check_methods, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
-HOURLY = {"kind": "interval", "expression": "", "every": 1, "period": "hours"}
+HOURLY: dict[str, Any] = {"kind": "interval", "expression": "", "every": 1, "period": "hours"}
 HTMX = {"HX-Request": "true"}
 
 
