@@ -12,9 +12,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.conf import settings
-from schedulerui.presenters.beats import BeatCard
 from schedulerui.presenters.moments import zone_chosen
-from schedulerui.presenters.rail import Known, Tag, rail_of
+from schedulerui.presenters.rail import TAGGED, Known, Rail, Tag, rail_of
 
 THEME_COOKIE = "schedulerui_theme"
 THEMES = ("auto", "light", "dark")
@@ -50,6 +49,8 @@ class NavItem:
     is_current: bool
     key: str = ""
     """The key that goes there after g."""
+    name: str = ""
+    """Of those that can have a tag."""
     tag: Tag | None = None
     """How many need somebody there."""
 
@@ -59,7 +60,7 @@ class Frame:
     """All that the layout shows beside the page itself."""
 
     nav: tuple[NavItem, ...]
-    beat: BeatCard
+    rail: Rail
     rights: Allowed
     theme: str
     zone: str
@@ -90,7 +91,7 @@ def frame_of(
     rail = rail_of(known, now=now)
     return Frame(
         nav=_nav(path, rights, rail.tags),
-        beat=rail.beat,
+        rail=rail,
         rights=rights,
         theme=theme if theme in THEMES else "auto",
         zone=zone if zone_chosen(zone) else "schedule",
@@ -122,6 +123,7 @@ def _nav(path: str, rights: Allowed, tags: Mapping[str, Tag]) -> tuple[NavItem, 
             icon=icon,
             is_current=path == url if url == home else path.startswith(url),
             key=key,
+            name=name if name in TAGGED else "",
             tag=tags.get(name),
         )
         for name, label, icon, key in entries

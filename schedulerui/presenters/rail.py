@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from schedulerui.facts import RunState
 from schedulerui.models import Alert, Beat, Run, ScheduleState, Worker
 from schedulerui.presenters.beats import BeatCard, card_of
 from schedulerui.presenters.tally import FAILING
+from schedulerui.presenters.values import digest
 
 MOST = 99
 """Most of a kind that are counted; more are "99+"."""
@@ -24,6 +25,8 @@ BEATS = 50
 RUNNING = tuple(str(state) for state in (RunState.STARTED, RunState.RETRYING))
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 NUMBERS = ("n_failing", "n_running", "n_silent", "n_alerts")
+TAGGED = ("schedules", "runs", "workers", "alerts")
+"""Entries of the rail that can have a tag."""
 OF_BEAT = ("host", "degraded", "seen_at", "clock_seen_at")
 
 
@@ -43,6 +46,16 @@ class Rail:
     beat: BeatCard
     tags: Mapping[str, Tag]
 
+    @property
+    def entries(self) -> tuple[tuple[str, Tag | None], ...]:
+        """Every entry that can have a tag, with the one that it has."""
+        return tuple((name, self.tags.get(name)) for name in TAGGED)
+
+    @property
+    def digest(self) -> str:
+        """What changes when something of it has to be drawn anew; a tick alone does not."""
+        return digest(self.beat.digest, self.entries)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
@@ -51,6 +64,15 @@ class Known:
     states: QuerySet[ScheduleState]
     runs: QuerySet[Run]
     alerts: QuerySet[Alert]
+
+    @classmethod
+    def by(cls, narrow: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Known:
+        """Return those that ``narrow`` leaves of all."""
+        return cls(
+            states=narrow(ScheduleState.objects.all()),
+            runs=narrow(Run.objects.all()),
+            alerts=narrow(Alert.objects.all()),
+        )
 
 
 class _Capped(Subquery):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 
 from django import template
 from django.contrib.messages.storage.base import Message
@@ -12,8 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from schedulerui import clock
-from schedulerui.access import Visitor, rights_of, visible
-from schedulerui.models import Alert, Run, ScheduleState
+from schedulerui.access import rights_of, visible
 from schedulerui.presenters import StateWord, elements, moments, state_of
 from schedulerui.presenters.frame import UNDO_TAG, Frame, frame_of
 from schedulerui.presenters.lines import RunLines, ScheduleLines
@@ -33,7 +33,7 @@ def frame(context: template.RequestContext) -> Frame:
         user_name=request.user.get_username(),
         cookies=request.COOKIES,
         rights=rights_of(request.user),
-        known=_known(request.user),
+        known=Known.by(partial(visible, request.user)),
         now=_now(context),
     )
 
@@ -157,14 +157,6 @@ def undo_of(message: Message) -> str:
     """Return the address that takes back what a message tells of; empty where there is none."""
     tags = message.extra_tags or ""
     return tags.removeprefix(UNDO_TAG) if tags.startswith(UNDO_TAG) else ""
-
-
-def _known(user: Visitor) -> Known:
-    return Known(
-        states=visible(user, ScheduleState.objects.all()),
-        runs=visible(user, Run.objects.all()),
-        alerts=visible(user, Alert.objects.all()),
-    )
 
 
 def _schedules(context: template.Context) -> ScheduleLines:

@@ -244,7 +244,7 @@ def test_the_beat_card_says_why_a_beat_is_degraded(reader):
 def test_the_poll_of_the_beat_carries_the_tick_and_no_body(reader, django_assert_num_queries):
     now = clock.now()
     Beat.objects.create(host="app-1", pid=1, started_at=now, seen_at=now)
-    digest = reader.get("/live/health/").context["beat"].digest
+    digest = reader.get("/live/health/").context["rail"].digest
     with django_assert_num_queries(1 + OF_THE_PERSON):
         response = reader.get("/live/health/", {"since": digest}, headers=HTMX)
     assert response.status_code == 204

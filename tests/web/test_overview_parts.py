@@ -389,6 +389,21 @@ def test_the_rail_tells_of_the_newest_beats(reader, now):
     assert "Beat is not ticking" in text_of(reader.get("/runs/"))
 
 
+def test_an_open_page_hears_of_the_numbers_with_the_beat(reader, now, django_assert_num_queries):
+    a_beat(now)
+    address, headers = "/live/health/", {"HX-Request": "true"}
+    since = reader.get(address).context["rail"].digest
+    assert reader.get(address, {"since": since}, headers=headers).status_code == 204
+    stand(now)
+    with django_assert_num_queries(1 + OF_THE_PERSON):
+        text = text_of(reader.get(address, {"since": since}, headers=headers))
+    for place in ("rail", "menu"):
+        tag = text.partition(f'id="tag-{place}-alerts"')[2].partition("</span></span>")[0]
+        assert 'hx-swap-oob="true"' in tag
+        assert "1 stands" in tag
+        assert f'id="tag-{place}-runs" class="nav__tag" hx-swap-oob="true" hidden' in text
+
+
 def test_the_rail_costs_one_query(reader, now, django_assert_num_queries):
     for make, _words in TAGS.values():
         make(now)
