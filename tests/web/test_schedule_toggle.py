@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from schedulerui import clock
 from schedulerui.models import Beat, Change, Schedule
-from schedulerui.operations import pauses
+from schedulerui.operations import pauses, schedules
 from tests.web.people import ANA, NOON, a_schedule, check_methods, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -136,3 +137,22 @@ def notice_of(response):
 def a_beat():
     now = clock.now()
     Beat.objects.create(host="app-1", pid=1, started_at=now, seen_at=now)
+
+
+def test_already_so_names_who_was_faster_and_when(operator):
+    schedule = a_schedule()
+    schedules.disable(schedule.pk, actor=ANA, now=clock.now() - timedelta(seconds=4.5))
+    response = operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX)
+    text = json.loads(response["HX-Trigger"])["schedulerui:notice"]["text"]
+    assert text == "Nightly was already off. Changed by ana 4 seconds ago."
+    operator.post(f"/schedules/{schedule.pk}/disable/")
+    assert "Changed by ana" in text_of(operator.get("/schedules/"))
+
+
+def test_who_loses_every_race_is_asked_to_try_again(operator, monkeypatch):
+    schedule = a_schedule()
+    monkeypatch.setattr(schedules, "SWITCH_TRIES", 0)
+    response = operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX)
+    assert response.status_code == 409
+    assert "Try it once more" in text_of(response)
+    assert Schedule.objects.get().enabled

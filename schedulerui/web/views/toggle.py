@@ -11,14 +11,19 @@ from django.utils.translation import gettext as _
 
 from schedulerui import clock
 from schedulerui.access import rights_of
-from schedulerui.models import Schedule
+from schedulerui.models import Change, Schedule
 from schedulerui.operations import schedules
+from schedulerui.operations.errors import VersionConflict
 from schedulerui.presenters import digest
 from schedulerui.presenters.beats import beat_card
+from schedulerui.presenters.moments import relative
 from schedulerui.presenters.schedules import schedule_row
-from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.decorators import error_page, gate, htmx_of
 from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.responses import actor_of, back_from, see_other, with_message, with_notice
+
+TURNS = ("enable", "disable", "pause", "resume")
+"""What brings the switch of a schedule into its position."""
 
 
 @gate("operate", methods=("POST",))
@@ -37,8 +42,13 @@ def _toggle(request: HttpRequest, pk: int, *, enabled: bool) -> HttpResponse:
     before = sound_schedule_or_404(request, pk, verb="operate")
     now = clock.now()
     verb = schedules.enable if enabled else schedules.disable
-    done = verb(pk, actor=actor_of(request), now=now)
-    text = _sentence(done.schedule.name, enabled=enabled, changed=done.changed, now=now)
+    try:
+        done = verb(pk, actor=actor_of(request), now=now)
+    except VersionConflict:
+        return error_page(
+            request, 409, sentence=_("Others are changing this schedule just now. Try it once more.")
+        )
+    text = _sentence(done.schedule.name, pk=pk, enabled=enabled, changed=done.changed, now=now)
     # The reason and the end of a pause are gone with it: what cannot be brought back is not offered.
     undo = reverse(f"schedulerui:schedule-{'disable' if enabled else 'enable'}", args=[pk])
     undo = undo if done.changed and before.paused_at is None else ""
@@ -71,12 +81,20 @@ def _fragment(request: HttpRequest, pk: int, *, now: datetime) -> HttpResponse:
     return render(request, template, context)
 
 
-def _sentence(name: str, *, enabled: bool, changed: bool, now: datetime) -> str:
+def _sentence(name: str, *, pk: int, enabled: bool, changed: bool, now: datetime) -> str:
     if not changed:
         words = _("%(name)s was already on.") if enabled else _("%(name)s was already off.")
-        return words % {"name": name}
+        return f"{words % {'name': name}} {_faster(pk, now=now)}".strip()
     words = _("%(name)s is on.") if enabled else _("%(name)s is off.")
     when = _("It takes effect at beat's next tick, within a second or two.")
     if not beat_card(now=now).n_ticking:
         when = _("It takes effect as soon as a beat ticks: none does now.")
     return f"{words % {'name': name}} {when}"
+
+
+def _faster(pk: int, *, now: datetime) -> str:
+    """Return who turned the switch before, and when; one query."""
+    turned = Change.objects.filter(schedule=pk, action__in=TURNS).order_by("-at", "-id").first()
+    if turned is None:
+        return ""
+    return _("Changed by %(who)s %(when)s.") % {"who": turned.actor, "when": relative(turned.at, now)}
