@@ -12,7 +12,7 @@ from schedulerui.models import Schedule, ScheduleState
 from schedulerui.operations import schedules
 from schedulerui.testing import recording
 from tests.browser.accessibility import broken_rules
-from tests.browser.test_pages import rows, visit
+from tests.browser.test_pages import poll, rows, visit
 from tests.web.people import ANA
 
 __all__ = ["rows", "visit"]
@@ -167,7 +167,8 @@ def test_the_focus_stays_when_a_poll_draws_the_row_anew(page, rows, visit):
     visit(page)("/schedules/?sort=name&q=Failing")
     press(page, "j")
     ScheduleState.objects.filter(schedule_id=rows["Failing"]).update(last_state="succeeded", failure_streak=0)
-    expect(page.locator("#schedule-rows tr").first).to_contain_text("Succeeded", timeout=15_000)
+    poll(page)
+    expect(page.locator("#schedule-rows tr").first).to_contain_text("Succeeded")
     expect(link(page, "Failing")).to_be_focused()
 
 

@@ -13,16 +13,10 @@ from playwright.sync_api import expect
 from schedulerui.models import Schedule, ScheduleState
 from schedulerui.testing import recording
 from tests.browser.chromium import sayings_of
-from tests.browser.test_pages import rows, visit
+from tests.browser.test_pages import poll, rows, visit
 
 __all__ = ["rows", "visit"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-
-def poll(page):
-    page.evaluate(
-        "document.querySelectorAll('[data-live]').forEach(part => part.dispatchEvent(new CustomEvent('schedulerui:poll')))"
-    )
 
 
 @pytest.fixture
