@@ -76,7 +76,7 @@ def test_no_open_part_of_a_page_breaks_a_rule(page, rows, visit):
     for address, selector in (
         ("/schedules/", f"#run-{rows['Fine']}"), ("/schedules/", ".filter__more summary"), ("/schedules/", "tbody [name=id]"),
         ("/schedules/", f"#switch-{rows['Fine']}"), (fine, f"a[href^='{fine}pause/']"), ("/runs/", ".filters summary, .filter summary"),
-        (fine, "#schedule-coming summary"), (f"{fine}edit/", "details.fold-card summary"), (f"{fine}edit/", "#canvas summary"),
+        (fine, "#schedule-coming summary"), (fine, "#schedule-actions summary"), (f"{fine}upcoming/", ".time__skip summary"), (f"{fine}edit/", "details.fold-card summary"), (f"{fine}edit/", "#canvas summary"),
     ):  # fmt: skip
         go(address)
         page.locator(selector).first.click()
