@@ -387,3 +387,27 @@ def test_h_is_kept_as_typed_and_runs_when_the_preview_said(editor):
     assert stored.expression == "H H * * *"
     assert stored.next_run_at == shown.times[0]
     assert shown.words in text_of(editor.get("/schedules/"))
+
+
+def test_a_field_that_was_left_is_checked_by_the_same_form_and_nothing_is_stored(editor):
+    taken = a_schedule("Taken")
+    wrong = {**CRON, "name": "Taken", "kwargs": '{"a": 1,\n "b" 2}', "grace": "soon", "check": "1"}
+    for url in (NEW, edit_url(a_schedule("Other"))):
+        response = editor.post(url, wrong)
+        text = text_of(response)
+        assert response.status_code == 200
+        assert '<p data-invalid="kwargs">Line 2, column 6: this is not JSON' in text
+        assert '<p data-invalid="name">' in text
+        assert '<p data-invalid="grace">' in text
+        assert "<html" not in text
+    sound = editor.post(edit_url(taken), {**CRON, "name": "Renamed", "version": "1", "check": "1"})
+    assert "data-invalid" not in text_of(sound)
+    assert not Schedule.objects.filter(name__in=["Renamed", "Stock"]).exists()
+    assert logged_in("view").post(NEW, wrong).status_code == 403
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_a_check_says_of_hostile_text_stays_text(editor, text):
+    page = text_of(editor.post(NEW, {**CRON, "kwargs": text, "expression": text, "tz": text, "check": "1"}))
+    assert "<script>" not in page
+    assert "<img" not in page

@@ -42,6 +42,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return page(request, ScheduleForm(initial={"uuid": uuid4(), **_copied(request)}, now=now))
     form = ScheduleForm(request.POST, now=now)
+    if is_check(request):
+        return _checked(request, form)
     if is_redrawn(request) or not form.is_valid():
         return page(request, form)
     try:
@@ -68,6 +70,8 @@ def edit(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         return page(request, ScheduleForm(initial=initial_of(current), **options))
     form = ScheduleForm(request.POST, **options)
+    if is_check(request):
+        return _checked(request, form)
     if is_redrawn(request) or not form.is_valid():
         return page(request, form)
     return _store(request, form, current, now=now)
@@ -112,6 +116,15 @@ def _saved(request: HttpRequest, schedule: Schedule, words: str) -> HttpResponse
         words = _("%(task)s does not take these arguments as it is known here: %(reason)s.")
         messages.warning(request, words % {"task": schedule.task, "reason": reason})
     return see_other(request, reverse("schedulerui:schedule", args=[schedule.pk]))
+
+
+def is_check(request: HttpRequest) -> bool:
+    """Return whether somebody has just left a field: nothing is stored, and what is wrong comes as a fragment."""
+    return "check" in request.POST
+
+
+def _checked(request: HttpRequest, form: ScheduleForm) -> HttpResponse:
+    return render(request, "schedulerui/schedules/_invalid.html", {"form": form})
 
 
 def is_redrawn(request: HttpRequest) -> bool:

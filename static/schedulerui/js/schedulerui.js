@@ -357,9 +357,14 @@
   for (const node of $$("#rowform input[name=id]:checked")) ticked.add(node.id);
   count();
 
-  /* The form's preview: what it finds wrong is said at the field too. */
+  /* The form's preview and its check: what they find wrong is said at the field, of those outside the rule once it was left. */
+  const touched = new Set();
+  document.addEventListener("change", ({ target }) => {
+    const field = target.closest("[data-guard] .field");
+    if (field) touched.add(field);
+  });
   const tell = (field, preview) => {
-    const control = $("input, select", field);
+    const control = $("input, select, textarea", field);
     const place = $(".field__error", field);
     const said = $(`[data-invalid="${control.name}"]`, preview);
     const ids = new Set((control.getAttribute("aria-describedby") || "").split(" ").filter(Boolean));
@@ -370,5 +375,6 @@
   };
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
     if (detail.target.id === "preview") $$(".when .field").forEach((field) => tell(field, detail.target));
+    if (detail.target.id === "invalid") touched.forEach((field) => tell(field, detail.target));
   });
 })();
