@@ -14,6 +14,7 @@ from django.db.models import Count, Min, QuerySet
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.models.run import RunQuerySet
+from schedulerui.presenters.remembered import Look, Remembered
 from schedulerui.presenters.tally import FAILING
 from schedulerui.recurrence import CrontabRule, RuleError, SolarRule, parse_rule, upcoming
 from schedulerui.recurrence.load import by_quarter
@@ -24,6 +25,9 @@ MOST_MOMENTS = 5_000
 """Most single moments that are counted."""
 MOST_SOLAR = 50
 """Most different solar rules that are counted: each costs some milliseconds."""
+MOST_GROUPS = 2 * MOST_RULES
+N_CHEAP = 2_000
+"""Schedules whose rules are read anew each time; those of more of them once a minute."""
 SECONDS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400, "weeks": 604_800}
 
 
@@ -67,13 +71,15 @@ def load_of(
     now: datetime,
     schedules: QuerySet[Schedule] | None = None,
     runs: RunQuerySet | None = None,
+    is_of_all: bool = False,
 ) -> Load:
-    """Return the stretches between the edges (aware, ascending, at least two); three queries.
+    """Return the stretches between the edges (aware, ascending, at least two); at most three queries.
 
-    ``schedules`` and ``runs``: the only ones that count; without them all do, which costs less.
+    ``schedules`` and ``runs``: the only ones that count; without them all do, which costs less. ``is_of_all``: the schedules
+    are all that there are, and their rules may be those of up to a minute ago where they are many.
     """
     on = Schedule.objects.all() if schedules is None else schedules
-    planned, n_rules, n_left_out, n_schedules = _planned(edges, on, now=now)
+    planned, n_rules, n_left_out, n_schedules = _planned(edges, on, now=now, is_of_all=is_of_all)
     past = [edge for edge in edges if edge < now]
     told = _past(past, until=min(edges[-1], now), runs=runs) if past else {}
     stretches = [
@@ -118,35 +124,47 @@ class _Group:
     first: int
 
 
+RULES: Remembered[tuple[_Group, ...]] = Remembered(
+    "rules", is_cheap=lambda groups: sum(group.n for group in groups) <= N_CHEAP
+)
 RULE = (
     "kind", "expression", "tz", "semantics", "every", "period", "solar_event", "latitude", "longitude",
 )  # fmt: skip
 
 
 def _planned(
-    edges: Sequence[datetime], schedules: QuerySet[Schedule], *, now: datetime
+    edges: Sequence[datetime], schedules: QuerySet[Schedule], *, now: datetime, is_of_all: bool
 ) -> tuple[list[float], int, int, int]:
     counts = [0.0] * (len(edges) - 1)
     start, end = max(edges[0], now), edges[-1]
     if start >= end:
         return counts, 0, 0, 0
     on: Any = schedules.filter(next_run_at__isnull=False).order_by()
-    ruled = on.exclude(kind__in=["clocked", "manual"]).values(*RULE).annotate(n=Count("pk"), first=Min("pk"))
-    # One walk through the schedules for all kinds; the last kind by name first, for crontabs are the most.
-    found = [_Group(**row) for row in ruled.order_by("-kind", "-n", "first")[: 2 * MOST_RULES + 1]]
+    if is_of_all:
+        found = RULES.get(lambda: _groups(on), Look(now=now, scope=""), stamp=object())
+    else:
+        found = _groups(on)
     crontabs = [group for group in found if group.kind == "crontab"]
     for group in crontabs[:MOST_RULES]:
         _add_crontab(counts, edges, group, start=start)
-    others = [group for group in found if group.kind != "crontab"]
+    others = [group for group in found if group.kind not in {"crontab", "clocked"}]
     for group in others:
         if group.kind == "interval":
             seconds = (group.every or 0) * SECONDS.get(group.period, 0)
             _spread(counts, edges, _times(start, end, seconds) * group.n, start=start)
     for group in [each for each in others if each.kind == "solar"][:MOST_SOLAR]:
         _add_solar(counts, edges, group, start=start)
-    _add_moments(counts, edges, on.filter(kind="clocked", next_run_at__gte=start, next_run_at__lt=end))
+    if len(found) > MOST_GROUPS or any(group.kind == "clocked" for group in found):
+        _add_moments(counts, edges, on.filter(kind="clocked", next_run_at__gte=start, next_run_at__lt=end))
     n_rules = min(len(crontabs), MOST_RULES) + len(others)
     return counts, n_rules, max(len(crontabs) - MOST_RULES, 0), sum(group.n for group in found)
+
+
+def _groups(on: Any) -> tuple[_Group, ...]:
+    """Return the different rules of these schedules; one walk through them."""
+    ruled = on.exclude(kind="manual").values(*RULE).annotate(n=Count("pk"), first=Min("pk"))
+    # The last kind by name first, for crontabs are the most.
+    return tuple(_Group(**row) for row in ruled.order_by("-kind", "-n", "first")[: MOST_GROUPS + 1])
 
 
 def _times(start: datetime, end: datetime, seconds: float) -> float:

@@ -66,10 +66,26 @@ def test_the_load_counts_the_past_by_rows_and_the_future_by_rules():
 def test_rules_are_counted_once_and_multiplied(django_assert_num_queries):
     for n in range(40):
         a_schedule(f"s{n}", expression="30 14 * * *")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         load = load_of(TODAY, now=NOON)
     assert load.n_rules == 1
     assert sum(each.planned for each in load.stretches) == 40
+
+
+def test_the_rules_of_many_schedules_are_read_once_a_minute_and_those_of_few_each_time(monkeypatch):
+    a_schedule("one", expression="30 14 * * *")
+
+    def planned(*, minutes=0):
+        load = load_of(TODAY, now=NOON + timedelta(minutes=minutes), is_of_all=True)
+        return sum(each.planned for each in load.stretches)
+
+    assert planned() == 1
+    a_schedule("two", expression="30 15 * * *")
+    assert planned() == 2
+    monkeypatch.setattr("schedulerui.presenters.load.N_CHEAP", 1)
+    a_schedule("three", expression="30 16 * * *")
+    assert planned() == 2
+    assert planned(minutes=2) == 3
 
 
 def test_intervals_are_spread_evenly_over_what_is_left_of_the_day():

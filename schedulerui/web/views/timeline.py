@@ -148,9 +148,8 @@ def _day(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
 
 def _load(request: HttpRequest, edges: Sequence[datetime], *, now: datetime) -> Load:
     """Return what there was and will be to do, of the schedules that the person may know of."""
-    return load_of(
-        edges, now=now, schedules=visible(request.user, Schedule.objects.all()), runs=_runs(request)
-    )
+    known = visible(request.user, Schedule.objects.all())
+    return load_of(edges, now=now, schedules=known, runs=_runs(request), is_of_all=not is_limited())
 
 
 def _runs(request: HttpRequest) -> RunQuerySet | None:
