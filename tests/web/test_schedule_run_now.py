@@ -165,6 +165,7 @@ def test_the_timer_of_an_interval_is_reset_on_wish_and_audited(operator, sent):
     before = clock.now().replace(microsecond=0)
     response = operator.post(url, {"token": token(), "reset": "yes"}, headers=HTMX)
     now = Schedule.objects.get()
+    assert now.anchor_at is not None
     assert before <= now.anchor_at <= clock.now()
     assert now.next_run_at == now.anchor_at + timedelta(hours=1)
     assert now.version == schedule.version + 1
