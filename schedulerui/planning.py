@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from schedulerui.facts import Coming, Misfire, Overlap, Plan, PlannedRun, RunState, ScheduleFacts
 from schedulerui.planned import epoch, missed_row, occurrence_key, run_row, skipped_row, task_id
-from schedulerui.recurrence import IntervalRule, upcoming
+from schedulerui.recurrence import CrontabRule, IntervalRule, upcoming
+from schedulerui.recurrence.counting import n_fires_over
 from schedulerui.recurrence.window import INSTANT, Occurrence, Timetable
 
 __all__ = ["coming", "epoch", "occurrence_key", "plan", "task_id"]
@@ -20,7 +21,9 @@ AT_ONCE_MAX = 100
 MISSED_ROWS_MAX = 20
 """Missed occurrences with a row each; the rest of an outage is one row with a count."""
 MISSED_COUNT_MAX = 1_000
-"""Most missed occurrences that are counted one by one; intervals are counted by arithmetic instead."""
+"""Most missed occurrences that are counted one by one; those of intervals and crontabs are counted by arithmetic instead."""
+MISSED_DAYS_MAX = 1_000
+"""Most days of an outage over which the missed occurrences of a crontab are counted."""
 OVERLAPPED = "overlap: the run before was still active"
 """The reason of a time that the overlap policy skipped."""
 QUEUE_FULL = "overlap: the run before was still active, and {} were waiting already"
@@ -215,6 +218,8 @@ def _count(timetable: Timetable, *, first: datetime, last: datetime) -> tuple[in
     """Return how many occurrences there are from one nominal time to another, and whether these are all of them."""
     if isinstance(timetable.rule, IntervalRule):
         return (last - first) // timetable.rule.every + 1, True
+    if isinstance(timetable.rule, CrontabRule):
+        return n_fires_over(timetable.rule, first, last + INSTANT, most_days=MISSED_DAYS_MAX)
     counted = upcoming(timetable.rule, first, MISSED_COUNT_MAX)
     n = bisect.bisect_right(counted, last)
     return n + 1, n < MISSED_COUNT_MAX

@@ -1,4 +1,4 @@
-"""How many times a rule fires in a stretch of time, exactly and without walking through it: for calendars, not for dispatch."""
+"""How many times a rule fires in a stretch of time, exactly and without walking through it: for calendars and long outages."""
 
 from __future__ import annotations
 
@@ -32,6 +32,30 @@ def n_fires(rule: Rule, start: datetime, end: datetime) -> int:
     if isinstance(rule, CrontabRule) and not _has_change(rule.tz, start, end):
         return _of_plain_day(rule, start, end)
     return sum(1 for _fire in _walk(rule, start, end))
+
+
+def n_fires_over(rule: CrontabRule, start: datetime, end: datetime, *, most_days: int) -> tuple[int, bool]:
+    """Return how often the rule fires from ``start`` to before ``end`` (aware), and whether that is all.
+
+    After ``most_days`` days it is not. Only days about which the clock changes are walked through.
+    """
+    day, last_day = walltime.wall_at(start, rule.tz).date(), walltime.wall_at(end, rule.tz).date()
+    until = min(last_day, day + most_days * _DAY)
+    a_day = len(rule.hours) * len(rule.minutes)
+    changing = {
+        walltime.wall_at(change.start, rule.tz).date() + number * _DAY
+        for change in walltime.changes(rule.tz, day - _DAY, until + _DAY)
+        for number in (-1, 0, 1)
+    }
+    n = n_fires(rule, start, min(end, midnight(day + _DAY, rule.tz)))
+    while (day := day + _DAY) < until:
+        if day in changing:
+            n += n_fires(rule, midnight(day, rule.tz), midnight(day + _DAY, rule.tz))
+        elif cron.matches_day(rule, day):
+            n += a_day
+    if until == last_day == day:
+        n += n_fires(rule, midnight(day, rule.tz), end)
+    return n, until == last_day
 
 
 def _before(rule: IntervalRule, moment: datetime) -> int:

@@ -6,6 +6,8 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import claims
@@ -30,7 +32,8 @@ def claim_all(now):
 
 @pytest.mark.parametrize(("misfire", "n_sent"), [("latest", 1), ("none", 1), ("all", 101)])
 def test_forty_days_of_outage_become_a_few_rows_that_account_for_every_time(make_schedule, misfire, n_sent):
-    made = [make_schedule(misfire=misfire) for _ in range(30)]
+    rules = ({}, {"kind": "crontab", "expression": "* * * * *", "every": None, "period": ""})
+    made = [make_schedule(misfire=misfire, **rules[number % 2]) for number in range(30)]
     assert claim_all(NOW + AWAY) <= 4
     rows = Run.objects.values_list("schedule_id", "state", "count")
     counted: Counter[int] = Counter()
@@ -43,3 +46,20 @@ def test_forty_days_of_outage_become_a_few_rows_that_account_for_every_time(make
     assert max(n_rows.values()) <= MISSED_ROWS_MAX + 2
     assert Run.objects.filter(state="pending").count() == len(made) * n_sent
     assert Schedule.objects.filter(next_run_at__lte=NOW + AWAY).count() == 0
+
+
+def test_claiming_after_a_long_outage_costs_few_statements_however_many_schedules_there_are(make_schedule):
+    counts = []
+    for n in (10, 40):
+        for _ in range(n):
+            make_schedule()
+        with CaptureQueriesContext(connection) as asked:
+            claims.claim_due(
+                lease=claims.Lease(owner="one", until=NOW + AWAY),
+                now=NOW + AWAY,
+                limit=500,
+                touch=lambda: None,
+            )
+        counts.append(len(asked))
+        Schedule.objects.all().delete()
+    assert counts[0] == counts[1] <= 20

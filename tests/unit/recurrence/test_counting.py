@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import bisect
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from schedulerui.recurrence import next_fire, parse_rule
-from schedulerui.recurrence.counting import midnight, n_fires
+from schedulerui.recurrence.counting import midnight, n_fires, n_fires_over
+from schedulerui.recurrence.cron import fires
 
 INSTANT = timedelta(microseconds=1)
 DAYS = {
@@ -81,3 +84,23 @@ def test_it_counts_the_sun_once_a_day_and_a_single_moment_once():
 def test_nothing_fires_in_a_stretch_that_ends_before_it_begins():
     start = datetime(2026, 5, 5, tzinfo=UTC)
     assert n_fires(every(60, start), start, start - timedelta(hours=1)) == 0
+
+
+@pytest.mark.parametrize("tz", list(DAYS))
+@pytest.mark.parametrize("expression", RULES)
+def test_it_counts_over_many_days_what_the_rule_fires(expression, tz):
+    rule = crontab(expression, tz)
+    for day in DAYS[tz]:
+        start = midnight(day, tz) - timedelta(days=3, seconds=-1_830)
+        ends = [start + timedelta(days=n_days, hours=7) for n_days in range(8)]
+        fired = list(itertools.takewhile(ends[-1].__gt__, fires(rule, start - INSTANT)))
+        for end in ends:
+            n = bisect.bisect_left(fired, end)
+            assert n_fires_over(rule, start, end, most_days=100) == (n, True), (start, end)
+
+
+def test_it_counts_no_more_days_than_it_may_and_says_so():
+    start = datetime(2026, 5, 5, 12, tzinfo=UTC)
+    hourly = crontab("0 * * * *", "UTC")
+    assert n_fires_over(hourly, start, start + timedelta(days=9), most_days=3) == (12 + 2 * 24, False)
+    assert n_fires_over(hourly, start, start + timedelta(days=3), most_days=3) == (3 * 24, True)
