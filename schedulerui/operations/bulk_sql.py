@@ -153,9 +153,10 @@ def _insert(rows: Sequence[models.Model], columns: Sequence[_Column], *, unique:
     if not returns:
         known = {f"{unique}__in": [getattr(each, unique) for each in rows]}
         found = dict(type(rows[0])._default_manager.filter(**known).values_list(unique, "pk"))  # noqa: SLF001 - as above
+    alias = connection.alias
     for each in rows:
         each.pk = found[getattr(each, unique)]
-        each._state.adding, each._state.db = False, connection.alias  # noqa: SLF001 - what bulk_create does
+        each._state.adding, each._state.db = False, alias  # noqa: SLF001 - what bulk_create does
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

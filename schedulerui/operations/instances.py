@@ -68,13 +68,14 @@ def select(
     decoded = [
         _decoded(field, list(values)) for field, values in zip(fields, zip(*found, strict=True), strict=True)
     ]
-    return [_existing(model, names, values) for values in zip(*decoded, strict=True)]
+    alias = connection.alias  # asked once: it is looked up in the thread each time
+    return [_existing(model, names, values, alias=alias) for values in zip(*decoded, strict=True)]
 
 
-def _existing(model: type[Made], names: Iterable[str], values: Iterable[object]) -> Made:
+def _existing(model: type[Made], names: Iterable[str], values: Iterable[object], *, alias: str) -> Made:
     made = model.__new__(model)
     state = ModelState()
-    state.adding, state.db = False, connection.alias
+    state.adding, state.db = False, alias
     made.__dict__.update(zip(names, values, strict=True))
     made.__dict__["_state"] = state
     return made
