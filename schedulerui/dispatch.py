@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from celery import Celery
 from kombu import Connection, Producer
@@ -73,7 +73,7 @@ def app() -> Celery:
 def registered_tasks(celery_app: Celery | None = None) -> list[str]:
     """Return the names of the tasks that this process knows, without Celery's own; raises NoCeleryApp."""
     known = celery_app or app()
-    known.loader.import_default_modules()
+    _import_tasks(known)
     return sorted(str(name) for name in known.tasks if not str(name).startswith("celery."))
 
 
@@ -83,9 +83,19 @@ def registered_task(name: str) -> Callable[..., object] | None:
     Raises NoCeleryApp.
     """
     known = app()
-    known.loader.import_default_modules()
+    _import_tasks(known)
     task = known.tasks.get(name)
     return None if task is None else task.run
+
+
+_imported: WeakSet[Celery] = WeakSet()
+
+
+def _import_tasks(celery_app: Celery) -> None:
+    """Import the modules with the app's tasks, once: each time Celery has Django check all of its models, which takes long."""
+    if celery_app not in _imported:
+        celery_app.loader.import_default_modules()
+        _imported.add(celery_app)
 
 
 @contextmanager

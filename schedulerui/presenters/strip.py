@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
 from schedulerui.facts import RunState
 from schedulerui.models import Run
 from schedulerui.presenters import moments
@@ -21,6 +25,11 @@ ALL = (*SUMMARY, *(state for state in RunState if state not in SUMMARY))
 WIDTH, HEIGHT = 1000, 40
 SLOT = WIDTH // N_RUNS
 BAR = SLOT - 2
+LINK = (
+    '<a href="{}{}/" tabindex="-1"><title>{}: {}</title><path fill="none" pointer-events="all" d="M{} 0h10v40h-10z"/>'
+    '<path class="bar bar--{}" fill-rule="evenodd" d="{}"/></a>'
+)
+LINE = '<tr><td><a href="{}{}/" tabindex="-1">{}</a></td><td>{}</td></tr>'
 LEAST = 6
 """Height of the shortest bar."""
 
@@ -47,10 +56,27 @@ class StripBar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strip:
-    """The bars, the oldest first, the newest at the right end, and a sentence for those who do not see them."""
+    """The bars, the oldest first, the newest at the right end, and a sentence for those who do not see them.
+
+    Written without a template, which takes a tenth of the time.
+    """
 
     bars: tuple[StripBar, ...]
     sentence: str
+
+    def links(self) -> SafeString:
+        """Return the bars as links of a drawing, for the pointer alone."""
+        home = reverse("schedulerui:runs")
+        parts = (
+            (home, str(bar.uuid), bar.when, bar.words, bar.x, bar.state.family, bar.path) for bar in self.bars
+        )
+        return format_html_join("", LINK, parts)
+
+    def lines(self) -> SafeString:
+        """Return the bars as lines of a table, for those who do not see the drawing."""
+        home = reverse("schedulerui:runs")
+        parts = ((home, str(bar.uuid), bar.when, bar.words) for bar in self.bars)
+        return format_html_join("", LINE, parts)
 
 
 def strip_of(runs: Sequence[Run], *, now: datetime, tz: str) -> Strip:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.functional import SimpleLazyObject
 
 from schedulerui import clock
 from schedulerui.access import Rights, may, rights_of
@@ -69,7 +70,8 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
         "coming": coming_of(found, now=now),
         "page": page,
         "usual": usual_words(run.runtime for run in newest if is_over(run)),
-        "strip": strip_of(newest, now=now, tz=found.tz) if newest else None,
+        # Drawn only where it has changed: most polls find that nothing has.
+        "strip": SimpleLazyObject(lambda: strip_of(newest, now=now, tz=found.tz)) if newest else None,
         "rows": [run_row(run) for run in page.rows],
     }
     return {**shown, "parts": _parts(shown, runs_digest=digest(version_of(newest or page.rows)))}
