@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +22,8 @@ from schedulerui.recurrence.load import by_quarter
 LANES = 30
 LOOKED_AT = 3_000
 """Newest runs of the stretch that say which schedules are the busiest, and that are drawn."""
+MOST_COUNTED = 1_000
+"""Schedules that match, up to which they are counted."""
 MARKS = 100
 """Most coming times drawn one by one in a lane; more of them become bands."""
 QUARTER = timedelta(minutes=15)
@@ -61,6 +63,17 @@ class Lane:
     """The same for those who do not see the drawing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lanes:
+    """The lanes that are drawn, of how many there are, and since when runs are drawn in them (None: all of the stretch)."""
+
+    drawn: tuple[Lane, ...]
+    n_all: int
+    is_capped: bool = False
+    """Whether there are more than ``n_all``."""
+    since: datetime | None = None
+
+
 def lanes_of(
     schedules: QuerySet[Schedule],
     *,
@@ -69,27 +82,38 @@ def lanes_of(
     now: datetime,
     is_chosen: bool,
     runs: QuerySet[Run] | None = None,
-) -> tuple[list[Lane], datetime | None]:
-    """Return at most ``LANES`` lanes: of the ``schedules`` if they were chosen, else of the busiest among them. Two queries.
+) -> Lanes:
+    """Return at most ``LANES`` lanes: of the ``schedules`` if they were chosen, else of the busiest among them.
 
-    ``runs``: the only ones that are looked at. With the lanes comes the moment from which runs are drawn, where there are more than ``LOOKED_AT``; else None.
+    ``runs``: the only ones that are looked at, and of those ``LOOKED_AT``. Two queries, three where more were chosen than are drawn.
     """
     known = Run.objects.all() if runs is None else runs
     runs = known.filter(due_at__gte=start, due_at__lt=min(end, now), schedule__isnull=False)
     columns = ("schedule_id", "state", "due_at", "started_at", "finished_at")
     shown = schedules.only(*COLUMNS)
     if is_chosen:
-        rows = list(shown.order_by("next_run_at", "id")[:LANES])
+        rows = list(shown.order_by("next_run_at", "id")[: LANES + 1])
+        n_all = len(rows) if len(rows) <= LANES else schedules.order_by()[: MOST_COUNTED + 1].count()
+        rows = rows[:LANES]
         ids = [row.pk for row in rows]
         told = list(runs.filter(schedule__in=ids).order_by("-due_at").values_list(*columns)[:LOOKED_AT])
     else:
         told = list(runs.order_by("-due_at").values_list(*columns)[:LOOKED_AT])
-        busiest = [pk for pk, _n in Counter(row[0] for row in told).most_common(LANES)]
+        often = Counter(row[0] for row in told)
+        n_all = len(often)
+        busiest = [pk for pk, _n in often.most_common(LANES)]
         by_id = {row.pk: row for row in shown.filter(pk__in=busiest)}
         rows = [by_id[pk] for pk in busiest if pk in by_id]
     scale = _Scale(start=start, end=end)
-    drawn = [_lane(row, [run for run in told if run[0] == row.pk], scale=scale, now=now) for row in rows]
-    return drawn, told[-1][2] if len(told) == LOOKED_AT else None
+    of_each: dict[int | None, list[Told]] = defaultdict(list)
+    for run in told:
+        of_each[run[0]].append(run)
+    return Lanes(
+        drawn=tuple(_lane(row, of_each[row.pk], scale=scale, now=now) for row in rows),
+        n_all=min(n_all, MOST_COUNTED),
+        is_capped=n_all > MOST_COUNTED,
+        since=told[-1][2] if len(told) == LOOKED_AT else None,
+    )
 
 
 COLUMNS = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
 
 import pytest
@@ -172,6 +174,34 @@ def test_cells_lead_to_their_runs(span, n_days):
     assert "Nightly" in text_of(client.get(link))
 
 
+@pytest.mark.parametrize("span", ["7d", "month"])
+def test_each_number_of_a_cell_leads_to_as_many_runs(span):
+    schedule = a_schedule()
+    for state in ("failed", "lost", "unsent", "missed", "skipped", "succeeded", "succeeded", "expired"):
+        a_run(schedule, due_at=NOON - DAY, state=state)
+        a_run(schedule, due_at=(NOON - DAY).replace(hour=18), state=state)
+    a_run(schedule, due_at=NOON.replace(hour=0), state="failed")
+    client = logged_in("view")
+    page = text_of(client.get(URL, {"span": span}))
+    found = re.findall(
+        r'<a (?:class="[a-z-]+" )?href="(/runs/[^"]*)">(\d+) (ran|failed|missed|skipped)</a>', page
+    )
+    assert {name for _link, _n, name in found} == {"ran", "failed", "missed", "skipped"}
+    for link, n, _name in found:
+        assert len(client.get(html.unescape(link)).context["rows"]) == int(n), link
+
+
+def test_it_says_how_many_lanes_there_are_beside_those_that_it_draws(monkeypatch):
+    monkeypatch.setattr("schedulerui.presenters.lanes.LANES", 2)
+    for number in range(4):
+        a_run(a_schedule(f"Nightly {number}"), due_at=NOON - HOUR)
+    assert "2 of 4 lanes are shown." in show()
+    assert "2 of 4 lanes are shown." in show(q="nightly")
+    assert "1 lane is shown." in show(q='"nightly 1"')
+    monkeypatch.setattr("schedulerui.presenters.lanes.MOST_COUNTED", 3)
+    assert "2 of more than 3 lanes are shown." in show(q="nightly")
+
+
 def test_each_cell_says_its_day():
     assert ">Wed 4</strong>" in show(span="7d")
     assert '<span class="cell__day">Wednesday</span> 4' in show(span="month")
@@ -227,21 +257,20 @@ def test_many_coming_times_are_drawn_as_bands_to_the_end_of_their_time():
     a_schedule("Beat", kind="interval", every=2, period="seconds", expression="")
     a_schedule("Mornings", expression="*/2 13,14,20 * * *")
     a_schedule("Ends", kind="interval", every=5, period="seconds", expression="", end_at=NOON + 6 * HOUR)
-    drawn, since = lanes_of(
-        Schedule.objects.order_by("pk"), start=TODAY[0], end=TODAY[-1], now=NOON, is_chosen=True
-    )
+    lanes = lanes_of(Schedule.objects.order_by("pk"), start=TODAY[0], end=TODAY[-1], now=NOON, is_chosen=True)
     found = {
-        lane.name: [(round(band.x), round(band.x + band.width)) for band in lane.bands] for lane in drawn
+        lane.name: [(round(band.x), round(band.x + band.width)) for band in lane.bands]
+        for lane in lanes.drawn
     }
     assert found == {"Beat": [(500, 1000)], "Mornings": [], "Ends": [(500, 750)]}
-    assert {len(lane.marks) for lane in drawn if not lane.bands} == {90}
-    assert since is None
+    assert {len(lane.marks) for lane in lanes.drawn if not lane.bands} == {90}
+    assert lanes.since is None
 
 
 def test_a_crontab_of_many_times_has_a_band_for_each_stretch():
     a_schedule("Mornings", expression="* 13,14,20 * * *")
-    drawn, _since = lanes_of(Schedule.objects.all(), start=TODAY[0], end=TODAY[-1], now=NOON, is_chosen=True)
-    assert [(round(band.x), round(band.x + band.width)) for band in drawn[0].bands] == [
+    lanes = lanes_of(Schedule.objects.all(), start=TODAY[0], end=TODAY[-1], now=NOON, is_chosen=True)
+    assert [(round(band.x), round(band.x + band.width)) for band in lanes.drawn[0].bands] == [
         (542, 625),
         (833, 875),
     ]

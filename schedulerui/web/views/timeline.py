@@ -22,6 +22,7 @@ from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters import lanes
 from schedulerui.presenters.load import Load, Stretch, edges_between, load_of
 from schedulerui.presenters.moments import zone_shown
+from schedulerui.presenters.tally import FAILING
 from schedulerui.web.decorators import gate
 from schedulerui.web.filters import ScheduleFilter
 
@@ -33,6 +34,10 @@ FARTHEST = 10 * 366 * DAY
 """How far from today the timeline goes."""
 PER_DAY = 4
 """Cells for each day of a week."""
+OF_CELL = {
+    "ran": "-state:skipped,missed", "failed": f"state:{','.join(FAILING)}", "missed": "state:missed", "skipped": "state:skipped",
+}  # fmt: skip
+"""What each number of a cell counts, as the list of runs is asked for it."""
 MONDAY = date(2026, 3, 2)
 """Any Monday: the first column of a month."""
 
@@ -124,15 +129,17 @@ def _day(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
         asked.pop(name, None)
     found = ScheduleFilter(asked, queryset=visible(request.user, Schedule.objects.all()), now=now)
     is_chosen = bool(found.active)
-    drawn, since = lanes.lanes_of(
+    shown = lanes.lanes_of(
         found.narrowed, start=window.start, end=window.end, now=now, is_chosen=is_chosen, runs=_runs(request)
     )
     load = _load(request, edges_between(window.start, window.end, step=QUARTER), now=now)
     return {
         "filter": found,
         "is_chosen": is_chosen,
-        "lanes": drawn,
-        "drawn_since": f"{since.astimezone(window.zone):%H:%M}" if since else "",
+        "lanes": shown.drawn,
+        "n_lanes": shown.n_all,
+        "is_capped": shown.is_capped,
+        "drawn_since": f"{shown.since.astimezone(window.zone):%H:%M}" if shown.since else "",
         "n_drawn": lanes.LOOKED_AT,
         "strip": _strip(load),
         "strip_height": HEIGHT,
@@ -227,14 +234,21 @@ def _words(day: date, span: str) -> str:
 
 
 def _cell(stretch: Stretch, window: Window, now: datetime) -> dict[str, Any]:
-    address = ""
-    if stretch.start <= now:
-        last = min(stretch.end, now)
-        moments = {"due_from": f"{stretch.start:%Y-%m-%dT%H:%M}", "due_to": f"{last:%Y-%m-%dT%H:%M}"}
-        address = f"{reverse('schedulerui:runs')}?{urlencode(moments)}"
+    home = reverse("schedulerui:runs")
+    moments = _moments(stretch, now=now) if stretch.start <= now else {}
+    links = {
+        name: f"{home}?{urlencode({**moments, 'q': words})}" if moments else ""
+        for name, words in OF_CELL.items()
+    }
     return {
         "stretch": stretch,
         "hours": f"{stretch.start.astimezone(window.zone):%H:%M} – {stretch.end.astimezone(window.zone):%H:%M}",  # noqa: RUF001 - a range is written with this dash
-        "address": address,
+        "links": links,
         "is_now": stretch.start <= now < stretch.end,
     }
+
+
+def _moments(stretch: Stretch, *, now: datetime) -> dict[str, str]:
+    """Return the filters of the list of runs for a stretch: what is due at its end belongs to the next one."""
+    last = min(stretch.end - timedelta(seconds=1), now)
+    return {"due_from": f"{stretch.start:%Y-%m-%dT%H:%M}", "due_to": f"{last:%Y-%m-%dT%H:%M:%S}"}
