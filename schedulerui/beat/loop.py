@@ -167,6 +167,7 @@ class Loop(Sender):
         self.heart.beat(now)
         if self._resume_due(now):
             wake = claims.next_wake(self._clock, store=self._store)
+            now = wake.now  # what is judged by it was read with it: the clock may have been set meanwhile
         due_at, waiting_at = wake.due_at, wake.waiting_at
         interval_at = self._store.first_interval_due() if steady > now else None
         is_waiting = waiting_at is not None and waiting_at <= steady
