@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from schedulerui import clock
 from schedulerui.models import Alert, Beat, Run, SavedView, Schedule, Worker
 from schedulerui.operations import schedules
+from schedulerui.presenters.frame import ZONE_COOKIE
 from schedulerui.testing import recording
 from tests.browser.chromium import sayings_of
 from tests.browser.crawling import REFUSED, Crawler
@@ -34,6 +35,7 @@ def test_every_link_and_button_can_be_clicked_and_nobody_complains(page, rows, v
     running = Run.objects.get(state="started")
 
     def restore():
+        page.context.clear_cookies(name=ZONE_COOKIE)  # the menu that opens everything else says the zone
         Worker.objects.update(seen_at=clock.now())
         Beat.objects.update(seen_at=clock.now())
         Schedule.objects.exclude(pk=rows["Paused"]).exclude(error__gt="").update(enabled=True, resume_at=None)
