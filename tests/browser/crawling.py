@@ -17,19 +17,20 @@ REFUSED = 422
 LAST = re.compile("/logout/|button.*/delete/|Switch the keys off")
 """What takes away what others are to be clicked on."""
 REACHABLE = """() => {
-  // The link of the keyboard alone, and the samples of the page about components, which belong to no schedule.
-  const SKIPPED = ".skip" + (location.pathname.endsWith("/components/") ? ", main > :not(.page-head) *" : "");
+  // The link of the keyboard alone, the table that nobody sees, and the samples of the page about components, which belong to no schedule.
+  const SKIPPED = ".skip, .sr a" + (location.pathname.endsWith("/components/") ? ", main > :not(.page-head) *" : "");
   const general = text => (text || "").replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "U").replace(/\\d+/g, "N");
   const shape = href => { const url = new URL(href, location.href); return general(url.pathname) + "?" + [...new Set(url.searchParams.keys())].sort() + (url.hash && "#"); };
   const place = node => { const steps = []; for (; node.parentElement; node = node.parentElement) steps.unshift(/^[a-z-]+$/.test(node.getAttribute("id") || "1") ? "#" + node.getAttribute("id") : `${node.localName}:nth-child(${[...node.parentElement.children].indexOf(node) + 1})`); return steps.slice(Math.max(0, steps.findLastIndex(step => step[0] === "#"))).join(" > "); };
+  const to = node => new URL(node.getAttribute("href"), location.href).href;  // of a drawing's link, href is no text
   const here = general(location.pathname), root = document.querySelector("dialog:modal") || document;
   const nodes = [...root.querySelectorAll("a[href], button, summary, input[type=checkbox], input[type=radio], select, [role=option]")];
   return nodes.filter(node => !node.disabled && node.checkVisibility({visibilityProperty: true}) && !node.matches(SKIPPED)).map(node => {
     const isLink = node.localName === "a" && !node.hasAttribute("hx-get"), form = node.form && shape(node.getAttribute("formaction") || node.form.getAttribute("action") || "");
     const words = node.closest("tr, .line") ? "" : general(node.getAttribute("aria-label") || (node.matches("input, select") ? "" : node.textContent.trim().slice(0, 40)));
     const where = isLink || node.closest(".rail") ? "" : here;
-    const what = isLink ? shape(node.href) : [node.localName, node.className, node.name, node.type, node.name === "theme" ? node.value : "", form, node.href && shape(node.href), words].join("|");
-    return {key: `${where} ${what}`, place: place(node), url: isLink ? node.href : ""};
+    const what = isLink ? shape(to(node)) : [node.localName, node.className, node.name, node.type, node.name === "theme" ? node.value : "", form, node.href && shape(to(node)), words].join("|");
+    return {key: `${where} ${what}`, place: place(node), url: isLink ? to(node) : ""};
   });
 }"""
 
