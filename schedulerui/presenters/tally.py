@@ -27,6 +27,7 @@ from schedulerui.presenters.findings import OLD_AFTER
 from schedulerui.presenters.values import digest
 
 FAILING = tuple(str(state) for state in (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT))
+FAILING_OFF = "n_failing_off"
 QUEUED = tuple(str(state) for state in (RunState.PENDING, RunState.SENT, RunState.RECEIVED))
 UNTAKEN_AFTER = timedelta(minutes=1)
 """Age at which a message that waits is told of: others are on their way."""
@@ -90,8 +91,10 @@ def tally(shown: Shown, *, now: datetime) -> Tally:
         _tagged(Change.objects.all(), "changed", Max("pk")),
     )
     told = {str(row["tag"]): int(row["n"] or 0) for row in arms[0].union(*arms[1:], all=True)}
+    numbers = {each.name: told.get(each.name, 0) for each in fields(Numbers)}
+    numbers["n_failing"] -= told.get(FAILING_OFF, 0)
     return Tally(
-        numbers=Numbers(**{each.name: told.get(each.name, 0) for each in fields(Numbers)}),
+        numbers=Numbers(**numbers),
         version=digest(sorted(told.items()), now.replace(second=0, microsecond=0)),
         changed=told.get("changed", 0),
     )
@@ -106,7 +109,9 @@ def living_workers(*, now: datetime) -> QuerySet[Worker]:
 def _tiles(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]]:
     """Return the queries of the tiles, to be asked as one."""
     due = shown.schedules.filter(next_run_at__lte=now + timedelta(hours=1))
-    failing = shown.states.filter(last_state__in=FAILING, schedule__enabled=True)
+    failing = shown.states.filter(last_state__in=FAILING)
+    # Those that are on are the most: PostgreSQL would look at every schedule to find them. What is off has no next run.
+    failing_off = failing.filter(schedule__next_run_at__isnull=True, schedule__enabled=False)
     lately = shown.runs.filter(state=RunState.MISSED, due_at__gte=now - timedelta(hours=24))
     overdue = Q(state="waiting", created_at__lt=now - UNTAKEN_AFTER) | Q(state="failed")
     untold = shown.messages.filter(overdue, created_at__gte=now - timedelta(hours=24))
@@ -115,6 +120,7 @@ def _tiles(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]
     return [
         _tagged(due, "n_due"),
         _tagged(failing, "n_failing"),
+        _tagged(failing_off, FAILING_OFF),
         _tagged(lately, "n_missed", Sum("count")),
         _tagged(shown.alerts.exclude(state="ok"), "n_alerts"),
         _tagged(untold.exclude(channel="ping").exclude(error__in=NEEDLESS), "n_untold"),

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from schedulerui import clock
+from schedulerui import clock, conf
 from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState
 from schedulerui.presenters import attention, delay, rail
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
@@ -211,6 +211,14 @@ def test_it_tells_of_an_unknown_task_as_soon_as_somebody_makes_the_schedule(read
     assert [row.name for row in section(reader.get("/"), "attention").rows] == ["The one"]
 
 
+def test_the_dialog_names_the_parts_of_a_canvas_that_no_worker_knows(now):
+    an_unknown_part(now)
+    address = f"/schedules/{Schedule.objects.get().pk}/run/"
+    text = text_of(logged_in("view", "operate").get(address, headers={"HX-Request": "true"}))
+    assert "No worker that is online knows the task tests.nobody_knows of its canvas." in text
+    assert "tests.add of its canvas" not in text
+
+
 def test_without_a_worker_that_tells_its_tasks_none_is_unknown(reader, now):
     a_schedule("The one", task="tests.nobody_knows")
     a_worker(seen_at=now, tasks=[])
@@ -295,6 +303,35 @@ def test_hostile_names_stay_text_in_each_part(reader, now):
     text = text_of(reader.get("/"))
     assert "<script>alert" not in text
     assert "<img src=x" not in text
+
+
+def those_they_own(user, schedules):
+    return schedules.filter(owner=user.get_username())
+
+
+@pytest.fixture
+def each_sees_their_own(settings):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS_FILTER": f"{__name__}.those_they_own"}
+    conf.reset()
+    yield
+    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
+    conf.reset()
+
+
+@pytest.mark.usefixtures("each_sees_their_own")
+def test_nothing_that_is_remembered_for_one_person_is_shown_to_another(now):
+    ana, ben = logged_in("view"), logged_in("view")
+    names = {client: client.get("/").context["user"].get_username() for client in (ana, ben)}
+    hers = a_schedule("Hers", owner=names[ana], task="hers.task", expression="30 * * * *")
+    ScheduleState.objects.filter(schedule=hers).update(last_state="failed")
+    a_run(hers, due_at=now - timedelta(hours=1), state="failed", runtime=5)
+    a_worker(seen_at=now, tasks=["tests.add"])
+    for client, is_hers in ((ana, True), (ben, False)):
+        response = client.get("/")
+        assert section(response, "load").strip.total == (24 if is_hers else 0)
+        assert ("hers.task" in text_of(response)) == is_hers
+        assert ("Hers" in text_of(response)) == is_hers
+        assert tags(response).get("schedules") == ("1 failing" if is_hers else None)
 
 
 # A site without schedules
