@@ -8,10 +8,12 @@ from uuid import UUID
 
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.presenters.calendar import Month, month_of
 from schedulerui.presenters.changes import Difference
 from schedulerui.presenters.delay import Delay
 from schedulerui.presenters.schedules import ScheduleRow, schedule_row
 from schedulerui.presenters.states import StateWord, state_of
+from schedulerui.presenters.strip import Strip, strip_of
 from schedulerui.presenters.tally import Numbers
 from schedulerui.presenters.timeline import Timeline, timeline_of
 
@@ -57,6 +59,22 @@ def sample_timeline(*, now: datetime) -> Timeline:
         for name, seconds in (("due", 0), ("sent", 0.4), ("started", 3), ("finished", 41))
     }
     return timeline_of(Run(uuid=UUID(int=0), state=RunState.SUCCEEDED, **moments))
+
+
+def sample_strip(*, now: datetime) -> Strip:
+    """Return forty runs of every shape of bar; they lead nowhere."""
+    states = (*[RunState.SUCCEEDED] * 6, RunState.FAILED, RunState.MISSED, RunState.SKIPPED, RunState.STARTED)
+    runs = [
+        Run(uuid=UUID(int=n), state=states[n % 10], due_at=now - timedelta(hours=n), runtime=3.0 + n % 7)
+        for n in range(40)
+    ]
+    return strip_of(runs, now=now, tz="UTC")
+
+
+def sample_month(*, now: datetime) -> Month:
+    """Return this month of the sample schedule."""
+    schedule = Schedule(kind="crontab", expression="30 2 * * mon-fri", tz="UTC")
+    return month_of(schedule, now.date().replace(day=1), now=now)
 
 
 def sample_numbers() -> Numbers:

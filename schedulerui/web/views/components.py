@@ -45,6 +45,8 @@ def components(request: HttpRequest) -> HttpResponse:
         "recents": [samples.RECENT, "s3", ""],
         "section": {"digest": "", "numbers": samples.sample_numbers(), "delay": samples.sample_delay()},
         "timeline": samples.sample_timeline(now=now),
+        "strip": samples.sample_strip(now=now),
+        "month": samples.sample_month(now=now),
         "differences": samples.sample_differences(),
         "filter": ScheduleFilter(QueryDict("q=night&on=on"), queryset=Schedule.objects.none(), now=now),
         "bulk_actions": offered(rights),
