@@ -114,7 +114,11 @@ def _auto_pause(schedule: Schedule) -> str:
 
 def _delivery(schedule: Schedule) -> str:
     if schedule.delivery == Delivery.AT_MOST_ONCE:
-        return _("If nobody knows whether the broker has a message, it is not sent again.")
+        words = _("If nobody knows whether the broker has a message, it is not sent again.")
+        if schedule.overlap == Overlap.ALLOW:
+            return words
+        held = _("Workers are told not to begin it, and the next run is held back for %(grace)s.")
+        return f"{words} {held % {'grace': _span(schedule.cancel_grace)}}"
     return _("If nobody knows whether the broker has a message, it is sent again under the same id.")
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from schedulerui.facts import FINISHED, RunState
@@ -26,7 +27,7 @@ SENTENCES: dict[RunState, Any] = {
     RunState.WAITING: gettext_lazy("Held back until the run before it ends."),
     RunState.PENDING: gettext_lazy("Queued for dispatch: beat hands it to the broker as soon as it can."),
     RunState.SENT: gettext_lazy("The broker has it; no worker has taken it yet."),
-    RunState.UNSENT: gettext_lazy("It was not handed to the broker, and is not tried again."),
+    RunState.UNSENT: gettext_lazy("It is not known to have reached the broker, and is not tried again."),
     RunState.CANCELLED: gettext_lazy("Called off before it was sent."),
     RunState.RECEIVED: gettext_lazy("A worker has taken it from the queue and will start it."),
     RunState.STARTED: gettext_lazy("The task is running."),
@@ -100,6 +101,8 @@ def sentence(run: Run) -> str:
     state = RunState(run.state)
     if run.count > 1 and state in {RunState.MISSED, RunState.SKIPPED}:
         return " ".join([str(SENTENCES[state]), _covered(run)])
+    if state is RunState.CANCELLED and run.cancel_requested_at is not None:
+        return _("Called off while it was on its way: workers are told not to begin it.")
     return str(SENTENCES[state])
 
 

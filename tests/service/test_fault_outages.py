@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from schedulerui.beat.sending import BATCH_MAX
 from tests.servers.needs import running
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
@@ -85,6 +86,5 @@ def test_after_each_outage_every_time_is_accounted_for_by_its_policy(outages):
         for policy, holds in POLICIES.items():
             holds([row for row in outage.rows if row.policy == policy])
         assert outage.seconds_to_first <= FIRST_WITHIN[name], name
-    for name in ("database", "beat"):
-        assert assert_each_message_has_its_row(outages[name].world).n_again <= 1, name
-    assert_each_message_has_its_row(outages["broker"].world)
+        # What was away may have gone in the middle of a batch: that one may go again, each message counted in its row.
+        assert assert_each_message_has_its_row(outage.world).n_again <= BATCH_MAX, name

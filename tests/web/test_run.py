@@ -64,6 +64,14 @@ def test_it_answers_404_for_a_run_that_is_gone(reader):
     assert reader.get(f"/runs/{uuid.uuid4()}/").status_code == 404
 
 
+def test_a_run_that_was_called_off_on_its_way_says_so_and_not_that_it_was_never_sent(reader):
+    run = a_run(a_schedule(), state="cancelled")
+    address = f"/runs/{run.uuid}/"
+    assert "Called off before it was sent." in text_of(reader.get(address))
+    Run.objects.update(cancel_requested_at=run.due_at)
+    assert "Called off while it was on its way" in text_of(reader.get(address))
+
+
 @pytest.mark.parametrize("state", list(RunState))
 def test_it_says_every_state_in_a_sentence_and_polls_only_while_it_lasts(reader, state):
     page = text_of(reader.get(url_of(a_run(state=str(state)))))

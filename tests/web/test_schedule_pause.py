@@ -137,7 +137,7 @@ def test_each_policy_is_a_sentence():
         "2 wait at most",
         "up to 3 times",
         "After 5 failures",
-        "not sent again",
+        "not sent again. Workers are told not to begin it, and the next run is held back for 30 s.",
     ):
         assert words in text
     assert [sentence.text for sentence in policies_of(Schedule(overlap="cancel_previous", cancel_grace=20))][

@@ -92,7 +92,10 @@ class PolicyFields(forms.Form):
     cancel_grace = seconds(
         _("Time to end after cancelling, seconds"),
         initial=30,
-        help_text=_("For “cancel”: after this the new one starts only if the old one is gone for sure."),
+        help_text=_(
+            "For “cancel”: after this the new one starts only if the old one is gone for sure. Where runs must not overlap, also how "
+            "long one that was given up, though its message may be out, holds the next one back."
+        ),
     )
     retry_max = number(
         _("Tries again after a failure"),
