@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Attempt, Run
+from schedulerui.operations.masking import masked
 from schedulerui.presenters.moments import stamp
 from schedulerui.presenters.states import StateWord, state_of, trigger_word
 from schedulerui.presenters.values import digest
@@ -22,6 +23,8 @@ LIST_COLUMNS = (
     "worker", "worker_instance", "progress",
 )  # fmt: skip
 """What a list needs: arguments, results and tracebacks stay in the table."""
+EXCEPTION_SHOWN = 500
+"""Most characters of what an attempt raised, in the list of attempts."""
 
 SENTENCES: dict[RunState, Any] = {
     RunState.WAITING: gettext_lazy("Held back until the run before it ends."),
@@ -139,10 +142,11 @@ class AttemptRow:
     finished_at: datetime | None
     runtime: float | None
     reason: str
+    exception: str = ""
 
 
-def attempt_rows(attempts: Iterable[Attempt]) -> list[AttemptRow]:
-    """Return the lines of a run's attempts; exceptions are not among them, they may hold values."""
+def attempt_rows(attempts: Iterable[Attempt], *, with_values: bool) -> list[AttemptRow]:
+    """Return the lines of a run's attempts; what each raised, which may hold values, for those who may see them."""
     return [
         AttemptRow(
             number=attempt.attempt + 1,
@@ -155,6 +159,7 @@ def attempt_rows(attempts: Iterable[Attempt]) -> list[AttemptRow]:
             finished_at=attempt.finished_at,
             runtime=attempt.runtime,
             reason=attempt.reason,
+            exception=masked(attempt.exception[:EXCEPTION_SHOWN]) if with_values else "",
         )
         for attempt in attempts
     ]

@@ -159,9 +159,25 @@ def test_it_lists_attempts_with_their_workers(reader):
     assert f"/workers/{instance}/" in page
 
 
+def test_it_says_what_each_attempt_raised_to_those_who_may_see_values(reader, insider):
+    run = a_whole_run(attempt=1)
+    Attempt.objects.create(
+        run=run, attempt=0, state="retrying", exception="Timeout: bank, token=hunter2 " + "x" * 600
+    )
+    seen, hidden = text_of(insider.get(url_of(run))), text_of(reader.get(url_of(run)))
+    assert "Timeout: bank" in seen
+    assert "Timeout: bank" not in hidden
+    assert "hunter2" not in seen
+    assert "x" * 501 not in seen
+
+
 def test_it_shows_values_only_to_those_who_may_see_them(reader, insider):
     run = a_whole_run(
-        args=["visible-arg"], kwargs={"k": "visible-kwarg"}, result="the-result", exception="the-exc", traceback="the-tb"
+        args=["visible-arg"],
+        kwargs={"k": "visible-kwarg"},
+        result="the-result",
+        exception="the-exc",
+        traceback="the-tb",
     )
     seen, hidden = text_of(insider.get(url_of(run))), text_of(reader.get(url_of(run)))
     for value in ("visible-arg", "visible-kwarg", "the-result", "the-exc", "the-tb"):
