@@ -29,5 +29,8 @@ def run_value(request: HttpRequest, uuid: UUID, key: str) -> HttpResponse:
     return HttpResponse(
         text.encode("utf-8", "backslashreplace"),
         content_type="text/plain; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "X-Content-Type-Options": "nosniff",
+        },
     )
