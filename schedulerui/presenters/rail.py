@@ -22,7 +22,8 @@ MOST = 99
 """Most of a kind that are counted; more are "99+"."""
 BEATS = 50
 """Newest beats that the card is about."""
-RUNNING = tuple(str(state) for state in (RunState.STARTED, RunState.RETRYING))
+RUNNING = tuple(str(state) for state in (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING))
+"""As the overview has it."""
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 NUMBERS = ("n_failing", "n_running", "n_silent", "n_alerts")
 TAGGED = ("schedules", "runs", "workers", "alerts")
