@@ -49,6 +49,9 @@ def test_every_page_of_a_damaged_row_can_be_seen():
         page,
         f"{page}edit/",
         f"{page}run/",
+        f"{page}upcoming/",
+        f"{page}code/",
+        f"/runs/{run.uuid}/values/args/",
         f"/schedules/new/?copy={schedule.pk}",
         f"/runs/{run.uuid}/",
         "/audit/",
@@ -86,6 +89,7 @@ def test_pages_about_a_canvas_of_no_known_shape_can_be_seen(canvas):
         f"{page}edit/",
         f"/schedules/new/?copy={schedule.pk}",
         f"{page}run/custom/",
+        f"{page}code/",
         f"/runs/{run.uuid}/",
     ):
         assert client.get(url).status_code == 200, url

@@ -131,6 +131,21 @@ def test_a_run_on_the_page_of_its_schedule(owner, now, state):
 
 
 @pytest.mark.parametrize("state", STATES)
+def test_a_run_in_the_strip_of_its_schedule(owner, now, state):
+    run = run_in(state, now)
+    text = text_of(owner.get(f"/schedules/{run.schedule_id}/"))
+    shown = state_of(state)
+    drawing = piece(text, '<svg class="strip', "</svg>")
+    assert f'class="bar bar--{shown.family}"' in drawing
+    told = piece(text, '<div class="sr">', "</table>")
+    for place in (drawing, told):
+        assert f"/runs/{run.uuid}/" in place
+        assert shown.word in words_in(place)
+        assert ("1 min 1 s" in place) == (state in FINISHED)
+    assert f"Last run: 1 {shown.word.lower()}" in text
+
+
+@pytest.mark.parametrize("state", STATES)
 def test_the_last_run_in_the_list_of_schedules(owner, now, state):
     run = run_in(state, now)
     row = piece(text_of(owner.get("/schedules/")), f'<tr id="schedule-{run.schedule_id}"', "</tr>")
@@ -183,6 +198,10 @@ def switched_off(now):
     return schedule
 
 
+def now_is_on(schedule):
+    return Schedule.objects.get(pk=schedule.pk).enabled
+
+
 NO_NEXT = {"next_run_at": None, "next_nominal_at": None}
 CONDITIONS = {
     "never ran": (lambda _now: a_schedule(), {"list": "Never ran", "page": "Never ran"}),
@@ -206,7 +225,11 @@ CONDITIONS = {
     ),
     "unknown task": (
         lambda _now: a_schedule(task="tests.nobody_knows"),
-        {"page": "Unknown task", "overview": "Unknown task", "dialog": "No worker that is online knows this task"},
+        {
+            "page": "Unknown task",
+            "overview": "Unknown task",
+            "dialog": "No worker that is online knows this task",
+        },
     ),
 }
 
@@ -224,6 +247,11 @@ def test_a_schedule_in_each_condition(owner, now, condition):
     places = {"list": row, "page": page, "overview": attention, "dialog": text_of(dialog)}
     for place, words in said.items():
         assert words in words_in(places[place]), place
+    upcoming = owner.get(f"/schedules/{schedule.pk}/upcoming/")
+    assert ("if it were on" in words_in(text_of(upcoming))) == (
+        not now_is_on(schedule) and condition != "broken rule"
+    )
+    assert bool(upcoming.context["times"]) == (condition not in {"by hand", "broken rule"})
     assert ("Unknown task" in page) == (condition == "unknown task")
     assert all(cells(row)), cells(row)
     assert all(facts(page)), facts(page)

@@ -45,7 +45,8 @@ def test_its_page_and_the_lists_show_it_and_it_can_be_deleted(columns):
     page = person.get(f"/schedules/{pk}/")
     assert page.status_code == 200
     assert "This row cannot be read" in text_of(page)
-    for address in ("/", "/schedules/", f"/live/schedules/{pk}/", f"/schedules/{pk}/delete/"):
+    own = (f"/schedules/{pk}/{page}" for page in ("delete/", "upcoming/", "code/"))
+    for address in ("/", "/schedules/", f"/live/schedules/{pk}/", *own):
         assert person.get(address).status_code == 200, address
     assert "Sound" in text_of(person.get("/schedules/"))
     assert person.post(f"/schedules/{pk}/delete/").status_code == 303

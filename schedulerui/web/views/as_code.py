@@ -9,13 +9,13 @@ from schedulerui.access import may
 from schedulerui.presenters.as_code import call_of, entry_of
 from schedulerui.presenters.blocks import block
 from schedulerui.web.decorators import gate
-from schedulerui.web.found import sound_schedule_or_404
+from schedulerui.web.found import schedule_or_404
 
 
 @gate("view", methods=("GET", "HEAD"))
 def as_code(request: HttpRequest, pk: int) -> HttpResponse:
     """Answer the page; arguments are in it for those who may see values, with secrets covered."""
-    found = sound_schedule_or_404(request, pk, verb="view")
+    found = schedule_or_404(request, pk)
     with_values = may(request.user, "view_values", found)
     context = {
         "schedule": found,
