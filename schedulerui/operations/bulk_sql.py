@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -103,8 +103,13 @@ def _update_from_json(
         return int(cursor.rowcount)
 
 
-def execute(statement: str, parameters: Sequence[Value], *, model: type[models.Model]) -> int:
-    """Execute a statement on one model's ``{table}``; returns how many rows it changed.
+def can_write_two() -> bool:
+    """Return whether one statement may change the rows of two tables."""
+    return bool(connection.vendor == "postgresql")
+
+
+def execute(statement: str, parameters: Sequence[Value], *, tables: Mapping[str, type[models.Model]]) -> int:
+    """Execute a statement on the ``{tables}`` of these models; returns how many rows it changed, of two tables in the second.
 
     A parameter may be a moment, and a list of numbers for an ``IN %s``, which must not be empty.
     """
@@ -120,9 +125,9 @@ def execute(statement: str, parameters: Sequence[Value], *, model: type[models.M
         places.append(f"({marks})" if isinstance(value, list) else marks)
     if is_postgres:
         statement = statement.replace(" IN %s", " = ANY %s")
-    table = connection.ops.quote_name(model._meta.db_table)  # noqa: SLF001 - as above
+    names = {name: connection.ops.quote_name(model._meta.db_table) for name, model in tables.items()}  # noqa: SLF001 - as above
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(table=table) % tuple(places), given)
+        cursor.execute(statement.format(**names) % tuple(places), given)
         return int(cursor.rowcount)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Model
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch
@@ -239,12 +239,14 @@ MARK_RUNS = (
     "sent_at = COALESCE(sent_at, %s), lease_until = NULL WHERE id IN %s"
 )
 MARK_STATES = (
-    "UPDATE {table} SET last_state = %s WHERE last_state = %s AND schedule_id IN %s AND last_run_id IN %s"
+    "UPDATE {beside} SET last_state = %s WHERE last_state = %s AND schedule_id IN %s AND last_run_id IN %s"
 )
+MARK_BOTH = f"WITH noted AS ({MARK_STATES}) {MARK_RUNS}"
+"""For PostgreSQL, one commit for both; it writes the runs first, as everybody does who writes a run and what is beside its schedule."""
 
 
 def mark_sent(runs: Iterable[Run], *, sent_at: datetime) -> int:
-    """Mark runs as sent, in two statements for any number; a worker that was faster keeps its later state."""
+    """Mark runs as sent, in one statement or two for any number; a worker that was faster keeps its later state."""
     sent = list(runs)
     ids = [run.pk for run in sent]
     if not ids:
@@ -252,15 +254,17 @@ def mark_sent(runs: Iterable[Run], *, sent_at: datetime) -> int:
     # Written out: Django would look at each id singly, twice. Column by column the order matters, because MySQL and MariaDB
     # read already assigned columns in the later ones.
     reached = progress(RunState.SENT)
-    marked = bulk_sql.execute(
-        MARK_RUNS,
-        [reached, str(RunState.SENT), reached, reached, reached, sent_at, ids],
-        model=Run,
-    )
+    of_runs = [reached, str(RunState.SENT), reached, reached, reached, sent_at, ids]
     of_schedules = list({run.schedule_id for run in sent if run.schedule_id is not None})
-    if of_schedules:
-        states = [str(RunState.SENT), str(RunState.PENDING)]
-        bulk_sql.execute(MARK_STATES, [*states, of_schedules, ids], model=ScheduleState)
+    of_states = [str(RunState.SENT), str(RunState.PENDING), of_schedules, ids]
+    is_in_one = bool(of_schedules) and bulk_sql.can_write_two()
+    tables: dict[str, type[Model]] = {"table": Run, "beside": ScheduleState}
+    if is_in_one:
+        marked = bulk_sql.execute(MARK_BOTH, [*of_states, *of_runs], tables=tables)
+    else:
+        marked = bulk_sql.execute(MARK_RUNS, of_runs, tables=tables)
+        if of_schedules:
+            bulk_sql.execute(MARK_STATES, of_states, tables=tables)
     for run in sent:
         if run.canvas:
             parts.catch_up(run.pk)  # its parts may have told of themselves before it was marked
