@@ -26,7 +26,7 @@ TIMES = 40
 LIST, TEXT, PREVIEW, POLL = 0.100, 0.400, 0.050, 0.050
 """Budgets in seconds at the 95th percentile: a list, words looked for without an index, the preview, a poll with no news."""
 WORDS = LIST if connection.vendor == "postgresql" else TEXT
-"""Words in schedules: PostgreSQL has an index for them."""
+"""Words: PostgreSQL has an index for those in schedules, and runs are found by their schedules."""
 PAGES = {
     "/schedules/": LIST,
     "/schedules/?sort=name": LIST,
@@ -37,7 +37,8 @@ PAGES = {
     "/schedules/?q=queue:mail+next<1h": LIST,
     "/schedules/?q=tag:team5": WORDS,
     "/schedules/?q=000123": WORDS,
-    "/schedules/?q=team+55": TEXT,
+    "/schedules/?q=team+55": WORDS,
+    "/schedules/?q=team": WORDS,
     "/schedules/?q=nothing-like-it": WORDS,
     "/runs/": LIST,
     "/runs/?state=failed": LIST,
@@ -46,19 +47,21 @@ PAGES = {
     "/runs/?sort=longest": TEXT,
     "/runs/?trigger=manual": TEXT,
     "/runs/?q=duration>95s": TEXT,
-    "/runs/?q=job_55": TEXT,
-    "/runs/?q=nothing-like-it": TEXT,
+    "/runs/?q=job_55": WORDS,
+    "/runs/?q=team": WORDS,
+    "/runs/?q=team+55": WORDS,
+    "/runs/?q=nothing-like-it": WORDS,
     "/complete/?q=task:": LIST,
     "/complete/?q=tag:team1": TEXT,
-    "/": TEXT,
-    "/live/overview/": TEXT,
+    "/": LIST,
+    "/live/overview/": LIST,
     "/preview/?kind=crontab&expression=30+2+*+*+*&tz=Europe/Berlin": PREVIEW,
     "/workers/": LIST,
     "/alerts/": LIST,
     "/audit/": LIST,
-    "/timeline/": TEXT,
-    "/timeline/?span=7d": TEXT,
-    "/timeline/?span=month": TEXT,
+    "/timeline/": LIST,
+    "/timeline/?span=7d": LIST,
+    "/timeline/?span=month": LIST,
 }
 
 
@@ -113,6 +116,9 @@ def test_every_list_stays_within_its_budget():
     if connection.vendor == "postgresql":
         word_index.create()
         with connection.cursor() as cursor:
+            cursor.execute(
+                "VACUUM (ANALYZE)"
+            )  # as autovacuum does it within minutes, but not while something is measured
             cursor.execute("SET max_parallel_workers_per_gather = 0")  # whose time would not be counted
     print(f"\n{connection.vendor}: filled in {time.perf_counter() - began:.0f} s")
     # What filled the tables left objects behind that a server would not have: no collection looks through them again.
