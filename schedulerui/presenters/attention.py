@@ -18,6 +18,7 @@ from schedulerui.facts import RunState
 from schedulerui.models import Alert
 from schedulerui.operations.registered import Unknown, UnknownTasks
 from schedulerui.presenters.remembered import Remembered
+from schedulerui.presenters.runs import SENTENCES
 from schedulerui.presenters.schedules import ScheduleRow
 from schedulerui.presenters.states import StateWord, state_of
 from schedulerui.presenters.tally import FAILING, Shown
@@ -127,18 +128,15 @@ def _of_task(unknown: Unknown, rows: Mapping[int, ScheduleRow]) -> AttentionRow:
 
 
 def _of_pause(row: ScheduleRow) -> AttentionRow:
-    return _of_schedule(
-        row, chip=state_of("overslept"), why=f"{row.paused} {_('Beat has not switched it on again.')}"
-    )
+    why = f"{_('Beat has not switched it on again.')} {row.paused}"
+    return _of_schedule(row, chip=state_of("overslept"), why=why)
 
 
 def _of_run(row: ScheduleRow) -> AttentionRow:
     n = row.failure_streak
-    why = (
-        ngettext("failed %(n)d time in a row", "failed %(n)d times in a row", n) % {"n": n}
-        if n > 1
-        else row.words
-    )
+    why = str(SENTENCES[RunState(row.last_state.key)])
+    if n > 1:
+        why = ngettext("failed %(n)d time in a row", "failed %(n)d times in a row", n) % {"n": n}
     return _of_schedule(row, chip=row.last_state, why=why, at=row.last_run_at)
 
 
