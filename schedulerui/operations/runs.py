@@ -72,13 +72,13 @@ def run_now(
     return start(run, schedule=schedule, asked=asked, publish=publish)
 
 
-def is_known(schedule_id: int, *, token: str) -> bool:
-    """Tell whether the click that ``token`` names has made its run already."""
-    return Run.objects.filter(key=_key(schedule_id, token)).exists()
+def is_known(of: object, *, token: str) -> bool:
+    """Tell whether the click that ``token`` names has made its run already; ``of``: the schedule's key, or ``again:`` and a run's."""
+    return Run.objects.filter(key=_key(of, token)).exists()
 
 
-def _key(schedule_id: int, token: str) -> str:
-    return f"m:{schedule_id}:{token}"[:120]
+def _key(of: object, token: str) -> str:
+    return f"m:{of}:{token}"[:120]
 
 
 def start(

@@ -192,3 +192,10 @@ def test_arguments_that_the_task_does_not_take_are_said_when_they_are_saved():
     assert "does not take these arguments as it is known here: got an unexpected keyword argument" in text_of(
         page
     )
+
+
+def test_who_runs_it_with_other_values_reads_what_it_takes():
+    client = logged_in("view", "run_custom", "view_values")
+    assert "tests.add(x: int = 1, y: int = 1)" in text_of(
+        client.get(f"/schedules/{a_schedule().pk}/run/custom/")
+    )

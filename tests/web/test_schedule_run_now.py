@@ -235,15 +235,18 @@ def test_a_person_may_not_ask_for_any_number_of_runs_in_a_minute(operator, sent,
     assert operator.post(url, {"token": token()}, headers=HTMX).status_code == 200
 
 
-def test_other_values_and_running_again_count_too(sent, two_a_minute):
+def test_other_values_and_running_again_count_too_but_no_second_half_of_a_double_click(sent, two_a_minute):
     client = logged_in("view", "operate", "run_custom", "view_values")
     schedule = a_schedule()
-    custom, again = f"/schedules/{schedule.pk}/run/custom/", f"/runs/{a_run(schedule).uuid}/again/"
-    values = {"args": "", "kwargs": "", "queue": ""}
-    statuses = [
-        client.post(url, {**values, "token": token()}).status_code for url in (custom, again, custom, again)
-    ]
-    assert statuses == [303, 303, 429, 429]
+    urls = (f"/schedules/{schedule.pk}/run/custom/", f"/runs/{a_run(schedule).uuid}/again/")
+    clicks = [{"args": "", "kwargs": "", "queue": "", "token": token()} for _url in urls]
+    for _click in range(2):
+        assert [client.post(url, click).status_code for url, click in zip(urls, clicks, strict=True)] == [
+            303,
+            303,
+        ]
+    assert [client.post(url, {**clicks[0], "token": token()}).status_code for url in urls] == [429, 429]
+    assert len(sent.sent) == 2
 
 
 def test_shift_and_a_click_is_offered_as_the_setting_says(operator, two_a_minute, settings):

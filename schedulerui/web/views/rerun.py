@@ -16,7 +16,7 @@ from schedulerui import clock
 from schedulerui.access import may, visible
 from schedulerui.facts import Overlap
 from schedulerui.models import Run, Schedule
-from schedulerui.operations import reruns
+from schedulerui.operations import reruns, runs
 from schedulerui.operations.reruns import Click, Values
 from schedulerui.operations.runs import Queued
 from schedulerui.presenters.warnings import warnings_of
@@ -45,6 +45,7 @@ def run_custom(request: HttpRequest, pk: int) -> HttpResponse:
         return reruns.run_custom(schedule.pk, values or start, click=_click(request, token))
 
     context: dict[str, object] = {
+        "click_of": pk,
         "name": schedule.name,
         "task": schedule.task,
         "is_canvas": bool(schedule.canvas),
@@ -67,6 +68,7 @@ def run_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
         return reruns.run_again(earlier.pk, values=values, click=_click(request, token))
 
     context: dict[str, object] = {
+        "click_of": f"again:{earlier.pk}",
         "name": earlier.schedule_name or earlier.task,
         "task": earlier.task,
         "is_canvas": bool(earlier.canvas),
@@ -112,7 +114,7 @@ def _answer(
         token = str(uuids.UUID(request.POST.get("token", "")))
     except ValueError:
         return error_page(request, 400, sentence=_("That form is damaged. Open the page once more."))
-    if is_too_many(request, now=clock.now()):
+    if is_too_many(request, now=clock.now()) and not runs.is_known(context["click_of"], token=token):
         return too_many(request)
     try:
         queued = launch(token, form.values if form is not None else None)
