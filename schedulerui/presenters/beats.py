@@ -15,6 +15,8 @@ from schedulerui.presenters.values import digest, printable
 
 STEP_TOLD = 60.0
 """Seconds by which a clock that was set back is told of."""
+CLOCK_TOLD = 1.0
+"""Seconds by which a beat's clock may differ from the database's without a word."""
 HOSTS_NAMED = 3
 """Machines that the card names; of more it says how many."""
 
@@ -30,11 +32,13 @@ class BeatCard:
     seen_at: datetime | None
     """The last tick of any of them; None when there has never been one."""
     n_ticking: int
+    clock: str = ""
+    """How far a ticking beat's clock is from the database's, in a sentence."""
 
     @property
     def digest(self) -> str:
         """What changes when the card has to be drawn anew; a tick alone does not."""
-        return digest(self.family, self.title, self.sentence, self.seen_at is None)
+        return digest(self.family, self.title, self.sentence, self.clock, self.seen_at is None)
 
 
 def beat_card(*, now: datetime) -> BeatCard:
@@ -88,6 +92,7 @@ def _ticking(ticking: Sequence[Beat], *, now: datetime) -> BeatCard:
         sentence=sentence,
         seen_at=ticking[0].seen_at,
         n_ticking=len(ticking),
+        clock=_clock(ticking),
     )
 
 
@@ -95,6 +100,17 @@ def _behind(ticking: Sequence[Beat]) -> float:
     """Return by how many seconds the newest heartbeat's clock is behind the furthest moment that its beat has seen."""
     newest = ticking[0]
     return (newest.clock_seen_at - newest.seen_at).total_seconds() if newest.clock_seen_at else 0.0
+
+
+def _clock(ticking: Sequence[Beat]) -> str:
+    """Return the sentence about the clock that is farthest from the database's."""
+    offset = max((beat.clock_offset for beat in ticking), key=abs)
+    if abs(offset) < CLOCK_TOLD:
+        return _("Clocks in step with the database.")
+    words = _("A clock is %(seconds)d s behind the database's.")
+    if offset < 0:
+        words = _("A clock is %(seconds)d s ahead of the database's.")
+    return words % {"seconds": round(abs(offset))}
 
 
 def _hosts(ticking: Sequence[Beat]) -> str:

@@ -28,7 +28,7 @@ EVER = datetime(2000, 1, 1, tzinfo=UTC)
 NUMBERS = ("n_failing", "n_running", "n_silent", "n_alerts")
 TAGGED = ("schedules", "runs", "workers", "alerts")
 """Entries of the rail that can have a tag."""
-OF_BEAT = ("host", "degraded", "seen_at", "clock_seen_at")
+OF_BEAT = ("host", "degraded", "seen_at", "clock_seen_at", "clock_offset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +87,12 @@ def rail_of(known: Known, *, now: datetime) -> Rail:
     """Return the rail as of ``now``; one query: a row of numbers, and one for each of the newest beats."""
     numbers: tuple[int, ...] = ()
     beats = []
-    for *counted, host, degraded, seen_at, clock_seen_at in _counts(known, now=now).union(_beats(), all=True):
-        if seen_at is None:
-            numbers = tuple(counted)
+    for row in _counts(known, now=now).union(_beats(), all=True):
+        told = dict(zip((*NUMBERS, *OF_BEAT), row, strict=True))
+        if told["seen_at"] is None:
+            numbers = tuple(told[name] for name in NUMBERS)
         else:
-            beats.append(Beat(host=host, degraded=degraded, seen_at=seen_at, clock_seen_at=clock_seen_at))
+            beats.append(Beat(**{name: told[name] for name in OF_BEAT}))
     beats.sort(key=lambda beat: beat.seen_at, reverse=True)
     return Rail(beat=card_of(beats, now=now), tags=dict(_tags(*numbers)))
 

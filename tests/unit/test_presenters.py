@@ -161,6 +161,21 @@ def test_the_beat_card_goes_from_green_to_amber_to_red():
     assert card_of([], now=NOW).family == "fail"
 
 
+@pytest.mark.parametrize(
+    ("offsets", "words"),
+    [
+        ((0.2, -0.9), "Clocks in step with the database."),
+        ((0.2, 12.4), "A clock is 12 s behind the database's."),
+        ((-7.6, 3.0), "A clock is 8 s ahead of the database's."),
+    ],
+)
+def test_the_beat_card_tells_of_the_clock_that_is_farthest_off(offsets, words):
+    beats = [beat(1) for _offset in offsets]
+    for each, offset in zip(beats, offsets, strict=True):
+        each.clock_offset = offset
+    assert card_of(beats, now=NOW).clock == words
+
+
 def test_one_ticking_beat_is_enough():
     card = card_of([beat(1), beat(900)], now=NOW)
     assert (card.family, card.n_ticking) == ("ok", 1)
