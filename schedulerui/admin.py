@@ -20,7 +20,7 @@ from schedulerui.models import Beat, Change, Run, Schedule, Worker
 from schedulerui.operations import runs, schedules
 from schedulerui.operations.schedules import Toggled
 from schedulerui.presenters.rules import words_of
-from schedulerui.presenters.states import state_word
+from schedulerui.presenters.states import state_word, trigger_word
 from schedulerui.web.read_only_admin import Answer, ReadOnlyAdmin, Request, actor_in_admin, to_dashboard
 
 VALUES = ("args", "kwargs", "headers", "options", "canvas")
@@ -126,12 +126,21 @@ class RunAdmin(ReadOnlyAdmin):
     """Lists runs, the newest first."""
 
     list_display = (
-        "schedule_name", "state", "trigger", "due_at", "started_at", "finished_at", "runtime", "worker", "task_id",
+        "schedule_name", "shown_state", "shown_trigger", "due_at", "started_at", "finished_at", "runtime", "worker", "task_id",
     )  # fmt: skip
     list_filter = ("state", "trigger")
     search_fields = ("schedule_name", "task", "=task_id")
     ordering = ("-due_at", "-id")
     exclude = (*VALUES, "result", "exception", "traceback", "log", "start_token", "blocked_by")
+
+    @admin.display(description=_("state"), ordering="state")
+    def shown_state(self, run: Run) -> str:
+        """The word of the dashboard, not the code of the column."""
+        return state_word(run.state)
+
+    @admin.display(description=_("trigger"), ordering="trigger")
+    def shown_trigger(self, run: Run) -> str:
+        return trigger_word(run.trigger)
 
     def view_on_site(self, obj: Run) -> str:
         return reverse("schedulerui:run", args=[obj.uuid])

@@ -8,11 +8,13 @@ from html import unescape
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
+from django.test import Client
 
 from schedulerui import clock
 from schedulerui.facts import FINISHED, RunState
-from schedulerui.models import Attempt, Beat, Schedule, ScheduleState
+from schedulerui.models import Attempt, Beat, Run, Schedule, ScheduleState
 from schedulerui.operations import pauses, schedules
 from schedulerui.presenters.states import state_of
 from tests.web.people import ANA, a_run, a_schedule, a_worker, logged_in, text_of
@@ -177,6 +179,79 @@ def test_a_run_in_the_lanes_of_the_timeline(owner, now, state):
     assert f"1 {shown.word.lower()}" in words_in(lane)
     assert f'class="bar bar--{shown.family}"' in lane
     assert f"UTC: {shown.word}</title>" in lane
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_in_the_cells_of_the_week(owner, now, state):
+    run_in(state, now)
+    text = text_of(owner.get(f"/timeline/?span=7d&day={now:%Y-%m-%d}"))
+    told = [words_in(cell) for cell in re.findall(r'<li class="cell\b.*?</li>', text, re.DOTALL)]
+    counted = {
+        word: sum(int(n) for cell in told for n in re.findall(rf"\b(\d+) {word}\b", cell))
+        for word in ("ran", "failed", "missed", "skipped")
+    }
+    is_out = state in {"missed", "skipped"}
+    assert counted == {
+        "ran": int(not is_out),
+        "failed": int(state_of(state).family == "fail"),
+        "missed": int(state == "missed"),
+        "skipped": int(state == "skipped"),
+    }
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_among_the_last_runs_of_its_worker(owner, now, state):
+    worker = a_worker(seen_at=now)
+    run = run_in(state, now)
+    Run.objects.filter(pk=run.pk).update(worker_instance=worker.instance, worker=worker.hostname)
+    text = text_of(owner.get(f"/workers/{worker.instance}/"))
+    is_with_it = state in RUNNING - {"retrying"}  # the next attempt is in the queue, for whoever takes it
+    assert (str(run.uuid) in text) == is_with_it
+    if is_with_it:
+        check_chip(piece(text, f'<tr id="run-{run.pk}"', "</tr>"), state)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_a_run_in_a_file(owner, now, state):
+    run = run_in(state, now)
+    lines = text_of(owner.post("/runs/bulk/", {"action": "csv", "id": [run.pk]})).splitlines()
+    assert [line.split(",")[3] for line in lines] == ["state", state], "files keep the name that filters take"
+
+
+def test_the_admin_says_states_in_the_words_of_the_dashboard(now):
+    staff = User.objects.create_superuser("staff")
+    client = Client()
+    client.force_login(staff)
+    for state in STATES:
+        a_run(None, state=state, due_at=now)
+    column = re.findall(
+        r'<td class="field-shown_state">([^<]*)</td>', text_of(client.get("/admin/schedulerui/run/"))
+    )
+    assert sorted(column) == sorted(state_of(state).word for state in STATES)
+
+
+EMPTY = {
+    "/": ("No schedules yet", "Nothing is to come", "Three steps"),
+    "/schedules/": ("No schedules yet", "Three steps"),
+    "/schedules/?q=nobody": ("Search: nobody", "No schedule matches", "Clear the filter"),
+    "/schedules/?q=nobody:1": ("There is no qualifier", "Nothing is shown until"),
+    "/runs/": ("Nothing has run yet.",),
+    "/runs/?q=nobody": ("Search: nobody", "No run matches", "Clear the filter"),
+    "/runs/?q=nobody:1": ("There is no qualifier",),
+    "/timeline/": ("Nothing ran on this day.",),
+    "/timeline/?span=7d": ("nothing",),
+    "/timeline/?span=month": ("nothing",),
+    "/workers/": ("No worker has been heard yet", "No beat is running", "No queue has been measured"),
+    "/audit/": ("Nothing has been changed yet",),
+    "/alerts/": ("Nothing is late, failing or down", "No channel is configured", "No message has been sent"),
+}
+
+
+@pytest.mark.parametrize("address", list(EMPTY))
+def test_a_page_without_rows_says_so_and_what_to_do(owner, address):
+    said = words_in(piece(text_of(owner.get(address)), "<main", "</main>"))
+    for words in EMPTY[address]:
+        assert words in said
 
 
 def changed(**values):
