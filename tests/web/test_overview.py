@@ -3,6 +3,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from schedulerui import clock
 from schedulerui.models import Beat, Finding, Notification, Run, Schedule, ScheduleState
@@ -176,6 +178,26 @@ def test_it_asks_the_same_number_of_queries_however_much_there_is(reader, n_rows
     reader.get("/")
     with django_assert_num_queries(6 + OF_THE_PERSON):
         reader.get("/")
+
+
+def test_much_is_looked_through_once_a_minute_a_part_at_a_time(reader, monkeypatch):
+    for part in ("load_strip", "ranking", "attention"):
+        monkeypatch.setattr(f"schedulerui.presenters.{part}.N_CHEAP", 0)
+    now = clock.now()
+    a_run(a_schedule(), due_at=now - timedelta(minutes=1))
+    a_schedule("Once", kind="clocked", expression="", clocked_at_utc=now + timedelta(hours=2))
+    a_worker(seen_at=now + timedelta(minutes=5), tasks=["tests.add"])
+    Beat.objects.create(host="app-1", pid=1, started_at=now, seen_at=now + timedelta(minutes=5))
+    asked = []
+    for seconds in (0, 5, 61, 66, 71, 76):
+        moment = now + timedelta(seconds=seconds)
+        monkeypatch.setattr(clock, "now", lambda moment=moment: moment)
+        with CaptureQueriesContext(connection) as queries:
+            reader.get("/")
+        asked.append(len(queries) - OF_THE_PERSON)
+    assert asked[1] == asked[5] == 6
+    assert max(asked[1:]) <= 8
+    assert sum(asked[2:5]) - 3 * 6 == asked[0] - 6, "what the first look asked is asked again in three"
 
 
 def a_finding(kind="overdue", *, n=1, age=0, **example):
