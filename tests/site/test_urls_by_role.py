@@ -177,6 +177,24 @@ def test_it_answers_post_as_the_table_says(rows, route, role):
         assert counts() == before
 
 
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_a_script_is_refused_whatever_a_page_is_refused(rows, route):
+    """By htmx: 401 with the way to the login where a page is sent there, 403 for everybody else, and nothing moves."""
+    address, before = address_of(route, rows), counts()
+    for role in ROLES:
+        client = browser_of(role)
+        for verb, statuses in (("get", EXPECTED[route].get), ("post", EXPECTED[route].post)):
+            status = expected(statuses, role)
+            if status in {302, 401, 403}:
+                response = getattr(client, verb)(address, headers=HTMX)
+                assert response.status_code == (401 if status == 302 else status), (role, verb)
+                if status == 302:
+                    assert response["HX-Redirect"].startswith("/accounts/login/?next=")
+            elif verb == "get":
+                assert client.get(address, headers=HTMX).status_code == status, role
+    assert counts() == before
+
+
 @pytest.mark.parametrize(
     "route", sorted(route for route, line in EXPECTED.items() if line.post != NOT_ALLOWED)
 )
