@@ -32,7 +32,10 @@ def claim_all(now):
 
 @pytest.mark.parametrize(("misfire", "n_sent"), [("latest", 1), ("none", 1), ("all", 101)])
 def test_forty_days_of_outage_become_a_few_rows_that_account_for_every_time(make_schedule, misfire, n_sent):
-    rules = ({}, {"kind": "crontab", "expression": "* * * * *", "every": None, "period": ""})
+    rules: tuple[dict[str, object], ...] = (
+        {},
+        {"kind": "crontab", "expression": "* * * * *", "every": None, "period": ""},
+    )
     made = [make_schedule(misfire=misfire, **rules[number % 2]) for number in range(30)]
     assert claim_all(NOW + AWAY) <= 4
     rows = Run.objects.values_list("schedule_id", "state", "count")

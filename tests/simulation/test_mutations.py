@@ -234,7 +234,11 @@ MUTATIONS: dict[str, tuple[Making, Patch, str]] = {
         "was made from version",
     ),
     "no conditional update at all": (Making(store=NoCompareAtAll), no_patch, ""),
-    "no deadline": (Making(clock=StandsStill), no_patch, "s after it took it"),
+    "no deadline": (
+        Making(clock=StandsStill, lingers=("publish",), freezes=(14.0, 31.0, 33.0), fields=FREQUENT),
+        no_patch,
+        "s after it took it",
+    ),
     "marked before it is published": (Making(broker=MarksFirst), no_patch, "no message went out"),
     "published before the commit": (Making(store=CommitsLater), no_patch, "I3"),
     "taken over while it is held": (
