@@ -84,6 +84,7 @@ def test_the_menu_and_the_times_lie_on_the_screen(page, rows, visit, width):
     page.get_by_placeholder("Reason").first.fill("stocktaking")
     page.get_by_role("button", name="Skip this time").first.click()
     expect(page.locator("tr.is-skipped")).to_contain_text("stocktaking")
+    expect(page.locator("tr.is-skipped del")).to_have_css("text-decoration-line", "line-through")
     page.get_by_role("link", name="Next month").click()
     expect(page).to_have_url(re.compile(r"\?month=\d{4}-\d{2}#month$"))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
