@@ -38,10 +38,10 @@ def moment(
     )
 
 
-def ago(at: datetime, *, now: datetime) -> SafeString:
-    """Return a moment relative to now alone."""
-    words = moments.relative(at, now)
-    return format_html('<time class="ago" datetime="{}">{}</time>', moments.iso(at), words)
+def ago(at: datetime, *, now: datetime, is_below: bool = False) -> SafeString:
+    """Return a moment relative to now alone; ``is_below``: as a small line of its own."""
+    words, more = moments.relative(at, now), " sub" if is_below else ""
+    return format_html('<time class="ago{}" datetime="{}">{}</time>', more, moments.iso(at), words)
 
 
 def at(

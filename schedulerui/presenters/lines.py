@@ -104,7 +104,7 @@ class ScheduleLines(_Lines):
             streak = format_html('<span class="sub sub--fail">{}</span>', text)
         last = EMPTY
         if row.last_run_at:
-            last = format_html('<span class="sub">{}</span>', elements.ago(row.last_run_at, now=self.now))
+            last = elements.ago(row.last_run_at, now=self.now, is_below=True)
         return format_html(
             SCHEDULE,
             pk=str(row.pk),
