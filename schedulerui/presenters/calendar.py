@@ -42,6 +42,11 @@ class Month:
     after: str
 
     @property
+    def words(self) -> str:
+        """Its name and year."""
+        return date_format(self.first, "F Y")
+
+    @property
     def weekdays(self) -> list[str]:
         """The short names of the days of a week."""
         monday = date(2026, 3, 2)
