@@ -88,6 +88,7 @@ def addresses(db):
         "pk": schedule.pk,
         "uuid": a_run(schedule).uuid,
         "instance": a_worker().instance,
+        "key": "args",
         "change_id": Change.objects.get(schedule=schedule).pk,
     }
     return {
