@@ -39,6 +39,7 @@ class Stretch:
     end: datetime
     planned: int = 0
     ran: int = 0
+    """Runs that are neither missed nor skipped, in whatever state they are."""
     failed: int = 0
     missed: int = 0
     skipped: int = 0
