@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,10 @@ def settings() -> Settings:
     return load(getattr(django_settings, "SCHEDULERUI", {}))
 
 
-def reset() -> None:
-    """Forget the settings that were read; tests and setting_changed call it."""
-    settings.cache_clear()
+def reset(*, setting: str = "SCHEDULERUI", **_told: object) -> None:
+    """Forget the settings that were read, if it is they that changed; Django's ``setting_changed`` of tests calls it."""
+    if setting == "SCHEDULERUI":
+        settings.cache_clear()
+
+
+setting_changed.connect(reset, dispatch_uid="schedulerui.conf")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 from django.core import checks as django_checks
+from django.test import override_settings
 
 from schedulerui import checks, conf
 from schedulerui.models import Schedule
@@ -248,3 +249,9 @@ def test_each_id_is_explained_where_its_hint_points():
     assert {f"({number.lower()})=" for number in used} == set(
         re.findall(r"^\([ew]\d{3}\)=", text, flags=re.MULTILINE)
     )
+
+
+def test_what_a_test_sets_ends_with_it():
+    with override_settings(SCHEDULERUI={"RESULT_LIMIT": 10}):
+        assert conf.settings().RESULT_LIMIT == 10
+    assert conf.settings().RESULT_LIMIT == conf.Settings().RESULT_LIMIT
