@@ -83,7 +83,7 @@ def test_create_watch_switch_off_and_run_now(page, site):
     save(page)
 
     # Its runs come by themselves: the page is not loaded again.
-    expect(page.get_by_text("Succeeded").first).to_be_visible(timeout=SOON)
+    expect(page.locator(".chip").filter(has_text="Succeeded").first).to_be_visible(timeout=SOON)
 
     page.goto(address(site, "/schedules/"))
     row = page.get_by_role("row").filter(has_text="Pulse")
