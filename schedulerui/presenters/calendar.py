@@ -16,6 +16,8 @@ from schedulerui.recurrence.window import INSTANT, Timetable
 
 MONTHS_AHEAD = 12
 """How far from this month the calendar goes."""
+TOO_LONG = 10_000
+"""The first number of times that does not fit into a day's width."""
 DAY = timedelta(days=1)
 WEEK = 7
 _MONTH = re.compile(r"(\d{4})-(\d{2})", re.ASCII)
@@ -30,6 +32,11 @@ class Day:
     n_skipped: int = 0
     is_past: bool = False
     is_today: bool = False
+
+    @property
+    def thousands(self) -> int:
+        """Full thousands where the number itself is too long for a day's width, else 0."""
+        return self.n // 1_000 if self.n >= TOO_LONG else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from django.db.models import QuerySet
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from schedulerui.models import Schedule
@@ -66,9 +67,10 @@ class LoadStrip:
         """All of it in words, for those who do not see the strip."""
         if not self.total:
             return _("Nothing is planned for the next 24 hours.")
+        total, most = (number_format(n, use_l10n=True, force_grouping=True) for n in (self.total, self.most))
         return _(
-            "%(total)d runs are planned in 24 hours; the most in a quarter of an hour are %(most)d, at %(at)s (%(zone)s)."
-        ) % {"total": self.total, "most": self.most, "at": self.busiest, "zone": self.zone}
+            "%(total)s runs are planned in 24 hours; the most in a quarter of an hour are %(most)s, at %(at)s (%(zone)s)."
+        ) % {"total": total, "most": most, "at": self.busiest, "zone": self.zone}
 
 
 def load_ahead(schedules: QuerySet[Schedule], *, now: datetime) -> Load:

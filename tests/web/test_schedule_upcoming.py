@@ -136,6 +136,15 @@ def test_the_month_counts_what_the_list_of_times_would_hold(fields, month, n_lef
     assert counted or n_left
 
 
+def test_a_number_too_long_for_a_days_width_is_said_in_thousands_and_read_in_full(at_noon):
+    often = a_schedule(name="Often", kind="interval", expression="", every=2, period="seconds")
+    text = text_of(page_of(often))
+    assert '<span aria-hidden="true">43 k</span><span class="sr">43,200</span>' in text
+    rarely = text_of(page_of(a_schedule())).partition('id="month"')[2].partition("</table>")[0]
+    assert "planned" in rarely
+    assert " k</span>" not in rarely
+
+
 def test_months_go_on_for_a_year_and_not_back(at_noon):
     schedule = a_schedule()
     first, last = page_of(schedule).context["month"], page_of(schedule, month="2027-03").context["month"]
