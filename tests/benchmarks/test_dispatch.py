@@ -82,7 +82,7 @@ def test_many_due_at_one_moment(world, n, n_rounds):
 
 
 def test_a_thousand_due_among_a_hundred_thousand(world):
-    found = drive(world, "among", 3)
+    found = drive(world, "among", 15)
     tell(
         world,
         "1,000 due of 100,000",
