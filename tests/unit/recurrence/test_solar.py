@@ -57,8 +57,10 @@ def test_it_fires_when_celery_does_where_the_event_happens_daily(event, latitude
 def test_a_fire_never_comes_back_a_moment_later(event, latitude, longitude, naive):
     rule, base = sun(event, latitude, longitude), naive.replace(tzinfo=UTC)
     fires = upcoming(rule, base, 4)
+    # Within half a degree of the pole the sun crosses its horizon many hours earlier from one turn to the next.
+    apart = timedelta(hours=20 if abs(latitude) < 89.5 else 12)
     for earlier, later in itertools.pairwise(fires):
-        assert later - earlier > timedelta(hours=20)
+        assert later - earlier >= apart
         assert next_fire(rule, later - timedelta(seconds=1)) == later
 
 
