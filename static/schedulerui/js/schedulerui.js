@@ -35,7 +35,7 @@
   const due = new Map();
   let paused = false;
   let active = Date.now();
-  let failed = false;
+  const failing = new Set();
   let asking = 0;
   const parts = () => $$("[data-live]");
   const pace = (node) => {
@@ -57,16 +57,18 @@
     }
   };
   const clock = () => new Date(Date.now() + skew).toLocaleTimeString(root.lang || "en", { hour12: false });
-  const say = (text, bad) => {
+  const say = (text) => {
     if (!status) return;
     $("[data-live-text]", status).textContent = text;
-    status.classList.toggle("live--bad", bad);
-    failed = bad;
+    status.classList.toggle("live--bad", failing.size > 0);
+  };
+  const updated = () => {
+    status.dataset.last = clock();
+    say(status.dataset.updated.replace("%s", status.dataset.last));
   };
   if (status && parts().some((node) => node.id !== "beat")) {
     status.hidden = false;
-    status.dataset.last = clock();
-    say(status.dataset.updated.replace("%s", status.dataset.last), false);
+    updated();
     $("button", status).addEventListener("click", (event) => {
       paused = !paused;
       event.target.textContent = paused ? status.dataset.resume : status.dataset.pause;
@@ -107,10 +109,9 @@
     const date = Date.parse(detail.xhr.getResponseHeader("Date") || "");
     if (date && Math.abs(date - Date.now() - skew) > 2000) skew = date - Date.now();
     if (!status || !detail.elt.matches("[data-live]") || detail.failed || !detail.xhr.status) return;
-    if (failed || detail.elt.id !== "beat") {
-      status.dataset.last = clock();
-      say(status.dataset.updated.replace("%s", status.dataset.last), false);
-    }
+    /* What another part got does not hide that this one could not be had. */
+    const again = failing.delete(detail.elt.id);
+    if (!failing.size && (again || detail.elt.id !== "beat")) updated();
   });
   document.addEventListener("schedulerui:beat", ({ detail }) => {
     const time = $("#beat time");
@@ -128,7 +129,8 @@
     if (xhr.status === 401) return;
     const code = xhr.status ? `HTTP ${xhr.status}` : $("#words").dataset.offline;
     if (elt.matches("[data-live]")) {
-      say(status.dataset.failed.replace("%1", code).replace("%2", status.dataset.last || ""), true);
+      failing.add(elt.id);
+      say(status.dataset.failed.replace("%1", code).replace("%2", status.dataset.last || ""));
       status.hidden = false;
     } else {
       notice({ kind: "fail", text: reason(xhr) || $("#words").dataset.failed.replace("%s", code) });
