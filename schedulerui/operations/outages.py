@@ -12,7 +12,8 @@ from django.db.models.functions import Cast
 
 from schedulerui.canvas import leaves
 from schedulerui.conf import settings
-from schedulerui.models import Beat, Queue, Schedule, Worker
+from schedulerui.models import Beat, Queue, Schedule
+from schedulerui.operations import workers
 from schedulerui.operations.troubles import LOOKED_AT, Findings, Trouble
 
 MEASURED_WITHIN = timedelta(seconds=60)
@@ -59,9 +60,7 @@ def of_queues(*, queue_of: QueueOf, now: datetime) -> Findings:
     might take from any: then nothing is said.
     """
     needed = queues_needed(queue_of)
-    since = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    living = Worker.objects.filter(seen_at__gte=since, stopped_at=None, died_at=None)
-    told = list(living.values_list("queues", flat=True)[:LOOKED_AT])
+    told = list(workers.online(now=now).values_list("queues", flat=True)[:LOOKED_AT])
     taken = {str(queue) for queues in told for queue in queues}
     counted = _consumers(now)
     is_any_silent = any(not queues for queues in told)

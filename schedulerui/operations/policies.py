@@ -7,7 +7,8 @@ import re
 from django.utils.translation import gettext as _
 
 from schedulerui.facts import Overlap
-from schedulerui.models import Schedule, Worker
+from schedulerui.models import Schedule
+from schedulerui.operations import workers
 
 TAG_MAX = 40
 """Most characters of one tag."""
@@ -47,7 +48,7 @@ def problems_of(schedule: Schedule) -> Errors:
 
 
 def _living_pools() -> set[str]:
-    living = Worker.objects.filter(stopped_at__isnull=True, died_at__isnull=True).exclude(pool="")
+    living = workers.living().exclude(pool="")
     return set(living.values_list("pool", flat=True).distinct())
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db.models import Count, Min, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from schedulerui.canvas import Node, is_sound, leaves
-from schedulerui.conf import settings
-from schedulerui.models import Schedule, Worker
+from schedulerui.models import Schedule
+from schedulerui.operations import workers
 
 WORKERS = 200
 """Most workers that are asked what they know."""
@@ -39,9 +39,7 @@ class UnknownTasks:
 
 def registered_now(*, now: datetime) -> frozenset[str]:
     """Return the tasks that workers which are online told; empty when nobody told any, and nobody can say what is unknown."""
-    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    living = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
-    told = living.order_by("-seen_at").values_list("tasks", flat=True)[:WORKERS]
+    told = workers.online(now=now).order_by("-seen_at").values_list("tasks", flat=True)[:WORKERS]
     return frozenset(str(name) for names in told for name in names)
 
 

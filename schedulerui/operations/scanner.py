@@ -16,7 +16,7 @@ from django.db.models import F, Q
 from schedulerui.conf import settings
 from schedulerui.facts import Kind, RunState
 from schedulerui.models import Beat, Finding, Queue, Run, Schedule, Worker
-from schedulerui.operations import occurrences
+from schedulerui.operations import occurrences, workers
 
 COUNT_MAX = 1_000
 """Most broken rows of a kind that are counted; more are "at least" so many."""
@@ -237,11 +237,7 @@ def _has_more(schedule: Schedule, now: datetime) -> bool:
 
 def _consumed_queues(now: datetime) -> set[str]:
     """Return the queues of living workers that tell what they receive."""
-    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    living = Worker.objects.filter(
-        seen_at__gte=seen_after, stopped_at=None, died_at=None, heard_by="recorder"
-    )
-    listed = living.values_list("queues", flat=True)
+    listed = workers.online(now=now).filter(heard_by="recorder").values_list("queues", flat=True)
     return {str(name) for queues in listed if isinstance(queues, list) for name in queues}
 
 

@@ -81,7 +81,7 @@ def heartbeat(told: Heartbeat, *, now: datetime, heard_by: str = "recorder") -> 
             )
             if heard_by == "recorder":
                 Worker.objects.filter(hostname=hostname, heard_by="events").delete()
-            _living().filter(hostname=hostname).exclude(instance=told.instance).update(died_at=now)
+            living().filter(hostname=hostname).exclude(instance=told.instance).update(died_at=now)
     except IntegrityError:
         # Two writers of one process; the other was first.
         mine.update(**changing)
@@ -101,10 +101,20 @@ def goodbye(instance: uuid.UUID, *, now: datetime) -> bool:
     return bool(mine.update(seen_at=now, stopped_at=now, died_at=None, active=0, reserved=0))
 
 
+def living() -> QuerySet[Worker]:
+    """Return the workers that have neither said goodbye nor been declared dead, however long ago they were heard of."""
+    return Worker.objects.filter(died_at__isnull=True, stopped_at__isnull=True)
+
+
+def online(*, now: datetime) -> QuerySet[Worker]:
+    """Return the workers that live and were heard of within ``WORKER_OFFLINE_AFTER`` seconds."""
+    return living().filter(seen_at__gte=now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER))
+
+
 def declare_dead(now: datetime) -> int:
     """Mark those that have not been heard of for ``WORKER_OFFLINE_AFTER`` seconds; return how many."""
     before = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    return _living().filter(seen_at__lt=before).update(died_at=now)
+    return living().filter(seen_at__lt=before).update(died_at=now)
 
 
 def state_of(worker: Worker, now: datetime) -> str:
@@ -124,7 +134,3 @@ def purge(*, now: datetime, older_than: timedelta = KEEP) -> int:
     """Delete the rows of workers not heard of for ``older_than``; return how many."""
     deleted, _ = Worker.objects.filter(seen_at__lt=now - older_than).delete()
     return deleted
-
-
-def _living() -> QuerySet[Worker]:
-    return Worker.objects.filter(died_at__isnull=True, stopped_at__isnull=True)

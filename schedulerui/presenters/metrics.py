@@ -23,7 +23,8 @@ from prometheus_client.registry import Collector
 from schedulerui import __version__
 from schedulerui.conf import settings
 from schedulerui.facts import ACTIVE, RunState
-from schedulerui.models import Alert, Beat, Finding, Notification, Queue, Run, Schedule, Worker
+from schedulerui.models import Alert, Beat, Finding, Notification, Queue, Run, Schedule
+from schedulerui.operations import workers
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW = timedelta(hours=1)
@@ -161,7 +162,7 @@ def _cumulative(latency: dict[str, float]) -> list[tuple[str, float]]:
 
 def _workers(now: datetime) -> Iterator[Metric]:
     since = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    living = Worker.objects.filter(stopped_at=None, died_at=None).order_by("-seen_at")[:LISTED]
+    living = workers.living().order_by("-seen_at")[:LISTED]
     rows = list(living.values_list("hostname", "pid", "seen_at", "active"))
     online = sum(seen_at >= since for _name, _pid, seen_at, _active in rows)
     yield _one("schedulerui_workers_online", "Workers with a recent heartbeat.", online)

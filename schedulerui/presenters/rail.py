@@ -13,7 +13,8 @@ from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
-from schedulerui.models import Alert, Beat, Run, ScheduleState, Worker
+from schedulerui.models import Alert, Beat, Run, ScheduleState
+from schedulerui.operations import workers
 from schedulerui.presenters.beats import BeatCard, card_of
 from schedulerui.presenters.tally import FAILING
 from schedulerui.presenters.values import digest
@@ -100,7 +101,7 @@ def rail_of(known: Known, *, now: datetime) -> Rail:
 def _counts(known: Known, *, now: datetime) -> QuerySet[Any, Any]:
     """Return the query of the numbers: one row, whether there is a beat or not, for it counts them."""
     silent_at = now - timedelta(seconds=settings().WORKER_STALE_AFTER)
-    silent = Worker.objects.filter(seen_at__lt=silent_at, stopped_at=None, died_at=None)
+    silent = workers.living().filter(seen_at__lt=silent_at)
     failing = known.states.filter(last_state__in=FAILING, schedule__enabled=True)
     asked: tuple[QuerySet[Any], ...] = (
         failing,

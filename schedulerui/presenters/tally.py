@@ -20,8 +20,8 @@ from schedulerui.models import (
     Run,
     Schedule,
     ScheduleState,
-    Worker,
 )
+from schedulerui.operations import workers
 from schedulerui.operations.notifications import NEEDLESS
 from schedulerui.presenters.findings import OLD_AFTER
 from schedulerui.presenters.values import digest
@@ -100,12 +100,6 @@ def tally(shown: Shown, *, now: datetime) -> Tally:
     )
 
 
-def living_workers(*, now: datetime) -> QuerySet[Worker]:
-    """Return the workers with a recent heartbeat."""
-    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    return Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
-
-
 def _tiles(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]]:
     """Return the queries of the tiles, to be asked as one."""
     due = shown.schedules.filter(next_run_at__lte=now + timedelta(hours=1))
@@ -125,7 +119,7 @@ def _tiles(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]
         _tagged(shown.alerts.exclude(state="ok"), "n_alerts"),
         _tagged(untold.exclude(channel="ping").exclude(error__in=NEEDLESS), "n_untold"),
         _tagged(shown.runs.filter(state__in=QUEUED), "n_queued"),
-        _tagged(living_workers(now=now), "n_workers"),
+        _tagged(workers.online(now=now), "n_workers"),
         _tagged(ticking, "n_beats"),
         _tagged(scanned, "n_broken", Sum("n")),
         _tagged(scanned, "n_scanned"),

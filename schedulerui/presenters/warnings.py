@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from schedulerui.conf import settings
-from schedulerui.models import Run, Schedule, Worker
+from schedulerui.models import Run, Schedule
+from schedulerui.operations import workers
 from schedulerui.operations.registered import tasks_of
 
 N_WORKERS = 50
@@ -49,9 +49,7 @@ def _of_parts(told: Told, schedule: Schedule) -> Iterator[str]:
 
 def told_by_workers(*, now: datetime) -> Told:
     """Return the tasks and the queues of each worker that is online, as it tells them; one query."""
-    seen_after = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
-    online = Worker.objects.filter(seen_at__gte=seen_after, stopped_at=None, died_at=None)
-    return list(online.order_by("-seen_at").values_list("tasks", "queues")[:N_WORKERS])
+    return list(workers.online(now=now).order_by("-seen_at").values_list("tasks", "queues")[:N_WORKERS])
 
 
 def of_workers(told: Told, *, task: str, queue: str) -> Iterator[str]:

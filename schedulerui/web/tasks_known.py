@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import chain
 
 from schedulerui.dispatch import NoCeleryApp, registered_tasks
-from schedulerui.models import Schedule, Worker
+from schedulerui.models import Schedule
+from schedulerui.operations import workers
 
 N_WORKERS = 20
 N_SCHEDULED = 500
@@ -13,8 +14,8 @@ N_SCHEDULED = 500
 
 def known_tasks() -> set[str]:
     """Return the tasks that some worker or this process can run; two sources, one query."""
-    workers = Worker.objects.filter(stopped_at=None, died_at=None).order_by("-seen_at")[:N_WORKERS]
-    told = chain.from_iterable(workers.values_list("tasks", flat=True))
+    newest = workers.living().order_by("-seen_at")[:N_WORKERS]
+    told = chain.from_iterable(newest.values_list("tasks", flat=True))
     return {name for name in map(str, told) if not name.startswith("celery.")} | set(_registered())
 
 
