@@ -84,6 +84,9 @@ ACTIVE: frozenset[RunState] = frozenset(
 )
 """States in which the run may be alive somewhere."""
 
+WITH_WORKER = (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
+"""States in which a worker has had the message, or that of some part of a canvas, and the end is not told."""
+
 MAX_ATTEMPT = 9_999
 MAX_DELIVERY = 99
 

@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.db.models import Case, Count, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
-from schedulerui.facts import ACTIVE, FINISHED, RunState, Trigger
+from schedulerui.facts import ACTIVE, FINISHED, WITH_WORKER, RunState, Trigger
 from schedulerui.models.schedule import Schedule
 
 STATES = [(str(state), str(state)) for state in RunState]
@@ -38,11 +38,10 @@ class RunQuerySet(models.QuerySet["Run"]):
         told not to begin it, and hear of that in a while.
         """
         queued = [str(RunState.PENDING), str(RunState.SENT)]
-        with_worker = [str(state) for state in ACTIVE if str(state) not in queued]
         since = Q(due_at__gt=queued_since) | Q(promoted_at__gt=queued_since)
         in_doubt = Q(state__in=[str(RunState.UNSENT), str(RunState.CANCELLED)], publishes__gt=0)
         unheard = Q(cancel_requested_at__gt=queued_since)
-        return self.filter(Q(state__in=with_worker) | Q(state__in=queued) & since | in_doubt & unheard)
+        return self.filter(Q(state__in=WITH_WORKER) | Q(state__in=queued) & since | in_doubt & unheard)
 
     def in_the_way(self, *, queued_since: datetime) -> RunQuerySet:
         """Return those that hold the next one back, and those that wait in front of it."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from schedulerui.conf import settings
-from schedulerui.facts import RunState
+from schedulerui.facts import WITH_WORKER, RunState
 from schedulerui.models import Part, Worker
 from schedulerui.operations import part_messages, parts
 from schedulerui.operations.history import record
@@ -25,8 +25,7 @@ def mark_lost(now: datetime, *, limit: int) -> int:
         if part.state == RunState.STARTED:
             moved += record(_obituary(part, now, reason=f"{worker} was gone before it told the end"))
         else:
-            reason = f"{worker} died before it started this; the broker will hand it over again"
-            moved += parts.hand_back(part.task_id, reason=reason)
+            moved += parts.hand_back(part.task_id, worker=worker, now=now)
     return moved
 
 
@@ -34,9 +33,7 @@ def give_up_stale(now: datetime, *, limit: int) -> int:
     """Declare parts lost that were sent STALE_QUEUED_AFTER seconds ago and that no worker has received; return how many."""
     before = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
     moved = 0
-    for run in (
-        part_messages.begun(sent_before=before).filter(state__in=part_messages.BEGUN).order_by("pk")[:limit]
-    ):
+    for run in part_messages.begun(sent_before=before).filter(state__in=WITH_WORKER).order_by("pk")[:limit]:
         for message in part_messages.sent_parts(run):
             if message.as_run.sent_at is not None and message.as_run.sent_at < before:
                 moved += record(_obituary(message.part, now, reason="no worker has received it for too long"))

@@ -13,13 +13,11 @@ from django.db.models import QuerySet
 
 from schedulerui.canvas import Leaf, entries, is_sound, leaves
 from schedulerui.conf import settings
-from schedulerui.facts import RunState
+from schedulerui.facts import WITH_WORKER, RunState
 from schedulerui.models import Part, Run
 from schedulerui.operations import pickup
 from schedulerui.operations.pickup import Pickup, QueueOf, View
 
-BEGUN = (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
-"""States of a run of which some part has been with a worker."""
 LOOK_BATCH = 200
 """Most runs looked at in one round, the newest first."""
 
@@ -40,14 +38,14 @@ def sent_parts(run: Run) -> list[Message]:
 
 def begun(*, sent_before: datetime) -> QuerySet[Run]:
     """Return the canvases that were sent before the moment and of which something may still be on its way."""
-    states = [RunState.SENT, *BEGUN]
+    states = [RunState.SENT, *WITH_WORKER]
     return Run.objects.filter(state__in=states, sent_at__lt=sent_before).exclude(canvas={})
 
 
 def may_be_resent(run: Run) -> bool:
     """Return whether a part waits that sending the run again would send."""
     waiting = Part.objects.filter(run=run, state=RunState.WAITING, path__in=entries(run.canvas))
-    return run.state in BEGUN and waiting.exists()
+    return run.state in WITH_WORKER and waiting.exists()
 
 
 def is_first(run: Run, part: Part) -> bool:

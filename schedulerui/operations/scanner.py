@@ -14,7 +14,7 @@ from typing import TypeVar
 from django.db.models import F, Q
 
 from schedulerui.conf import settings
-from schedulerui.facts import Kind, RunState
+from schedulerui.facts import WITH_WORKER, Kind, RunState
 from schedulerui.models import Beat, Finding, Queue, Run, Schedule, Worker
 from schedulerui.operations import occurrences, workers
 
@@ -24,7 +24,6 @@ EXAMPLES_MAX = 5
 SLACK = timedelta(seconds=10)
 """What a beat or a monitor may take to put things right before they count as wrong."""
 Row = TypeVar("Row")
-RUNNING = tuple(str(state) for state in (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING))
 
 
 class Invariant(StrEnum):
@@ -171,7 +170,7 @@ def stranded(now: datetime) -> Found:
 
 def orphaned(now: datetime) -> Found:
     """Return runs of workers that are gone for longer than the monitor needs to say so."""
-    running = Run.objects.filter(state__in=RUNNING, worker_instance__isnull=False)
+    running = Run.objects.filter(state__in=WITH_WORKER, worker_instance__isnull=False)
     rows = list(running.only("uuid", "schedule_name", "task", "worker", "worker_instance")[: COUNT_MAX * 5])
     limit = timedelta(seconds=settings().LOST_AFTER + 2 * settings().MONITOR_EVERY) + SLACK
     living = set(

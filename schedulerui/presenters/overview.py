@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
-from schedulerui.facts import RunState
+from schedulerui.facts import WITH_WORKER, RunState
 from schedulerui.models import Alert, Finding
 from schedulerui.models.damaged import readable
 from schedulerui.models.short_lists import keys_of
@@ -30,7 +30,6 @@ from schedulerui.presenters.values import digest
 N_SHOWN = 10
 N_NEXT = 20
 N_LATEST = 6
-RUNNING = tuple(str(state) for state in (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,20 +94,26 @@ def _slow(told: Tally, shown: Shown, *, zone: tzinfo, now: datetime) -> _Slow:
     look = Look(now=now, scope=shown.scope)
     runs: Any = shown.runs
 
-    def unknown() -> UnknownTasks:
-        known = registered_now(now=now)
-        return unknown_tasks(shown.schedules, known=known) if known else UnknownTasks()
-
     ahead = load_strip.REMEMBERED.get(
         lambda: load_ahead(shown.schedules, now=now),
         look,
         stamp=(told.changed, load_strip.quarter_of(now)),
     )
     return _Slow(
-        unknown=attention.UNKNOWN.get(unknown, look, stamp=(told.changed, told.numbers.n_workers)),
+        unknown=unknown_now(told, shown, look=look),
         ranking=ranking.REMEMBERED.get(lambda: ranking_of(runs, now=now), look, stamp=told.version),
         strip=strip_of(ahead, zone=zone),
     )
+
+
+def unknown_now(told: Tally, shown: Shown, *, look: Look) -> UnknownTasks:
+    """Return the tasks that no worker knows which is online, as this look at a page may see them."""
+
+    def unknown() -> UnknownTasks:
+        known = registered_now(now=look.now)
+        return unknown_tasks(shown.schedules, known=known) if known else UnknownTasks()
+
+    return attention.UNKNOWN.get(unknown, look, stamp=(told.changed, told.numbers.n_workers))
 
 
 def _lists(shown: Shown, *, now: datetime) -> Mapping[str, QuerySet[Any]]:
@@ -117,8 +122,8 @@ def _lists(shown: Shown, *, now: datetime) -> Mapping[str, QuerySet[Any]]:
     What runs is rare, and to be found by its state: databases would rather walk all runs from the newest, and find ten of a
     rare state at the end of a million; an order that no index has keeps them from it.
     """
-    running = shown.runs.filter(state__in=RUNNING)
-    over = shown.runs.exclude(state__in=[*RUNNING, RunState.WAITING, RunState.PENDING])
+    running = shown.runs.filter(state__in=WITH_WORKER)
+    over = shown.runs.exclude(state__in=[*WITH_WORKER, RunState.WAITING, RunState.PENDING])
     coming = shown.schedules.filter(next_run_at__isnull=False)
     return {
         **attention.lists_of(shown, now=now),

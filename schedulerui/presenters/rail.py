@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
-from schedulerui.facts import RunState
+from schedulerui.facts import WITH_WORKER
 from schedulerui.models import Alert, Beat, Run, ScheduleState
 from schedulerui.operations import workers
 from schedulerui.presenters.beats import BeatCard, card_of
@@ -23,8 +23,6 @@ MOST = 99
 """Most of a kind that are counted; more are "99+"."""
 BEATS = 50
 """Newest beats that the card is about."""
-RUNNING = tuple(str(state) for state in (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING))
-"""As the overview has it."""
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 NUMBERS = ("n_failing", "n_running", "n_silent", "n_alerts")
 TAGGED = ("schedules", "runs", "workers", "alerts")
@@ -105,7 +103,7 @@ def _counts(known: Known, *, now: datetime) -> QuerySet[Any, Any]:
     failing = known.states.filter(last_state__in=FAILING, schedule__enabled=True)
     asked: tuple[QuerySet[Any], ...] = (
         failing,
-        known.runs.filter(state__in=RUNNING),
+        known.runs.filter(state__in=WITH_WORKER),
         silent,
         known.alerts.exclude(state="ok"),
     )

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, Q
 
 from schedulerui.conf import settings
-from schedulerui.facts import RunState
+from schedulerui.facts import WITH_WORKER, RunState
 from schedulerui.models import Alert, Beat, Finding, Queue, Run, Schedule, Worker
 from schedulerui.presenters import moments, processes
 from schedulerui.presenters.processes import BeatRow, QueueRow, WorkerRow
 
 RECENT = 200
 """Most processes of a kind that are looked at, newest first."""
-IN_HAND = (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +73,13 @@ def _schedules(*, now: datetime) -> dict[str, int]:
 
 
 def _runs() -> dict[str, int]:
-    counted = (RunState.PENDING, RunState.SENT, *IN_HAND)
+    counted = (RunState.PENDING, RunState.SENT, *WITH_WORKER)
     found = Run.objects.filter(state__in=[str(state) for state in counted]).order_by().values_list("state")
     by_state = dict(found.annotate(n=Count("pk")))
     return {
         "pending": by_state.get(str(RunState.PENDING), 0),
         "sent": by_state.get(str(RunState.SENT), 0),
-        "running": sum(by_state.get(str(state), 0) for state in IN_HAND),
+        "running": sum(by_state.get(str(state), 0) for state in WITH_WORKER),
     }
 
 

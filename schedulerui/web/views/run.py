@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from schedulerui import clock, dispatch, results
 from schedulerui.access import may, visible
 from schedulerui.conf import settings
-from schedulerui.facts import RunState
+from schedulerui.facts import WITH_WORKER, RunState
 from schedulerui.models import Attempt, Part, Run
 from schedulerui.monitor import routes
 from schedulerui.operations import part_messages
@@ -84,7 +84,7 @@ def _version(found: Run, attempts: list[Attempt]) -> list[tuple[object, ...]]:
 
 def _pickup(found: Run, now: datetime) -> PickupRow | None:
     """Return where the message of a sent run is; None for any other, and where the app cannot tell its queues."""
-    if found.state != RunState.SENT and not (found.canvas and found.state in part_messages.BEGUN):
+    if found.state != RunState.SENT and not (found.canvas and found.state in WITH_WORKER):
         return None
     try:
         celery_app = dispatch.app()
