@@ -233,7 +233,9 @@ def _undesired(now: datetime) -> QuerySet[Run]:
     wanted = Q(state__in=[RunState.PENDING, *NOT_BEGUN])
     # Of a canvas that has begun, most parts may not have.
     wanted |= Q(state=RunState.STARTED) & ~Q(canvas={})
-    # There may be many of these; a bound on what is due keeps them to a stretch of an index.
-    wanted |= Q(state__in=[RunState.UNSENT, RunState.CANCELLED], due_at__gt=now - 2 * REMEMBERED)
+    # There may be many of these; a bound on what is due keeps them to a stretch of an index. A canvas is over when what is
+    # known of its parts has ended: messages of those that were called off with it may still be out.
+    over = Q(state__in=[RunState.UNSENT, RunState.CANCELLED]) | Q(state=RunState.REVOKED) & ~Q(canvas={})
+    wanted |= over & Q(due_at__gt=now - 2 * REMEMBERED)
     runs: QuerySet[Run] = Run.objects.filter(wanted, cancel_requested_at__gt=now - REMEMBERED)
     return runs.order_by("-cancel_requested_at")

@@ -15,20 +15,11 @@ from django.db.models import F
 from schedulerui.canvas import entries, leaves, unreachable
 from schedulerui.facts import FINISHED, MAX_DELIVERY, RANK, RunState, progress
 from schedulerui.models import Part, Run
-from schedulerui.operations import columns
+from schedulerui.operations import columns, part_totals
 from schedulerui.operations.outcomes import follow
 from schedulerui.operations.reports import Report, clean
 
-STOPPED = (
-    RunState.FAILED,
-    RunState.REJECTED,
-    RunState.EXPIRED,
-    RunState.REVOKED,
-    RunState.IGNORED,
-    RunState.LOST,
-)
-"""Ends of a part that are its run's end, the one that says most first."""
-BEGUN = frozenset({RunState.STARTED, RunState.RETRYING, *STOPPED, RunState.SUCCEEDED})
+BEGUN = frozenset({RunState.STARTED, RunState.RETRYING, *part_totals.STOPPED, RunState.SUCCEEDED})
 HAD = frozenset({RunState.RECEIVED, *BEGUN} - {RunState.LOST})
 """States of a part that some worker has: that another one has received it too is no news until its body begins there."""
 UNTOLD = "its end was not told; what comes after it has begun"
@@ -62,7 +53,7 @@ def catch_up(run_id: int) -> None:
 def derive(states: Sequence[RunState]) -> RunState:
     """Return the state of a run whose parts are in these states."""
     if all(state in FINISHED for state in states):
-        return next((state for state in STOPPED if state in states), RunState.SUCCEEDED)
+        return next((state for state in part_totals.STOPPED if state in states), RunState.SUCCEEDED)
     if any(state in BEGUN for state in states):
         return RunState.STARTED
     return RunState.RECEIVED if RunState.RECEIVED in states else RunState.SENT
@@ -73,19 +64,30 @@ def note_duplicate(task_id: str, *, reason: str) -> None:
     Part.objects.filter(task_id=task_id, reason="").update(reason=reason[:500])
 
 
-def hand_back(task_id: str, *, reason: str) -> bool:
-    """Let a part wait again that a worker had only received when it died: the broker hands it over again."""
+def hand_back(task_id: str, *, worker: str, now: datetime) -> bool:
+    """Let a part wait again that a worker had only received when it died: the broker hands it over again.
+
+    Of a run that is to be given up it ends as revoked; should a worker begin it after all, it goes on from there.
+    """
     run_id = Part.objects.filter(task_id=task_id).values_list("run_id", flat=True).first()
     with transaction.atomic():
         run, parts = lock(run_id or 0)
         part = next((row for row in parts if row.task_id == task_id), None)
         if run is None or part is None or part.state != RunState.RECEIVED:
             return False
-        # What comes next is another delivery, and counted as one.
-        reached = (part.progress // 100 + 1) * 100 + RANK[RunState.WAITING]
+        is_wanted = run.cancel_requested_at is None
+        rest = "; the broker will hand it over again" if is_wanted else ", and its run was cancelled"
+        reason = f"{worker} died before it started this{rest}"
         gone = {"worker": "", "worker_instance": None, "received_at": None, "reason": reason[:500]}
-        _write(part, {**gone, "state": str(RunState.WAITING), "progress": reached})
-        _give_back(run, parts, gone)
+        if is_wanted:
+            # What comes next is another delivery, and counted as one.
+            reached = (part.progress // 100 + 1) * 100 + RANK[RunState.WAITING]
+            _write(part, {**gone, "state": str(RunState.WAITING), "progress": reached})
+            _give_back(run, parts, gone)
+        else:
+            _write(part, gone)
+            _revoke(part, reason=reason, now=now)
+            _settle(run, parts, part, moment=now)
     return True
 
 
@@ -93,7 +95,7 @@ def _give_back(run: Run, parts: Sequence[Part], gone: dict[str, Any]) -> None:
     """Show a run as sent whose parts all wait for a worker again."""
     if derive([RunState(row.state) for row in parts]) is not RunState.SENT:
         return
-    attempt, delivery = _counts(parts)
+    attempt, delivery = part_totals.counts(parts)
     reached = (attempt * 100 + delivery) * 100 + RANK[RunState.SENT]
     sent = {
         **gone,
@@ -117,11 +119,16 @@ def call_off(run_id: int, *, reason: str, now: datetime) -> None:
     told = [part for part in parts if part.state not in (RunState.WAITING, RunState.CANCELLED)]
     for part in parts:
         if part.state == RunState.WAITING:
-            reached = part.progress - part.progress % 100 + RANK[RunState.CANCELLED]
-            revoked = {"state": str(RunState.REVOKED), "finished_at": now, "reason": reason[:500]}
-            _write(part, {**revoked, "progress": reached})
+            _revoke(part, reason=reason, now=now)
     if run is not None and told:
         _settle(run, parts, told[-1], moment=now)
+
+
+def _revoke(part: Part, *, reason: str, now: datetime) -> None:
+    """End a part that no worker has; what a worker tells of it after all is further along."""
+    reached = part.progress - part.progress % 100 + RANK[RunState.CANCELLED]
+    revoked = {"state": str(RunState.REVOKED), "finished_at": now, "reason": reason[:500]}
+    _write(part, {**revoked, "progress": reached})
 
 
 def lock(pk: int) -> tuple[Run | None, list[Part]]:
@@ -161,6 +168,10 @@ def _which(part: Part, report: Report) -> tuple[int, int]:
     """Return the attempt and the delivery that a report speaks of; a later time of receipt is another delivery."""
     at_present, delivery = divmod(part.progress // 100, 100)
     attempt = at_present if report.attempt is None else report.attempt
+    if part.state == RunState.REVOKED and part.progress % 100 == RANK[RunState.CANCELLED]:
+        return attempt, min(
+            max(delivery, 1) + 1, MAX_DELIVERY
+        )  # beyond the run, which may be over without it
     if attempt != at_present or not delivery:
         return attempt, 1
     told_at = columns.received(report)
@@ -179,7 +190,7 @@ def _write(part: Part, changes: dict[str, Any]) -> None:
 def _give_up(run: Run, parts: Sequence[Part]) -> None:
     """Close the parts that wait for one that has stopped, and open those again that no longer do."""
     by_path = {part.path: part for part in parts}
-    stopped = {part.path for part in parts if part.state in STOPPED}
+    stopped = {part.path for part in parts if part.state in part_totals.STOPPED}
     held = dict(unreachable(leaves(run.canvas), stopped)) if stopped else {}
     for part in parts:
         cause = by_path.get(held.get(part.path, ""))
@@ -213,13 +224,6 @@ def _is_half_sent(run: Run, parts: Sequence[Part]) -> bool:
     return any(part.state == RunState.WAITING for part in parts if part.path in first)
 
 
-def _counts(parts: Sequence[Part]) -> tuple[int, int]:
-    """Return the run's attempt and delivery: those of all parts together."""
-    attempt = sum(row.progress // 10_000 for row in parts)
-    delivery = 1 + sum(max(row.progress // 100 % 100, 1) - 1 for row in parts)
-    return attempt, min(delivery, MAX_DELIVERY)
-
-
 def _settle(run: Run, parts: Sequence[Part], part: Part, *, moment: datetime) -> None:
     """Let the other parts, and the run, follow from what ``part`` has become."""
     _infer(run, parts)
@@ -227,22 +231,22 @@ def _settle(run: Run, parts: Sequence[Part], part: Part, *, moment: datetime) ->
     if _is_half_sent(run, parts):
         return
     state = derive([RunState(row.state) for row in parts])
-    attempt, delivery = _counts(parts)
+    attempt, delivery = part_totals.counts(parts)
     reached = progress(state, attempt=attempt, delivery=delivery)
     if run.state == RunState.LOST and state is not RunState.LOST:
         reached = max(reached, run.progress + 1)  # what was lost has turned up
-    times = _times(parts)
+    times = part_totals.times(parts)
     if reached <= run.progress or RANK[state] < RANK[RunState.RECEIVED]:
         if times["started_at"] is not None and run.started_at is None:
             Run.objects.filter(pk=run.pk).update(started_at=times["started_at"])
         return
     is_end = state in FINISHED
     was_over = RunState(run.state) in FINISHED
-    ended_at = _ended_at(parts, moment) if is_end else None
-    runtime = _between(times["started_at"], ended_at)
+    ended_at = part_totals.ended_at(parts, moment) if is_end else None
+    runtime = part_totals.between(times["started_at"], ended_at)
     changes: dict[str, object] = {
         **times,
-        **_said(parts, state),
+        **part_totals.said(parts, state),
         "state": str(state),
         "progress": reached,
         "attempt": attempt,
@@ -254,31 +258,3 @@ def _settle(run: Run, parts: Sequence[Part], part: Part, *, moment: datetime) ->
     }
     if Run.objects.filter(pk=run.pk, progress__lt=reached).update(**changes):
         follow(run, state, runtime=runtime, is_again=was_over)
-
-
-def _times(parts: Sequence[Part]) -> dict[str, datetime | None]:
-    return {
-        name: min((moment for part in parts if (moment := getattr(part, name)) is not None), default=None)
-        for name in ("received_at", "started_at")
-    }
-
-
-def _ended_at(parts: Sequence[Part], usual: datetime) -> datetime:
-    return max((part.finished_at for part in parts if part.finished_at is not None), default=usual)
-
-
-def _between(begin: datetime | None, end: datetime | None) -> float | None:
-    return None if begin is None or end is None else max(0.0, (end - begin).total_seconds())
-
-
-def _said(parts: Sequence[Part], state: RunState) -> dict[str, object]:
-    """Return what the run says of its end: the part that stopped it, or the result of its last task."""
-    said = {"reason": "", "result": "", "exception": "", "traceback": ""}
-    if state is RunState.SUCCEEDED:
-        return {**said, "result": parts[-1].result}
-    cause = next((part for part in parts if part.state == state), None)
-    if state not in STOPPED or cause is None:
-        return dict(said)
-    words = f"part {cause.position + 1} of {len(parts)}, {cause.task}: {cause.state}"
-    reason = f"{words}: {cause.reason}" if cause.reason else words
-    return {**said, "reason": reason[:500], "exception": cause.exception, "traceback": cause.traceback}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from schedulerui import dispatch
 from schedulerui.dispatch_canvas import write_parts
 from schedulerui.facts import RunState
 from schedulerui.models import Change, Part, Run, ScheduleState
-from schedulerui.operations import cancellations, canvas, schedules
+from schedulerui.operations import cancellations, canvas, losses, schedules
 from schedulerui.operations.history import record
 from schedulerui.operations.reports import Report
 from schedulerui.testing import DULL_WEDNESDAY as NOW
@@ -195,3 +196,47 @@ def test_a_part_that_was_on_its_way_when_its_run_was_called_off_is_shown_when_it
     run.refresh_from_db()
     states = list(Part.objects.filter(run=run).order_by("position").values_list("state", flat=True))
     assert (run.state, states) == ("revoked", ["succeeded", "revoked"])
+
+
+def told_of(task_id, state):
+    return Report(task_id=task_id, state=state, moment=NOW, worker="w", instance=uuid.UUID(int=1), attempt=0)
+
+
+def test_a_cancelled_canvas_ends_when_the_worker_that_had_its_last_open_part_is_gone(
+    make_schedule, told, actor
+):
+    schedule = make_schedule(overlap="skip")
+    run, ids = half_sent(schedule, "waiting", "waiting", "succeeded")
+    record(told_of(ids[0], RunState.RECEIVED))
+    cancel(run, told, actor)
+    assert run.state == "started"
+    gone_at = NOW + timedelta(hours=2)
+    assert losses.mark_lost(gone_at) == 1
+    run.refresh_from_db()
+    assert (run.state, run.finished_at) == ("revoked", gone_at)
+    reason = Part.objects.get(task_id=ids[0]).reason
+    assert reason == "w died before it started this, and its run was cancelled"
+    assert not Run.objects.holding_back(queued_since=NOW - timedelta(days=1)).exists()
+    # The broker hands it over again: workers are still to know that it is not wanted.
+    assert cancellations.unwanted(gone_at) == ids[:2]
+    record(told_of(ids[0], RunState.STARTED))
+    run.refresh_from_db()
+    assert (run.state, Part.objects.get(task_id=ids[0]).state) == ("started", "started")
+
+
+def test_workers_are_told_of_the_parts_that_were_called_off_with_a_canvas_that_is_over(
+    make_schedule, told, actor
+):
+    run, ids = half_sent(make_schedule(), "started", "waiting")
+    cancel(run, told, actor)
+    record(told_of(ids[0], RunState.SUCCEEDED))
+    run.refresh_from_db()
+    assert run.state == "revoked"
+    assert cancellations.unwanted(NOW) == [ids[1]]
+    # One that begins after all is what the run is, and holds the next one back.
+    seen = []
+    for state in (RunState.STARTED, RunState.SUCCEEDED):
+        record(told_of(ids[1], state))
+        run.refresh_from_db()
+        seen.append((run.state, Run.objects.holding_back(queued_since=NOW - timedelta(days=1)).exists()))
+    assert seen == [("started", True), ("succeeded", False)]
