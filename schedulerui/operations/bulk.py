@@ -167,13 +167,17 @@ def written_tags(words: Iterable[str]) -> str:
 
 
 @contextmanager
-def running(*, token: uuid.UUID, actor: Actor, now: datetime) -> Iterator[Verb]:
+def running(
+    *, token: uuid.UUID, actor: Actor, now: datetime, even_if_running: bool = False
+) -> Iterator[Verb]:
     """Give the verb that runs a schedule once; ``token`` names the click, so that the same form runs nothing twice.
+
+    Where runs must not overlap each waits for an active one, unless ``even_if_running``.
 
     All messages go over one connection. A broker that is down is no failure: beat sends what is queued.
     """
     with publishing() as publish:
-        yield _run_verb(publish, token=token, actor=actor, now=now)
+        yield _run_verb(publish, token=token, actor=actor, now=now, even_if_running=even_if_running)
 
 
 @contextmanager
@@ -195,10 +199,14 @@ def publishing() -> Iterator[runs.Publish | None]:
         yield None
 
 
-def _run_verb(publish: runs.Publish | None, *, token: uuid.UUID, actor: Actor, now: datetime) -> Verb:
+def _run_verb(
+    publish: runs.Publish | None, *, token: uuid.UUID, actor: Actor, now: datetime, even_if_running: bool
+) -> Verb:
     def run(schedule: Schedule) -> bool:
         key = str(uuid.uuid5(token, str(schedule.pk)))
-        return runs.run_now(schedule.pk, token=key, actor=actor, now=now, publish=publish).created
+        return runs.run_now(
+            schedule.pk, token=key, actor=actor, now=now, publish=publish, even_if_running=even_if_running
+        ).created
 
     return run
 

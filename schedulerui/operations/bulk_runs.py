@@ -36,8 +36,10 @@ def cancelling(*, actor: Actor, now: datetime, revoke: cancellations.Tell | None
 
 
 @contextmanager
-def again(*, token: uuid.UUID, actor: Actor, now: datetime) -> Iterator[Verb]:
+def again(*, token: uuid.UUID, actor: Actor, now: datetime, even_if_running: bool = False) -> Iterator[Verb]:
     """Give the verb that runs once more what a finished run was, with its values; ``token`` names the click.
+
+    Where runs must not overlap each waits for an active one, unless ``even_if_running``.
 
     All messages go over one connection. A broker that is down is no failure: beat sends what is queued.
     """
@@ -45,7 +47,7 @@ def again(*, token: uuid.UUID, actor: Actor, now: datetime) -> Iterator[Verb]:
 
         def run_again(run: Run) -> bool:
             key = str(uuid.uuid5(token, str(run.pk)))
-            click = reruns.Click(token=key, actor=actor, now=now)
+            click = reruns.Click(token=key, actor=actor, now=now, even_if_running=even_if_running)
             return reruns.run_again(run.pk, click=click, publish=publish).created
 
         yield run_again

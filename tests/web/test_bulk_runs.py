@@ -76,6 +76,46 @@ def test_it_runs_each_again_once_however_often_the_form_is_sent(operator, schedu
     assert sorted(Run.objects.filter(trigger="manual").values_list("args", flat=True)) == [[0], [1], [2]]
 
 
+EVEN = "Even if a run of it is active"
+
+
+def sent_and_waiting(client, url, given, *, n_sent, n_waiting, **ticked):
+    """Ask for it, answer with what is ticked, and look at what became of the runs."""
+    page = text_of(client.post(url, given))
+    assert EVEN in page
+    token = re.findall(r'name="token" value="([^"]+)"', page)[0]
+    with recording() as sent:
+        client.post(url, given | {"sure": "1", "token": token} | ticked)
+    assert len(sent.sent) == n_sent
+    assert Run.objects.filter(trigger="manual", state="waiting").count() == n_waiting
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("ticked", "n_sent", "n_waiting"), [({}, 1, 1), ({"even": "yes"}, 2, 0)])
+def test_it_runs_again_beside_an_active_run_only_if_that_is_ticked(operator, ticked, n_sent, n_waiting):
+    guarded, free = a_schedule(overlap="skip"), a_schedule("Free")
+    runs = [a_run(each, state="failed") for each in (guarded, free)]
+    a_run(guarded, state="started")
+    given = {"action": "again", "id": ids(runs)}
+    sent_and_waiting(operator, URL, given, n_sent=n_sent, n_waiting=n_waiting, **ticked)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("ticked", "n_sent", "n_waiting"), [({}, 1, 1), ({"even": "yes"}, 2, 0)])
+def test_schedules_run_now_beside_an_active_run_only_if_that_is_ticked(operator, ticked, n_sent, n_waiting):
+    both = [a_schedule(overlap="queue"), a_schedule("Free")]
+    a_run(both[0], state="started")
+    given = {"action": "run", "id": [schedule.pk for schedule in both]}
+    sent_and_waiting(operator, "/schedules/bulk/", given, n_sent=n_sent, n_waiting=n_waiting, **ticked)
+
+
+def test_it_asks_nothing_about_active_runs_where_all_may_overlap(operator, schedule):
+    a_schedule("Guarded", overlap="skip")
+    assert EVEN not in text_of(operator.post(URL, {"action": "again", "id": ids([a_run(schedule)])}))
+    guarded = a_run(a_schedule("Other", overlap="skip"), state="waiting")
+    assert EVEN not in text_of(operator.post(URL, {"action": "cancel", "id": ids([guarded])}))
+
+
 @pytest.mark.django_db(transaction=True)
 def test_it_lists_what_cannot_be_run_again_and_does_the_rest(operator, schedule):
     runs = [a_run(schedule, state="failed"), a_run(schedule, state="started")]

@@ -20,6 +20,7 @@ from django.utils.translation import ngettext
 
 from schedulerui import clock, dispatch
 from schedulerui.access import may, visible
+from schedulerui.facts import Overlap
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import bulk, bulk_runs
 from schedulerui.web.bulk import (
@@ -60,6 +61,8 @@ class Kind:
     """The rows as their verbs and the question need them."""
     verb: Callable[..., AbstractContextManager[Callable[[Any], bool]]]
     file: Callable[[HttpRequest, str, list[int]], HttpResponse]
+    guarded: Callable[[list[int]], QuerySet[Any]]
+    """Those of the rows with these keys that belong to a schedule whose runs must not overlap."""
     schedule_of: Callable[[Any], object]
     """The schedule that decides whether something may be done to a row."""
     asks_for: Callable[[int], str]
@@ -136,7 +139,7 @@ def _schedule_verb(
     given = form.cleaned_data if form is not None else {}
     until = form.until_at if isinstance(form, PauseForm) else None
     if key == "run":
-        return bulk.running(token=token, **by)
+        return bulk.running(token=token, even_if_running=_is_even(request), **by)
     verbs: dict[str, Callable[[], bulk.Verb]] = {
         "enable": lambda: bulk.switching(enabled=True, **by),
         "disable": lambda: bulk.switching(enabled=False, **by),
@@ -154,7 +157,8 @@ def _run_verb(
     request: HttpRequest, key: str, _form: forms.Form | None, *, token: uuid.UUID, now: datetime
 ) -> AbstractContextManager[bulk_runs.Verb]:
     if key == "again":
-        return bulk_runs.again(token=token, actor=actor_of(request), now=now)
+        by: bulk.By = {"actor": actor_of(request), "now": now}
+        return bulk_runs.again(token=token, even_if_running=_is_even(request), **by)
     return nullcontext(bulk_runs.cancelling(actor=actor_of(request), now=now))
 
 
@@ -174,8 +178,14 @@ def _ask(
         "form": form,
         "token": uuid.uuid4(),
         "back": _back(request, kind),
+        "may_wait": key in WITH_TOKEN and kind.guarded(ids).exists(),
     }
     return render(request, "schedulerui/pages/bulk.html", context, status=status)
+
+
+def _is_even(request: HttpRequest) -> bool:
+    """Whether they are to go although a run of their schedule is active."""
+    return request.POST.get("even") == "yes"
 
 
 def _told(request: HttpRequest, kind: Kind, action: Action, outcome: bulk.Outcome) -> HttpResponse:
@@ -237,6 +247,7 @@ SCHEDULES = Kind(
     found=Schedule.objects.all,
     verb=_schedule_verb,
     file=_schedules_file,
+    guarded=lambda ids: Schedule.objects.filter(pk__in=ids).exclude(overlap=Overlap.ALLOW),
     schedule_of=lambda schedule: schedule,
     asks_for=lambda n: ngettext("For %(n)d schedule", "For %(n)d schedules", n) % {"n": n},
     did=lambda words, n: (
@@ -254,6 +265,9 @@ RUNS = Kind(
     found=_runs_for_verbs,
     verb=_run_verb,
     file=_runs_file,
+    guarded=lambda ids: Run.objects.filter(pk__in=ids, schedule__isnull=False).exclude(
+        schedule__overlap=Overlap.ALLOW
+    ),
     schedule_of=lambda run: run.schedule,
     asks_for=lambda n: ngettext("For %(n)d run", "For %(n)d runs", n) % {"n": n},
     did=lambda words, n: (
