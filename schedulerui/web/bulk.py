@@ -18,13 +18,13 @@ from schedulerui.access import Rights, visible
 from schedulerui.models import Run, Schedule
 from schedulerui.web.filters import ScheduleFilter
 from schedulerui.web.forms.pause import PauseForm
+from schedulerui.web.found import key_of
 from schedulerui.web.history_filters import RunFilter
 
 MOST = 1_000
 """Rows that one request changes."""
 MOVED = 0.05
 """Share by which the number of matching rows may have moved since the person saw it."""
-ID_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,19 +164,18 @@ def chosen(request: HttpRequest, rows: Rows) -> list[int]:
         return _matching(request, rows)
     # A page's ticks are fields of their own; a form that asks holds all in one: Django reads a thousand fields at most.
     ticked = [*request.POST.getlist("id"), *request.POST.get("ids", "").split(",")]
-    given = dict.fromkeys(text for text in ticked if _is_key(text))
-    if not given:
+    wanted = list(dict.fromkeys(key for key in map(key_of, ticked) if key is not None))
+    if not wanted:
         raise Unclear(rows.none_selected)
-    if len(given) > MOST:
-        raise Unclear(rows.too_many % {"most": MOST, "n": len(given)})
-    wanted = [int(text) for text in given]
+    if len(wanted) > MOST:
+        raise Unclear(rows.too_many % {"most": MOST, "n": len(wanted)})
     known = set(rows.allowed.filter(pk__in=wanted).values_list("pk", flat=True))
     return [pk for pk in wanted if pk in known]
 
 
 def _matching(request: HttpRequest, rows: Rows) -> list[int]:
-    seen = request.POST.get("seen", "")
-    if not _is_key(seen):
+    seen = key_of(request.POST.get("seen", ""))
+    if seen is None:
         raise Unclear(_("That form is damaged. Load the page again."))
     narrowed, problems = rows.matching(QueryDict(request.POST.get("query", "")))
     if problems:
@@ -184,10 +183,6 @@ def _matching(request: HttpRequest, rows: Rows) -> list[int]:
     keys = list(narrowed.order_by("pk").values_list("pk", flat=True)[: MOST + 1])
     if len(keys) > MOST:
         raise Unclear(rows.too_many % {"most": MOST, "n": len(keys)})
-    if abs(len(keys) - int(seen)) > MOVED * int(seen):
-        raise Moved(rows.moved % {"seen": int(seen), "present": len(keys)})
+    if abs(len(keys) - seen) > MOVED * seen:
+        raise Moved(rows.moved % {"seen": seen, "present": len(keys)})
     return keys
-
-
-def _is_key(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= ID_DIGITS

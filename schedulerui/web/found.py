@@ -8,8 +8,8 @@ from schedulerui.access import is_limited, may, visible
 from schedulerui.models import Schedule
 from schedulerui.models.damaged import read_schedule
 
-KEY_DIGITS = 19
-"""More than any key of 64 bits surely has."""
+MOST_DIGITS = 18
+"""Digits up to which each number surely fits into a column of 64 bits."""
 
 
 class Refused(Exception):
@@ -49,5 +49,5 @@ def sound_schedule_or_404(request: HttpRequest, pk: int, *, verb: str) -> Schedu
 
 
 def key_of(text: str) -> int | None:
-    """Return the key of a row that an address names; None for what is none."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < KEY_DIGITS else None
+    """Return the key of a row, or another number of a column, that an address or a form names; None for what is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MOST_DIGITS else None

@@ -15,7 +15,8 @@ from typing import Any
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
-from schedulerui.web.paging import MOST_DIGITS, Page, Row, moment_of
+from schedulerui.web.found import key_of
+from schedulerui.web.paging import Page, Row, moment_of
 
 Value = datetime | str | int | float
 NO_VALUE = "-"
@@ -118,20 +119,21 @@ def _written(row: Model, order: Order) -> str:
 
 
 def _read(text: str, order: Order) -> Cursor | None:
-    shown, _, key = text.rpartition("_")
-    if not (key.isascii() and key.isdigit() and len(key) < MOST_DIGITS):
+    shown, _, named = text.rpartition("_")
+    pk = key_of(named)
+    if pk is None:
         return None
     if shown == NO_VALUE:
-        return Cursor(value=None, pk=int(key)) if order.is_nullable else None
+        return Cursor(value=None, pk=pk) if order.is_nullable else None
     value = _value(shown[1:], order) if shown.startswith("=") else None
-    return None if value is None else Cursor(value=value, pk=int(key))
+    return None if value is None else Cursor(value=value, pk=pk)
 
 
 def _value(text: str, order: Order) -> Value | None:
     if order.kind is datetime:
         return moment_of(text.replace(" ", "+"))
     if order.kind is int:
-        return int(text) if text.isascii() and text.isdigit() and len(text) < MOST_DIGITS else None
+        return key_of(text)
     if order.kind is float:
         return float(text) if NUMBER.fullmatch(text) else None
     return text if "\x00" not in text and text.isprintable() else None

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
+from schedulerui.web.found import key_of
 from schedulerui.web.responses import unchanged
 
 Row = TypeVar("Row", bound=Model)
@@ -17,7 +18,6 @@ MOST_CARRIED = 500
 """Parts that one poll may name; more are not looked at."""
 MOST_NEW = 100
 """New rows that a poll counts; more are "99+"."""
-KEY_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +38,7 @@ def carried(request: HttpRequest) -> dict[str, str]:
 
 def newest_of(request: HttpRequest) -> int | None:
     """Return the key of the newest row when the page was made; None where the page shows no new rows."""
-    text = request.GET.get("newest", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= KEY_DIGITS else None
+    return key_of(request.GET.get("newest", ""))
 
 
 def in_view_and_new(rows: QuerySet[Row], ids: Sequence[int], fresh: QuerySet[Row] | None) -> list[Row]:

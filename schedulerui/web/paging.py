@@ -11,13 +11,12 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from schedulerui.web.forms.fields import MAX_YEAR, MIN_YEAR
+from schedulerui.web.found import key_of
 
 Row = TypeVar("Row", bound=Model)
 COUNT_CAP = 10_000
 WALK_CAP = 1_000
 """Rows up to which those are counted that no index finds."""
-MOST_DIGITS = 19
-"""Keys and numbers of an address have fewer digits than this: each fits into a column of 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +111,9 @@ def _cursor(row: Model, moment: str) -> str:
 
 
 def _parse(cursor: str) -> tuple[datetime, int] | None:
-    text, _, pk = cursor.rpartition("_")
-    at = moment_of(text.replace(" ", "+"))
-    is_key = pk.isascii() and pk.isdigit() and len(pk) < MOST_DIGITS
-    return (at, int(pk)) if at is not None and is_key else None
+    text, _, named = cursor.rpartition("_")
+    at, pk = moment_of(text.replace(" ", "+")), key_of(named)
+    return (at, pk) if at is not None and pk is not None else None
 
 
 def moment_of(text: str) -> datetime | None:

@@ -20,14 +20,12 @@ from schedulerui.presenters.alerts import alert_row, channel_rows, message_rows,
 from schedulerui.presenters.findings import is_monitored
 from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
 from schedulerui.web.forms.silence import SilenceForm
-from schedulerui.web.found import sound_schedule_or_404
+from schedulerui.web.found import key_of, sound_schedule_or_404
 from schedulerui.web.responses import actor_of, see_other, unchanged, with_message
 
 SHOWN = 100
 """Most lines of each table; the newest."""
 MESSAGES_SHOWN = 30
-ID_DIGITS = 18
-"""More than this, and no database could hold the id."""
 
 
 @gate("view", methods=("GET", "HEAD"))
@@ -96,9 +94,10 @@ def _schedule(request: HttpRequest, named: str) -> Schedule | None:
     """Return the schedule of that id; None for no id at all."""
     if not named:
         return None
-    if not (named.isascii() and named.isdecimal() and len(named) <= ID_DIGITS):
+    key = key_of(named)
+    if key is None:
         raise Http404
-    return sound_schedule_or_404(request, int(named), verb="view")
+    return sound_schedule_or_404(request, key, verb="view")
 
 
 def _live_context(request: HttpRequest) -> dict[str, Any]:
