@@ -9,18 +9,23 @@ from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
 from schedulerui.operations.rates import MINUTE, n_runs_asked
+from schedulerui.operations.runs import is_known
 from schedulerui.web.decorators import error_page
 
 
-def is_too_many(request: HttpRequest, *, now: datetime) -> bool:
-    """Tell whether the person has asked for as many runs within a minute as one may; at most one query."""
+def refused_for_rate(request: HttpRequest, *, of: object, token: str, now: datetime) -> HttpResponse | None:
+    """Answer 429 to whoever has asked for as many runs within a minute as one may; None lets the click through.
+
+    A click that has made its run already, by its ``token``, is let through. ``of`` as in ``runs.is_known``. At most two queries.
+    """
     most = settings().RUNS_PER_MINUTE
-    return bool(most) and request.user.pk is not None and n_runs_asked(request.user.pk, now=now) >= most
+    if not most or request.user.pk is None or n_runs_asked(request.user.pk, now=now) < most:
+        return None
+    return None if is_known(of, token=token) else _too_many(request, most)
 
 
-def too_many(request: HttpRequest) -> HttpResponse:
-    """Answer 429 with a sentence and when to come again."""
-    most = settings().RUNS_PER_MINUTE
+def _too_many(request: HttpRequest, most: int) -> HttpResponse:
+    """Answer with a sentence and when to come again."""
     words = ngettext(
         "You have asked for %(n)d run within a minute, which is the most. Wait a moment, or run several as one bulk action.",
         "You have asked for %(n)d runs within a minute, which is the most. Wait a moment, or run several as one bulk action.",

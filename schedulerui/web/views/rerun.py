@@ -16,7 +16,7 @@ from schedulerui import clock
 from schedulerui.access import may, visible
 from schedulerui.facts import Overlap
 from schedulerui.models import Run, Schedule
-from schedulerui.operations import reruns, runs
+from schedulerui.operations import reruns
 from schedulerui.operations.reruns import Click, Values
 from schedulerui.operations.runs import Queued
 from schedulerui.presenters.warnings import warnings_of
@@ -24,7 +24,7 @@ from schedulerui.web.decorators import SENTENCES, error_page, gate
 from schedulerui.web.forms.values import ValuesForm
 from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.hints import takes_of
-from schedulerui.web.rates import is_too_many, too_many
+from schedulerui.web.rates import refused_for_rate
 from schedulerui.web.responses import actor_of, see_other, with_message
 from schedulerui.web.views.run_now import sentence_of
 
@@ -114,8 +114,9 @@ def _answer(
         token = str(uuids.UUID(request.POST.get("token", "")))
     except ValueError:
         return error_page(request, 400, sentence=_("That form is damaged. Open the page once more."))
-    if is_too_many(request, now=clock.now()) and not runs.is_known(context["click_of"], token=token):
-        return too_many(request)
+    refusal = refused_for_rate(request, of=context["click_of"], token=token, now=clock.now())
+    if refusal is not None:
+        return refusal
     try:
         queued = launch(token, form.values if form is not None else None)
     except reruns.NotRerunnable as error:

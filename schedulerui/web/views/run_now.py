@@ -25,7 +25,7 @@ from schedulerui.presenters.schedules import schedule_row
 from schedulerui.presenters.warnings import warnings_of
 from schedulerui.web.decorators import error_page, gate, htmx_of
 from schedulerui.web.found import sound_schedule_or_404
-from schedulerui.web.rates import is_too_many, too_many
+from schedulerui.web.rates import refused_for_rate
 from schedulerui.web.responses import actor_of, see_other, with_message, with_notice
 
 
@@ -66,8 +66,9 @@ def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
     except ValueError:
         return error_page(request, 400, sentence=_("That form is damaged. Press Run now once more."))
     now = clock.now()
-    if is_too_many(request, now=now) and not runs.is_known(schedule.pk, token=token):
-        return too_many(request)
+    refusal = refused_for_rate(request, of=schedule.pk, token=token, now=now)
+    if refusal is not None:
+        return refusal
     even = request.POST.get("even") == "yes"
     try:
         queued = runs.run_now(
