@@ -18,9 +18,12 @@ from schedulerui.web.client_address import client_address
 from schedulerui.web.decorators import htmx_of, page_of
 
 __all__ = [
-    "SeeOther", "actor_of", "back_from", "back_of_page", "back_to", "digest", "see_other", "unchanged", "with_message", "with_notice",
+    "SeeOther", "actor_of", "back_from", "back_of_page", "back_to", "digest", "remember", "see_other", "unchanged", "with_message",
+    "with_notice",
 ]  # fmt: skip
 
+A_YEAR = 365 * 24 * 3600
+"""Seconds."""
 Response = TypeVar("Response", bound=HttpResponse)
 LEVELS = {"ok": messages.SUCCESS, "warn": messages.WARNING, "fail": messages.ERROR}
 
@@ -36,6 +39,16 @@ def see_other(request: HttpRequest, url: str) -> HttpResponse:
     if htmx_of(request):
         return HttpResponse(headers={"HX-Redirect": url})
     return SeeOther(url)
+
+
+def remember(request: HttpRequest, cookie: str, chosen: str, *, is_known: bool) -> HttpResponse:
+    """Go back where the form came from, and keep what was chosen in a cookie for a year where it is one of the choices."""
+    response = see_other(request, back_from(request))
+    if is_known:
+        response.set_cookie(
+            cookie, chosen, max_age=A_YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
+        )
+    return response
 
 
 def unchanged() -> HttpResponse:

@@ -6,17 +6,11 @@ from django.http import HttpRequest, HttpResponse
 
 from schedulerui.presenters.frame import KEYS_COOKIE
 from schedulerui.web.decorators import gate
-from schedulerui.web.responses import back_from, see_other
-from schedulerui.web.views.theme import A_YEAR
+from schedulerui.web.responses import remember
 
 
 @gate("view", methods=("POST",))
 def keys(request: HttpRequest) -> HttpResponse:
     """Remember the choice for a year and go back."""
-    response = see_other(request, back_from(request))
     chosen = request.POST.get("keys", "")
-    if chosen in {"on", "off"}:
-        response.set_cookie(
-            KEYS_COOKIE, chosen, max_age=A_YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
-        )
-    return response
+    return remember(request, KEYS_COOKIE, chosen, is_known=chosen in {"on", "off"})

@@ -6,18 +6,11 @@ from django.http import HttpRequest, HttpResponse
 
 from schedulerui.presenters.frame import THEME_COOKIE, THEMES
 from schedulerui.web.decorators import gate
-from schedulerui.web.responses import back_from, see_other
-
-A_YEAR = 365 * 24 * 3600
+from schedulerui.web.responses import remember
 
 
 @gate("view", methods=("POST",))
 def theme(request: HttpRequest) -> HttpResponse:
     """Remember the colours for a year and go back."""
-    response = see_other(request, back_from(request))
     chosen = request.POST.get("theme", "")
-    if chosen in THEMES:
-        response.set_cookie(
-            THEME_COOKIE, chosen, max_age=A_YEAR, httponly=True, samesite="Lax", secure=request.is_secure()
-        )
-    return response
+    return remember(request, THEME_COOKIE, chosen, is_known=chosen in THEMES)
