@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
+from schedulerui.models.indexes import IndexOfSome
 from schedulerui.models.schedule import Schedule
 
 
@@ -21,12 +23,23 @@ class ScheduleState(models.Model):
     failure_streak = models.PositiveIntegerField(default=0)
     recent = models.CharField(max_length=60, blank=True, default="")
     """The last 30 outcomes, newest last, two characters each: a state's letter and a digit for the duration's logarithm."""
+    failure_rate = models.PositiveSmallIntegerField(null=True, blank=True)
+    """Failures among those that were to run, in a thousand; null where none of them failed."""
+    usual_runtime = models.FloatField(null=True, blank=True)
+    """Seconds that a run takes, the newer ones counting more; null until one has told."""
 
     class Meta:
         indexes = [
             models.Index(fields=["last_state", "schedule"], name="su_state_last"),
             models.Index(fields=["last_run_at", "schedule"], name="su_state_ran"),
-            models.Index(fields=["failure_streak", "schedule"], name="su_state_streak"),
+            # Beat writes last_run_at with each run, and PostgreSQL then writes the row into each index that it is in.
+            IndexOfSome(
+                fields=["failure_streak", "schedule"], name="su_state_streak", where=Q(failure_streak__gt=0)
+            ),
+            IndexOfSome(
+                fields=["failure_rate", "schedule"], name="su_state_rate", where=Q(failure_rate__isnull=False)
+            ),
+            models.Index(fields=["usual_runtime", "schedule"], name="su_state_runtime"),
         ]
 
     def __str__(self) -> str:

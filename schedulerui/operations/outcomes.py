@@ -30,6 +30,14 @@ LETTERS: dict[RunState, str] = {
 }
 FAILURES = frozenset({RunState.FAILED, RunState.LOST})
 """States that lengthen the streak of failures; success ends it, everything else leaves it."""
+FAILED_LETTERS = tuple(
+    LETTERS[state] for state in (RunState.FAILED, RunState.LOST, RunState.EXPIRED, RunState.UNSENT)
+)
+"""Outcomes that are failures of what was to run; what was decided or called off is none."""
+EQUALS = 10
+"""Runs up to which each counts as much in the usual run time; beyond, the newest counts a tenth."""
+LONGEST = 1e9
+"""Run times beyond it, seconds, are nonsense."""
 
 
 def append_outcome(recent: str, state: str, runtime: float | None) -> str:
@@ -43,6 +51,22 @@ def append_outcome(recent: str, state: str, runtime: float | None) -> str:
         return recent
     known = recent if len(recent) % 2 == 0 else ""
     return (known + letter + str(_digit(runtime)))[-2 * KEPT :]
+
+
+def failure_rate(recent: str) -> int | None:
+    """Return how many in a thousand of the outcomes failed, of those that were to run; None where none did."""
+    n_failed = sum(recent.count(letter) for letter in FAILED_LETTERS)
+    return round(1000 * n_failed / (n_failed + recent.count("s"))) if n_failed else None
+
+
+def usual_runtime(usual: float | None, recent: str, runtime: float | None) -> float | None:
+    """Return the usual run time (seconds) after one more run; ``recent``: the outcomes before it."""
+    if runtime is None or not 0 <= runtime <= LONGEST:
+        return usual
+    if usual is None:
+        return round(runtime, 6)
+    n = min(recent.count("s") + recent.count("f") + 1, EQUALS)
+    return round(usual + (runtime - usual) / max(n, 2), 6)
 
 
 def follow(run: Run, state: RunState, *, runtime: float | None, is_again: bool) -> None:
@@ -60,12 +84,18 @@ def follow(run: Run, state: RunState, *, runtime: float | None, is_again: bool) 
         row = states.select_for_update().first()
         if row is None:
             return
-        recent, streak = _recount(row) if is_again else _count(row, state, runtime)
+        streak = _recount(row) if is_again else _count(row, state, runtime)
         newest: dict[str, object] = {"last_state": str(state)} if row.last_run_id == run.pk else {}
         if state is RunState.SUCCEEDED:
             of_run = run.nominal_at or run.due_at
             newest["last_success_at"] = max(of_run, row.last_success_at or of_run)
-        states.update(recent=recent, failure_streak=streak, **newest)
+        states.update(
+            recent=row.recent,
+            failure_streak=streak,
+            failure_rate=row.failure_rate,
+            usual_runtime=row.usual_runtime,
+            **newest,
+        )
         if state in FAILURES:
             _pause_after_commit(run.schedule_id, streak=streak)
         return
@@ -98,33 +128,39 @@ def note_decisions(runs: Iterable[Run]) -> None:
     rows = list(ScheduleState.objects.select_for_update().filter(pk__in=decided).order_by("pk"))
     for row in rows:
         for run in decided[row.pk]:
-            row.recent = append_outcome(row.recent, run.state, None)
-    ScheduleState.objects.bulk_update(rows, ["recent"])
+            _append(row, run.state, None)
+    ScheduleState.objects.bulk_update(rows, ["recent", "failure_rate"])
 
 
-def _count(row: ScheduleState, state: RunState, runtime: float | None) -> tuple[str, int]:
-    streak = row.failure_streak
+def _append(row: ScheduleState, state: str, runtime: float | None) -> None:
+    """Let the row's account have one more outcome."""
+    row.usual_runtime = usual_runtime(row.usual_runtime, row.recent, runtime)
+    row.recent = append_outcome(row.recent, state, runtime)
+    row.failure_rate = failure_rate(row.recent)
+
+
+def _count(row: ScheduleState, state: RunState, runtime: float | None) -> int:
+    """Append the outcome and return the streak of failures after it."""
+    _append(row, state, runtime)
     if state in FAILURES:
-        streak += 1
-    elif state is RunState.SUCCEEDED:
-        streak = 0
-    return append_outcome(row.recent, state, runtime), streak
+        return row.failure_streak + 1
+    return 0 if state is RunState.SUCCEEDED else row.failure_streak
 
 
-def _recount(row: ScheduleState) -> tuple[str, int]:
-    """Return both from the newest finished runs."""
+def _recount(row: ScheduleState) -> int:
+    """Make the account anew from the newest finished runs, and return the streak of failures."""
     finished = Run.objects.filter(schedule_id=row.pk, state__in=[str(state) for state in LETTERS])
     newest = list(finished.newest_first().values_list("state", "runtime")[:KEPT])
-    recent = ""
+    row.recent, row.usual_runtime = "", None
     for state, runtime in reversed(newest):
-        recent = append_outcome(recent, state, runtime)
+        _append(row, state, runtime)
     streak = 0
     for state, _runtime in newest:
         if state == RunState.SUCCEEDED:
-            return recent, streak
+            return streak
         streak += state in FAILURES
     # No success among those looked at: the streak may be longer than what we can see.
-    return recent, max(streak, row.failure_streak) if len(newest) == KEPT else streak
+    return max(streak, row.failure_streak) if len(newest) == KEPT else streak
 
 
 def _digit(runtime: float | None) -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from schedulerui.models import Schedule, ScheduleState
+from schedulerui.presenters.moments import duration
 from schedulerui.presenters.policies import pause_of
 from schedulerui.presenters.rules import code_of, words_of
 from schedulerui.presenters.states import StateWord, state_of
@@ -17,7 +19,8 @@ LIST_COLUMNS = (
     "uuid", "name", "task", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
     "clocked_at_local", "solar_event", "latitude", "longitude", "queue", "grace", "version", "next_nominal_at", "next_run_at",
     "skips", "error", "paused_at", "paused_by", "pause_reason", "resume_at",
-    "state__last_run_at", "state__last_state", "state__failure_streak", "state__recent",
+    "state__last_run_at", "state__last_state", "state__failure_streak", "state__recent", "state__failure_rate",
+    "state__usual_runtime",
 )  # fmt: skip
 """What a row needs; arguments, options and descriptions stay in the table."""
 
@@ -48,18 +51,23 @@ class ScheduleRow:
     paused: str
     """Until when, by whom and why it is paused; empty when it is not, or was just switched off."""
     version: int
+    figure: str = ""
+    """What the list is sorted by, in words, where no column shows it."""
 
     @property
     def digest(self) -> str:
         """What changes exactly when the row looks different; the passing of time alone does not count."""
         return digest(
             self.version, self.enabled, self.problem, self.last_state.key, self.last_run_at, self.failure_streak,
-            self.recent, self.next_run_at, self.is_next_skipped, self.is_late,
+            self.recent, self.next_run_at, self.is_next_skipped, self.is_late, self.figure,
         )  # fmt: skip
 
 
-def schedule_row(schedule: Schedule, *, now: datetime) -> ScheduleRow:
-    """Return the row of a schedule loaded with its state; a broken rule is shown, never raised."""
+def schedule_row(schedule: Schedule, *, now: datetime, sort: str = "") -> ScheduleRow:
+    """Return the row of a schedule loaded with its state; a broken rule is shown, never raised.
+
+    ``sort``: what the list is sorted by.
+    """
     words, problem = words_of(schedule)
     state = state_row(schedule)
     late_at = schedule.next_run_at + timedelta(seconds=schedule.grace) if schedule.next_run_at else None
@@ -82,6 +90,7 @@ def schedule_row(schedule: Schedule, *, now: datetime) -> ScheduleRow:
         why_no_next=_why_no_next(schedule, problem),
         paused=pause_of(schedule, now=now),
         version=schedule.version,
+        figure=_figure(state, sort),
     )
 
 
@@ -91,6 +100,14 @@ def state_row(schedule: Schedule) -> ScheduleState:
         return schedule.state
     except ScheduleState.DoesNotExist:
         return ScheduleState(schedule=schedule)
+
+
+def _figure(state: ScheduleState, sort: str) -> str:
+    if sort == "rate" and state.failure_rate:
+        return _("%(share)s %% failed") % {"share": number_format(round(state.failure_rate / 10))}
+    if sort == "duration" and state.usual_runtime is not None:
+        return _("usually %(time)s") % {"time": duration(state.usual_runtime)}
+    return ""
 
 
 def _is_next_skipped(schedule: Schedule) -> bool:

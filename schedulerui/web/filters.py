@@ -40,11 +40,23 @@ ORDERS: dict[str, Order] = {
     "last": Order(
         column="state__last_run_at", kind=datetime, tie=OF_STATE, is_descending=True, is_nullable=True
     ),
+    "rate": Order(column="state__failure_rate", kind=int, tie=OF_STATE, is_descending=True, is_nullable=True),
     "failing": Order(
-        column="state__failure_streak", kind=int, tie=OF_STATE, is_descending=True, is_nullable=True
+        column="state__failure_streak", kind=int, tie=OF_STATE, is_descending=True, is_nullable=True, over=0
+    ),
+    "duration": Order(
+        column="state__usual_runtime", kind=float, tie=OF_STATE, is_descending=True, is_nullable=True
     ),
 }
 """Sort key in the address to the columns; the first is the default."""
+ORDER_WORDS = {
+    "next": _("By next run"),
+    "name": _("By name"),
+    "last": _("By last run"),
+    "rate": _("By failure rate"),
+    "failing": _("By failures in a row"),
+    "duration": _("By duration"),
+}
 
 
 def state_choices() -> list[tuple[str, Any]]:

@@ -30,6 +30,8 @@ SCANNED = 100_000
 """Newest runs that a filter without an index looks at."""
 LONGEST = "longest"
 """The order of runs, the longest first, in an address."""
+ORDER_WORDS = {"newest": gettext_lazy("Newest first"), LONGEST: gettext_lazy("Longest first")}
+"""Orders of runs by their words; the first is the default."""
 OF_RUN = ("schedule_name", "task")
 """What a run itself keeps of its schedule."""
 VIAS = [(via, via) for via in ("browser", "admin", "command", "code")]

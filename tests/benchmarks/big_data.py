@@ -70,6 +70,8 @@ def _state(pk: int, number: int, now: datetime) -> ScheduleState:
         last_state=("failed" if has_failed else "succeeded") if number % 10 or has_failed else "",
         failure_streak=number % 7 + 1 if has_failed else 0,
         recent="s3s4s3s5s4" * 5 + ("s3s4s3s5f5" if has_failed else "s3s4s3s5s4"),
+        failure_rate=33 if has_failed else None,
+        usual_runtime=(number * 7919 % 977) / 10 if number % 10 else None,
     )
 
 

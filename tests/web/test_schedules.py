@@ -8,6 +8,7 @@ import pytest
 
 from schedulerui import clock
 from schedulerui.models import Schedule, ScheduleState
+from schedulerui.web.filters import ORDERS
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_schedule, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +116,37 @@ def test_it_sorts(reader):
     assert names(reader.get(f"{URL}?sort=nonsense")) == ["B", "A", "C"]
 
 
+def test_it_sorts_by_how_often_and_how_long_and_says_it_in_the_lines(reader):
+    for name, rate, runtime in (("A", None, 4.0), ("B", 100, None), ("C", 967, 75.0)):
+        ScheduleState.objects.filter(schedule=a_schedule(name)).update(
+            failure_rate=rate, usual_runtime=runtime
+        )
+    by_rate, by_time = reader.get(f"{URL}?sort=rate"), reader.get(f"{URL}?sort=duration")
+    assert names(by_rate) == ["C", "B", "A"]
+    assert [row.figure for row in by_rate.context["rows"]] == ["97 % failed", "10 % failed", ""]
+    assert names(by_time) == ["C", "A", "B"]
+    assert [row.figure for row in by_time.context["rows"]] == ["usually 1 min 15 s", "usually 4.0 s", ""]
+    assert not any(row.figure for row in reader.get(URL).context["rows"])
+
+
+def test_a_poll_says_what_the_list_is_sorted_by(reader):
+    schedule = a_schedule("A")
+    ScheduleState.objects.filter(schedule=schedule).update(usual_runtime=4.0)
+    (row,) = reader.get(f"{URL}?sort=duration").context["rows"]
+    have = f"schedule-{row.pk}:{row.digest}"
+    assert reader.get(f"{LIVE}?sort=duration&have={have}").status_code == 204
+    ScheduleState.objects.filter(schedule=schedule).update(usual_runtime=9.0)
+    assert "usually 9.0 s" in text_of(reader.get(f"{LIVE}?sort=duration&have={have}"))
+
+
+def test_the_order_is_chosen_among_the_filters(reader):
+    a_schedule()
+    text = text_of(reader.get(f"{URL}?sort=duration"))
+    assert '<option value="duration" selected>By duration</option>' in text
+    assert '<option value="">By next run</option>' in text
+    assert "aria-sort" not in text
+
+
 def test_it_marks_the_sorted_column(reader):
     a_schedule()
     text = text_of(reader.get(f"{URL}?sort=name"))
@@ -140,7 +172,7 @@ def walk(reader, query):
         response = reader.get(URL, {**query, "newer": newer})
 
 
-@pytest.mark.parametrize("sort", ["next", "name", "last", "failing"])
+@pytest.mark.parametrize("sort", list(ORDERS))
 def test_it_turns_pages_in_every_order_without_gap_or_repetition(reader, sort):
     now = clock.now()
     for number in range(107):
@@ -148,7 +180,10 @@ def test_it_turns_pages_in_every_order_without_gap_or_repetition(reader, sort):
         if schedule.enabled:
             due_in(schedule, minutes=number % 7)
         ScheduleState.objects.filter(schedule=schedule).update(
-            failure_streak=number % 4, last_run_at=now - timedelta(minutes=number % 5) if number % 2 else None
+            failure_streak=number % 4,
+            failure_rate=number % 5 * 100 + 33 if number % 3 else None,
+            usual_runtime=number % 9 / 7 if number % 4 else None,
+            last_run_at=now - timedelta(minutes=number % 5) if number % 2 else None,
         )
     ScheduleState.objects.filter(schedule__name__in=["S011", "S012"]).delete()
     forwards, backwards = walk(reader, {"sort": sort})
@@ -171,7 +206,7 @@ def test_the_links_of_pages_keep_filter_and_order(reader):
     "cursor",
     ["0", "-3", "x", "9" * 40, "٣", "=x_1", "-_x", "=2026-01-01_1", f"=1_{'9' * 30}", "=\x00_1", "=²_1"],
 )
-@pytest.mark.parametrize("sort", ["next", "name", "failing"])
+@pytest.mark.parametrize("sort", ["next", "name", "failing", "rate", "duration"])
 def test_a_damaged_page_is_said_and_no_error(reader, cursor, sort):
     a_schedule()
     for side in ("older", "newer"):

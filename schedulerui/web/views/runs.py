@@ -17,7 +17,7 @@ from schedulerui.models import Run, Schedule
 from schedulerui.presenters.runs import LIST_COLUMNS, run_row
 from schedulerui.web.bulk import RUN_ACTIONS, offered
 from schedulerui.web.decorators import gate, htmx_of
-from schedulerui.web.history_filters import LONGEST, SCANNED, Looked, RunFilter
+from schedulerui.web.history_filters import LONGEST, ORDER_WORDS, SCANNED, Looked, RunFilter
 from schedulerui.web.keyset import Order, keyset_page
 from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
 from schedulerui.web.paging import (
@@ -87,6 +87,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         "rows": [run_row(run) for run in page.rows],
         "query": found.query(),
         "sort": LONGEST if found.is_sorted_by_time else "newest",
+        "orders": ORDER_WORDS,
         "count": count,
         "is_capped": is_capped,
         "looked_at": looked.since,

@@ -18,7 +18,7 @@ from schedulerui.models.damaged import readable
 from schedulerui.presenters.schedules import LIST_COLUMNS, schedule_row
 from schedulerui.web.bulk import offered
 from schedulerui.web.decorators import gate, htmx_of
-from schedulerui.web.filters import ORDERS, ScheduleFilter, order_of
+from schedulerui.web.filters import ORDER_WORDS, ORDERS, ScheduleFilter, order_of
 from schedulerui.web.keyset import keyset_page
 from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
 from schedulerui.web.paging import capped_count
@@ -49,7 +49,8 @@ def live_schedules(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     have = carried(request)
     ids = [int(match[1]) for match in map(ROW_ID.fullmatch, have) if match]
-    found = {row.pk: schedule_row(row, now=now) for row in _asked(request, ids, now=now)}
+    sort = order_of(request.GET.get("sort", ""))
+    found = {row.pk: schedule_row(row, now=now, sort=sort) for row in _asked(request, ids, now=now)}
     rows = [found[pk] for pk in ids if pk in found]
     n_new = len(found.keys() - set(ids))
     context = {"rights": rights_of(request.user), "now": now}
@@ -93,8 +94,9 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     return {
         "filter": found,
         "page": page,
-        "rows": [schedule_row(schedule, now=now) for schedule in page.rows],
+        "rows": [schedule_row(schedule, now=now, sort=sort) for schedule in page.rows],
         "sort": sort,
+        "orders": ORDER_WORDS,
         "query": found.query(),
         "count": count,
         "is_capped": is_capped,
