@@ -25,7 +25,7 @@ TIMING = frozenset(
 )  # fmt: skip
 """Fields whose change moves the next run."""
 SWITCH_TRIES = 5
-"""How often a switch is tried again when somebody else changes the schedule at the same time."""
+"""How often a switch, a pause or a new anchor is tried again when somebody else changes the schedule at the same time."""
 _UUID_VERSIONS = (4, 5)
 """Random and derived ones; MariaDB refuses others as no uuids at all."""
 

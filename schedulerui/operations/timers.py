@@ -9,9 +9,6 @@ from schedulerui.models import Schedule
 from schedulerui.operations import audit, schedules
 from schedulerui.operations.errors import NotResettable, VersionConflict
 
-TRIES = 5
-"""How often it is tried again when somebody else changes the schedule at the same time."""
-
 
 def is_resettable(schedule: Schedule) -> bool:
     """Tell whether a schedule counts from a moment that a person may move: an interval that is on, and not from code."""
@@ -23,7 +20,7 @@ def reset(schedule_id: int, *, actor: Actor, now: datetime) -> Schedule:
 
     Raises NotResettable for anything that is no interval, off or from code, VersionConflict, and Schedule.DoesNotExist.
     """
-    for _again in range(TRIES - 1):
+    for _again in range(schedules.SWITCH_TRIES - 1):
         try:
             return _reset(schedule_id, actor=actor, now=now)
         except VersionConflict:

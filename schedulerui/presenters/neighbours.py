@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from schedulerui.models import Schedule
 from schedulerui.models.damaged import UNREADABLE
 from schedulerui.recurrence import RuleError, next_fire
+from schedulerui.recurrence.window import INSTANT
 
 MOST = 1_000
 """Most schedules looked at, those whose next run is nearest first."""
@@ -20,7 +21,6 @@ COLUMNS = (
     "clocked_at_utc", "clocked_at_local", "next_run_at",
 )  # fmt: skip
 MINUTE = timedelta(minutes=1)
-INSTANT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from datetime import date, datetime, time, timedelta
 from schedulerui.recurrence import cron, walltime
 from schedulerui.recurrence.fire import next_fire
 from schedulerui.recurrence.rule import CrontabRule, IntervalRule, ManualRule, Rule
+from schedulerui.recurrence.window import INSTANT
 
 _DAY = timedelta(days=1)
-_INSTANT = timedelta(microseconds=1)
 _MINUTES = 1440
 
 
@@ -83,7 +83,7 @@ def _minute(wall: datetime) -> float:
 
 
 def _walk(rule: Rule, start: datetime, end: datetime) -> Iterator[datetime]:
-    moment = next_fire(rule, start - _INSTANT)
+    moment = next_fire(rule, start - INSTANT)
     while moment is not None and moment < end:
         yield moment
         moment = next_fire(rule, moment)

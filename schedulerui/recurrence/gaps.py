@@ -14,12 +14,12 @@ from typing import TypeAlias
 from schedulerui.recurrence import cron, walltime
 from schedulerui.recurrence.fire import next_fire
 from schedulerui.recurrence.rule import CrontabRule, IntervalRule, Rule
+from schedulerui.recurrence.window import INSTANT
 
 Gaps: TypeAlias = tuple[timedelta, timedelta]
 """The shortest and the longest time between neighbours."""
 _DAY = timedelta(days=1)
 _YEAR = 366 * _DAY
-_INSTANT = timedelta(microseconds=1)
 _FEW = 400
 _TWO = 2
 _LAST_YEAR = 9990
@@ -78,7 +78,7 @@ def _all_kinds_of_gap(rule: CrontabRule, after: datetime, end: datetime) -> Iter
         touched = sorted({change.wall_before.date(), change.first_wall.date()})
         odd.update(touched)
         before = max((day for day in days if day < touched[0]), default=None)
-        start = after if before is None else _midnight(rule, before) - _INSTANT
+        start = after if before is None else _midnight(rule, before) - INSTANT
         yield from _gaps_until(rule, max(start, after), touched[-1], end)
     yield from _usual_gaps(rule, days, odd)
 
