@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,9 @@ from typing import Self
 from tests.processes import Process
 from tests.waiting import eventually
 
-START_WITHIN = 60  # seconds: the slowest (RabbitMQ) needs about 8 on two busy cores
+START_WITHIN = 120  # seconds: the slowest (RabbitMQ) needs about 8 on two busy cores
+LOWEST_PORT = 11_000
+USUAL_FIRST_OF_CALLERS = 32_768
 
 
 class ServerMissingError(Exception):
@@ -40,10 +43,24 @@ def find_program(name: str, *, also_in: Iterable[Path] = ()) -> Path:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody uses at this moment, and that the system gives to nobody who only calls out.
+
+    A server that is killed comes back at its port: until then no client on its way elsewhere may have been given it.
+    """
+    while True:
+        port = LOWEST_PORT + secrets.randbelow(_first_of_callers() - LOWEST_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def _first_of_callers() -> int:
+    """The lowest port that the system gives to outgoing connections."""
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    except OSError:
+        first = USUAL_FIRST_OF_CALLERS
+    return first if first > LOWEST_PORT else USUAL_FIRST_OF_CALLERS
 
 
 def owner_unless_root(*names: str) -> tuple[int, int] | None:
