@@ -7,8 +7,22 @@ import threading
 from typing import Never
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.unit.recurrence.scale import IS_LARGE
 
 pytest_plugins = ["tests.servers.fixtures", "tests.browser.fixtures"]
+
+# A machine that does other things too is slow, and that is no finding. What stands in the way of a change tries the same examples
+# each time; `make simulate` looks for new ones.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    derandomize=not IS_LARGE,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 
 def _stop(_number: int, _frame: object) -> Never:
@@ -19,6 +33,12 @@ def pytest_configure() -> None:
     """End in order on SIGTERM as on Ctrl-C: without the end of the fixtures their servers would live on."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _stop)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let long tests begin first; the others stay in their order, which is by chance."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(autouse=True)
