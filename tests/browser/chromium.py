@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from tests.servers.base import ServerMissingError
 from tests.waiting import eventually
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 60_000
+"""Milliseconds for a step: two cores that do other things too may be slow, and one that works waits for none of them."""
 ARGUMENTS = [
     "--no-sandbox",  # tests run as root in containers; the pages are our own
     "--disable-gpu",
@@ -96,13 +99,23 @@ def watched_page(
     )
     sayings = Sayings()
     sayings.listen(context)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE)
     try:
         page = context.new_page()
         _SAYINGS[page] = sayings
         yield page
     finally:
         context.close()
+        everything_is_answered()
+
+
+def everything_is_answered() -> None:
+    """Wait until the test's own server works on nothing: what it still reads or writes would meet the next test's rows."""
+    eventually(
+        lambda: not any("process_request_thread" in thread.name for thread in threading.enumerate()),
+        within=60,
+        describe="the last answer of the server in this process",
+    )
 
 
 _SAYINGS: dict[Page, Sayings] = {}

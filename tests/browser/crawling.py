@@ -118,7 +118,7 @@ class Crawler:
         if node.evaluate("node => node.localName") == "select":
             node.select_option(index=node.evaluate("node => node.options.length - 1"))
         else:
-            node.click(timeout=10_000)
+            node.click()
         settled(self.page)
         return True
 

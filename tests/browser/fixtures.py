@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
-from tests.browser.chromium import running_chromium, sayings_of, watched_page
+from tests.browser.chromium import PATIENCE, running_chromium, sayings_of, watched_page
 from tests.servers.base import ServerMissingError
 from tests.servers.needs import missing
 
@@ -18,9 +18,7 @@ def playwright() -> Iterator[Playwright]:
     # Playwright runs an event loop in this thread, which Django takes for asynchronous code and refuses to query in.
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    expect.set_options(
-        timeout=20_000
-    )  # two cores that do other things too: a page may be slow, what it says may not
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as started:
         yield started
     if before is None:

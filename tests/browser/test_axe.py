@@ -48,6 +48,7 @@ def addresses(rows):
     return dict.fromkeys(sound, 200) | {"/schedules/999999/": 404, "/flower/": 503}
 
 
+@pytest.mark.long
 def test_no_page_breaks_a_rule_of_accessibility(page, addresses, visit, settings):
     settings.ROOT_URLCONF = "schedulerui.site.urls"
     go, found = visit(page), []

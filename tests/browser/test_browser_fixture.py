@@ -43,7 +43,7 @@ def test_it_hears_a_complaint_when_the_page_breaks_a_rule(page, body, script, co
     said = sayings_of(page)
     eventually(
         lambda: page.title() is not None and any(line.startswith(complaint) for line in said.complaints),
-        within=10,
+        within=60,
         describe=lambda: f"{complaint!r} in {said.complaints}",
     )
     said.complaints.clear()

@@ -24,7 +24,7 @@ def test_the_zone_of_the_browser_is_chosen_and_all_rows_follow(page, rows, visit
     expect(cell).to_contain_text("UTC")
     page.locator(".rail__person summary").click()
     browser = page.locator(".rail__person [data-zone]")
-    assert browser.get_attribute("value") == "Asia/Tokyo"
+    expect(browser).to_have_attribute("value", "Asia/Tokyo")
     browser.click()
     expect(cell).to_contain_text("JST")
     expect(page.locator(".rail__person")).to_contain_text("Times in Asia/Tokyo")
@@ -32,6 +32,7 @@ def test_the_zone_of_the_browser_is_chosen_and_all_rows_follow(page, rows, visit
     switch.click()
     expect(switch).to_have_attribute("aria-checked", "false")
     switch.click()
+    expect(switch).to_have_attribute("aria-checked", "true")
     expect(cell).to_contain_text("JST")
     go("/runs/")
     expect(page.locator("tbody .at").first).to_contain_text("JST")

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pyte
 GOES = re.compile("Undo|Dismiss|Switch the keys off|Copy of")
 
 
+@pytest.mark.long
 def test_every_link_and_button_can_be_clicked_and_nobody_complains(page, rows, visit, live_server, settings):
     settings.ROOT_URLCONF, settings.LOGOUT_REDIRECT_URL = "schedulerui.site.urls", "login"
     now = clock.now()

@@ -79,7 +79,8 @@ def test_leaving_with_changes_asks_first_and_without_any_does_not(page, rows, vi
     page.on("dialog", stay)
     visit(page)(f"/schedules/{rows['Fine']}/edit/")
     page.locator("#id_owner").fill("mine")
-    page.locator(".rail__wide").get_by_role("link", name="Runs").click()
+    with page.expect_event("dialog"):
+        page.locator(".rail__wide").get_by_role("link", name="Runs").click()
     expect(page).to_have_url(f"{live_server.url}/schedules/{rows['Fine']}/edit/")
     assert asked == ["beforeunload"]
     page.get_by_role("button", name="Save schedule").click()

@@ -59,6 +59,7 @@ def test_no_text_leaves_its_cell_in_a_list(looker):
     looker.check()
 
 
+@pytest.mark.long
 def test_no_text_leaves_its_cell_in_a_page_of_its_own(looker):
     fill(packs(storable()), owner=User.objects.get(username="ana"))
     looker.page.set_viewport_size({"width": 390, "height": 900})

@@ -12,14 +12,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.bundled_site import Start
+from tests import pace
+from tests.bundled_site import START_WITHIN, Start
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journey"), pytest.mark.timeout(600)]
 
 PASSWORD = "journey-password"
 TASK = "schedulerui.site.demo_tasks.heartbeat"
-SOON = 20_000  # milliseconds: two runs, a poll and some busy cores
+SOON = 60_000  # milliseconds: two runs, a poll and some busy cores
+TOLD_WITHIN = 30  # seconds from the death of a worker
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def site():
             },
         ) as start,
     ):
-        start.process.wait_for("schedulerui is ready:", within=60)
+        start.process.wait_for("schedulerui is ready:", within=START_WITHIN)
         yield start
 
 
@@ -99,7 +101,7 @@ def test_create_watch_switch_off_and_run_now(page, site):
         lambda: (
             site.runs("state IN ('pending', 'sent', 'received', 'started') AND schedule_name = 'Pulse'") == 0
         ),
-        within=20,
+        within=60,
     )
     before, since = started(site, "Pulse"), time.monotonic()
     eventually(lambda: time.monotonic() - since > 7, within=10, every=0.5, describe="three periods to pass")
@@ -110,7 +112,7 @@ def test_create_watch_switch_off_and_run_now(page, site):
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Run now").dblclick()
     expect(page.get_by_role("status").filter(has_text="Pulse").first).to_be_visible()
-    eventually(lambda: site.runs(f"{manual} AND state = 'succeeded'") == 1, within=20)
+    eventually(lambda: site.runs(f"{manual} AND state = 'succeeded'") == 1, within=60)
     since = time.monotonic()
     eventually(
         lambda: time.monotonic() - since > 3, within=10, every=0.5, describe="a second run to have its chance"
@@ -124,17 +126,19 @@ def test_a_killed_worker_is_told_within_thirty_seconds_and_its_successor_is_anot
     expect(page.get_by_text("Online").first).to_be_visible(timeout=SOON)
     killed = site.pid_of("worker")
     os.kill(killed, signal.SIGKILL)
-    expect(page.get_by_text("Died").first).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("Online").first).to_be_visible(timeout=30_000)
-    assert site.pid_of("worker") not in {0, killed}
+    killed_at = time.monotonic()
+    expect(page.get_by_text("Died").first).to_be_visible()
+    assert time.monotonic() - killed_at <= TOLD_WITHIN * pace.slowness(site.pid_of("monitor"))
+    expect(page.get_by_text("Online").first).to_be_visible()
+    eventually(lambda: site.pid_of("worker") not in {0, killed}, within=60)
 
 
 def test_the_core_actions_work_without_javascript(page_without_javascript, site):
     page = page_without_javascript
     log_in(page, site)
-    create(page, site, "Plain", every="40")
+    create(page, site, "Plain", every="400")
     page.get_by_role("button", name="Preview runs").click()
-    expect(page.locator("#preview-summary")).to_contain_text("Every 40 seconds")
+    expect(page.locator("#preview-summary")).to_contain_text("Every 400 seconds")
     save(page)
 
     page.goto(address(site, "/schedules/?q=Plain"))
@@ -146,6 +150,8 @@ def test_the_core_actions_work_without_javascript(page_without_javascript, site)
 
     page.get_by_role("row").filter(has_text="Plain").get_by_role("link", name="Run now").click()
     page.get_by_role("button", name="Run now").click()
-    eventually(lambda: started(site, "Plain") == 1, within=20)
+    # The page does not change by itself here: it is asked when the run has ended.
+    eventually(lambda: site.runs("state = 'succeeded' AND schedule_name = 'Plain'") == 1, within=60)
+    assert started(site, "Plain") == 1
     page.goto(address(site, "/runs/?q=Plain"))
     expect(page.get_by_role("row").filter(has_text="Plain").first).to_contain_text("Succeeded")

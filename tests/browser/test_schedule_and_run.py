@@ -39,6 +39,7 @@ def test_brackets_go_through_the_runs_of_a_schedule_and_stop_at_its_ends(
     for key, address in (("]", addresses[2]), ("]", addresses[2]), ("[", addresses[1]), ("[", addresses[0])):
         page.keyboard.press(key)
         expect(page).to_have_url(address)
+        page.wait_for_load_state("load")  # before, the new page's script takes no key
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard")).to_contain_text("Next run, of the same schedule")
 
