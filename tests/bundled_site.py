@@ -17,7 +17,7 @@ READY = re.compile(
     r"^schedulerui is ready: (?P<url>\S+)  login: admin  password: (?P<password>\S+)$", re.MULTILINE
 )
 OURS = ("SCHEDULERUI_", "CELERY_", "FLOWER_")
-START_WITHIN = 60
+START_WITHIN = 120
 
 
 def children_of(pid: int) -> list[int]:

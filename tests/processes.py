@@ -68,7 +68,7 @@ class Process:
         state = "running" if self.is_running else f"ended with {self.returncode}"
         return f"--- {self.name} (pid {self.pid}, {state}), end of its log ---\n{text}\n---"
 
-    def wait_for(self, text: str, *, within: float = 20) -> None:
+    def wait_for(self, text: str, *, within: float = 90) -> None:
         """Wait until `text` stands in the log; fail at once when the process ends before."""
         eventually(
             lambda: text in self.output() or not self.is_running,
@@ -77,7 +77,7 @@ class Process:
         )
         assert text in self.output(), f"{self.name} ended before it wrote {text!r}\n{self.tail()}"
 
-    def wait(self, *, within: float = 20) -> int:
+    def wait(self, *, within: float = 90) -> int:
         """Wait until the process has ended by itself and return its exit code."""
         try:
             return self.popen.wait(timeout=within)
@@ -89,12 +89,12 @@ class Process:
         if self.is_running:
             os.kill(self.pid, number)
 
-    def terminate(self, *, within: float = 20) -> int:
+    def terminate(self, *, within: float = 90) -> int:
         """Ask the process to end (SIGTERM) and wait until it has."""
         self.signal(signal.SIGTERM)
         return self.wait(within=within)
 
-    def kill9(self, *, within: float = 10) -> None:
+    def kill9(self, *, within: float = 60) -> None:
         """Kill the process and all its descendants without asking, as a power cut would."""
         family = descendants(self.pid)
         _kill_group(self.pid)

@@ -288,7 +288,7 @@ def test_the_courier_sends_in_a_thread_of_its_own_and_outlives_a_database_that_i
     a_message("code")
     carrying.start()
     try:
-        eventually(lambda: Notification.objects.filter(state="sent").exists(), within=20)
+        eventually(lambda: Notification.objects.filter(state="sent").exists(), within=60)
     finally:
         carrying.stop()
         alert_changed.disconnect(receive)

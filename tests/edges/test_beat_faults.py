@@ -173,6 +173,6 @@ def test_a_place_ends_the_process_only_when_the_environment_names_it(place, code
         env={**os.environ, "SCHEDULERUI_CRASH_AT": place},
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=100,
     )
     assert ended.returncode == code

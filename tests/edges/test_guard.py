@@ -184,7 +184,7 @@ def test_it_is_a_host_s_task_class_before_django_is_set_up():
         "import schedulerui; assert issubclass(app.Task, schedulerui.ScheduledTask)\n"
         "assert 'schedulerui.models' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)
 
 
 def test_it_says_which_name_is_not_there():

@@ -92,7 +92,7 @@ def test_a_body_that_runs_inside_another_has_its_own_lines(begun):
 
 def test_threads_do_not_mix_their_lines(begun):
     others = []
-    gate = threading.Barrier(3, timeout=5)
+    gate = threading.Barrier(3, timeout=60)
 
     def work(name):
         kept = tail.begin()
@@ -109,7 +109,7 @@ def test_threads_do_not_mix_their_lines(begun):
     logger.info("main")
     gate.wait()
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert sorted(others) == [("one", ["one"]), ("two", ["two"])]
     assert lines_of(begun) == ["main"]
 

@@ -7,7 +7,6 @@ import os
 import pickle
 import socket
 import sqlite3
-import time
 import zlib
 
 import pytest
@@ -17,6 +16,7 @@ from django.db import connection
 from schedulerui import results
 from schedulerui.models import Run
 from schedulerui.results import NoResult, keeps_result, read
+from tests import pace
 from tests.waiting import eventually
 
 ID = "11111111-2222-3333-4444-555555555555"
@@ -133,10 +133,10 @@ def test_it_says_what_kinds_of_backends_cannot_tell(make_app, backend, words):
 def test_it_ends_in_time_when_the_store_does_not_answer(make_app):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         app = make_app(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
-        began = time.monotonic()
+        began = pace.seconds()
         with pytest.raises(NoResult, match="does not answer"):
             read(ID, celery_app=app)
-    assert time.monotonic() - began < results.DEADLINE + 1
+    assert pace.seconds() - began < results.DEADLINE + 1
 
 
 def test_a_store_that_is_away_is_said_so(make_app):
@@ -154,7 +154,7 @@ def test_reads_that_hang_do_not_pile_up(make_app, monkeypatch):
                 read(ID, celery_app=app)
             said.append(str(refusal.value))
     assert "other requests wait" in said[-1]
-    eventually(lambda: results._slots._value == results.READERS_MAX, within=15)
+    eventually(lambda: results._slots._value == results.READERS_MAX, within=60)
 
 
 def test_it_reads_celerys_table_in_a_database(make_app, tmp_path):

@@ -28,7 +28,7 @@ def tell(reports):
     """Tell as the recorder does: a refused write (a lock, a deadlock) is tried again."""
     try:
         for report in reports:
-            eventually(partial(is_taken, report), within=20, every=0.01, ignoring=OperationalError)
+            eventually(partial(is_taken, report), within=60, every=0.01, ignoring=OperationalError)
     finally:
         connection.close()
 

@@ -35,7 +35,7 @@ def stop_creating(world: World) -> None:
     world.execute("UPDATE schedulerui_schedule SET next_run_at = NULL, next_nominal_at = NULL")
 
 
-def everything_is_sent(world: World, *, within: float = 30) -> None:
+def everything_is_sent(world: World, *, within: float = 120) -> None:
     eventually(
         lambda: n_runs(world, "state = 'pending'") == 0,
         within=within,
@@ -52,7 +52,7 @@ def _pending(world: World) -> str:
 def beats_are_up(world: World, n: int) -> None:
     eventually(
         lambda: world.rows("SELECT COUNT(*) FROM schedulerui_beat")[0][0] >= n,
-        within=60,
+        within=180,
         describe=f"{n} beats to sign in",
     )
 

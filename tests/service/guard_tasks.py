@@ -34,7 +34,7 @@ def retry(self, folder):
 @app.task(name="guard.slow", base=schedulerui.ScheduledTask, bind=True)
 def slow(self, folder):
     _began(folder, self)
-    Event().wait(2)
+    Event().wait(4)
 
 
 @app.task(

@@ -13,27 +13,29 @@ from threading import Event
 import django
 from celery import signals
 
+from tests import pace
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.service.recorder_settings")
 
 _measured: dict[str, float] = {}
 
 
 def _begins(task_id="", **_):
-    _measured[task_id] = time.monotonic()
+    _measured[task_id] = pace.seconds()
 
 
 def _has_begun(task_id="", **_):
-    _measured[task_id] = time.monotonic() - _measured.get(task_id, 0.0)
+    _measured[task_id] = pace.seconds() - _measured.get(task_id, 0.0)
 
 
 def _ends(**_):
-    _measured["end"] = time.monotonic()
+    _measured["end"] = pace.seconds()
 
 
 def _has_ended(sender=None, **_):
     """Write for how many seconds all other receivers held the task up, before its body and after it."""
     task_id = sender.request.id
-    held = _measured.pop(task_id, 0.0), time.monotonic() - _measured.pop("end", time.monotonic())
+    held = _measured.pop(task_id, 0.0), pace.seconds() - _measured.pop("end", pace.seconds())
     folder = os.environ.get("HELD_FOLDER")
     if folder:
         with Path(folder, f"{os.getpid()}.jsonl").open("a") as lines:

@@ -137,7 +137,7 @@ def start_worker(environment, tmp_path):
             name="worker",
         )
         started.append(process)
-        process.wait_for("ready.", within=40)
+        process.wait_for("ready.", within=120)
         return process
 
     yield start
@@ -191,7 +191,7 @@ def send(app, environment):
     return send_
 
 
-def reached(run, state, *, within=20):
+def reached(run, state, *, within=90):
     """Wait until the run is in the state and return it."""
 
     def look():

@@ -11,9 +11,11 @@ import pytest
 
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 
 N_SCHEDULES = 100
+NEVER_LATE = 600
+"""Seconds: a slow machine must not make a beat miss a time."""
 
 
 def n_runs(world):
@@ -27,7 +29,7 @@ def has_runs(world, n):
 def beats_are_up(world, n):
     return eventually(
         lambda: world.rows("SELECT COUNT(*) FROM schedulerui_beat")[0][0] >= n,
-        within=30,
+        within=90,
         describe="the beats to sign in",
     )
 
@@ -72,14 +74,14 @@ def assert_each_message_is_in_the_histogram(world):
 
 
 def two_beats_run_for_a_minute(world):
-    world.run("-m", "tests.service.populate", str(N_SCHEDULES))
+    world.populate(N_SCHEDULES, grace=NEVER_LATE)
     beats = [world.beat(), world.beat()]
     beats_are_up(world, 2)
     per_second = sum(1 / (number % 5 + 1) for number in range(N_SCHEDULES))
     wanted = int(60 * per_second)
-    eventually(lambda: n_runs(world) >= wanted, within=90, every=0.5, describe=beats[0].tail)
+    eventually(lambda: n_runs(world) >= wanted, within=240, every=0.5, describe=beats[0].tail)
     stop_creating(world)
-    eventually(lambda: everything_is_sent(world), within=20)
+    eventually(lambda: everything_is_sent(world), within=90)
     assert_each_message_is_in_the_histogram(world)
     for beat in beats:
         assert beat.terminate() == 0, beat.tail()
@@ -91,6 +93,7 @@ def two_beats_run_for_a_minute(world):
     assert world.rows("SELECT COUNT(*) FROM schedulerui_beat")[0][0] == 0
 
 
+@pytest.mark.long
 def test_two_beats_send_every_occurrence_once_on_either_database(make_world):
     worlds = [make_world(database) for database in ("sqlite", "postgres")]
     with ThreadPoolExecutor(len(worlds)) as pool:  # side by side: each of them mostly waits
@@ -100,16 +103,16 @@ def test_two_beats_send_every_occurrence_once_on_either_database(make_world):
 
 def test_ten_kills_lose_nothing_and_make_no_second_task_id(make_world):
     world = make_world("sqlite")  # test_fault_kills.py does it on PostgreSQL, thirty times
-    world.run("-m", "tests.service.populate", str(N_SCHEDULES))
+    world.populate(N_SCHEDULES, grace=NEVER_LATE)
     survivor, victim = world.beat(), world.beat()
     beats_are_up(world, 2)
     for _ in range(10):
         wanted = n_runs(world) + 40
-        eventually(functools.partial(has_runs, world, wanted), within=30, describe=survivor.tail)
+        eventually(functools.partial(has_runs, world, wanted), within=90, describe=survivor.tail)
         victim.kill9()
         victim = world.beat()
     stop_creating(world)
-    eventually(lambda: everything_is_sent(world), within=30, describe=survivor.tail)
+    eventually(lambda: everything_is_sent(world), within=90, describe=survivor.tail)
     messages = world.messages()
     publishes = dict(world.rows("SELECT task_id, publishes FROM schedulerui_run"))
     assert set(messages) == set(publishes)

@@ -39,12 +39,14 @@ def broker_url(request):
 def ours(app, monkeypatch):
     """Let dispatch use the test's client, as a host's setting would."""
     monkeypatch.setattr(dispatch, "app", lambda: app)
+    # A worker beside busy neighbours answers, but not within the second that a page waits for it.
+    monkeypatch.setattr(remote, "DEADLINE", 30.0)
     conf.reset()
     return app
 
 
 def the_worker() -> Worker:
-    eventually(Worker.objects.filter(pool_size__isnull=False).exists, within=15)
+    eventually(Worker.objects.filter(pool_size__isnull=False).exists, within=90)
     return Worker.objects.get()
 
 
@@ -55,10 +57,10 @@ def obey(verb: str, **arguments: str) -> controls.Outcome:
 def test_a_worker_obeys_each_command_and_each_stands_in_the_audit_log(start_worker, ours, environment):
     start_worker()
     assert obey("pool_grow", n="1").obeyed
-    eventually(lambda: the_worker().pool_size == 3, within=15)
+    eventually(lambda: the_worker().pool_size == 3, within=90)
     assert obey("pool_shrink", n="1").obeyed
     assert obey("add_consumer", queue="more").obeyed
-    eventually(lambda: "more" in the_worker().queues, within=15)
+    eventually(lambda: "more" in the_worker().queues, within=90)
     assert obey("cancel_consumer", queue="more").obeyed
     assert obey("rate_limit", task_name="rec.add", rate_limit="100/m").obeyed
     assert obey("time_limit", task_name="rec.add", soft="5", hard="9").obeyed
@@ -81,13 +83,13 @@ def test_a_worker_ends_when_its_name_was_typed(start_worker, ours):
     with pytest.raises(controls.InvalidCommand):
         obey("shutdown", confirm="somebody@else")
     assert obey("shutdown", confirm=name).obeyed
-    eventually(lambda: not process.is_running, within=20)
-    eventually(lambda: Worker.objects.get().stopped_at is not None, within=10)
+    eventually(lambda: not process.is_running, within=90)
+    eventually(lambda: Worker.objects.get().stopped_at is not None, within=90)
 
 
 def test_it_tells_what_it_does(start_worker, ours, send):
     start_worker()
-    run = reached(send("rec.slow", 5), RunState.STARTED)
+    run = reached(send("rec.slow", 60), RunState.STARTED)
     told = remote.inspect(the_worker().hostname)
     assert set(told.answers) == set(remote.INSPECTIONS)
     assert [task["id"] for task in told.answers["active"]] == [run.task_id]
@@ -97,14 +99,15 @@ def test_it_tells_what_it_does(start_worker, ours, send):
 def test_only_the_named_worker_obeys(start_worker, ours):
     start_worker(name="one")
     start_worker(name="two")
-    eventually(lambda: Worker.objects.filter(pool_size=2).count() == 2, within=15)
+    eventually(lambda: Worker.objects.filter(pool_size=2).count() == 2, within=90)
     one = Worker.objects.get(hostname="one@here")
     controls.control(one.instance, "pool_grow", {"n": "2"}, actor=ANA, now=clock.now())
-    eventually(lambda: Worker.objects.get(pk=one.pk).pool_size == 4, within=15)
+    eventually(lambda: Worker.objects.get(pk=one.pk).pool_size == 4, within=90)
     assert Worker.objects.get(hostname="two@here").pool_size == 2
 
 
-def test_a_worker_that_is_silent_is_an_outcome(ours):
+def test_a_worker_that_is_silent_is_an_outcome(ours, monkeypatch):
+    monkeypatch.setattr(remote, "DEADLINE", 1.0)
     assert remote.inspect("nobody@nowhere").is_silent
     with pytest.raises(remote.Silent):
         remote.command("nobody@nowhere", "pool_grow", {"n": 1})
@@ -139,7 +142,7 @@ def test_a_worker_without_our_app_is_heard_of_by_its_events(environment, ours, t
             foreign.store(ear.take(), now=clock.now())
             return Worker.objects.filter(hostname="plain@there").exists()
 
-        eventually(heard, within=30)
+        eventually(heard, within=90)
         found = Worker.objects.get()
         assert (found.heard_by, found.pid, found.queues) == ("events", process.pid, [])
         assert found.software["celery"]
@@ -150,7 +153,7 @@ def test_a_worker_without_our_app_is_heard_of_by_its_events(environment, ours, t
             foreign.store(ear.take(), now=clock.now())
             return Worker.objects.get().stopped_at is not None
 
-        eventually(gone, within=15)
+        eventually(gone, within=90)
     finally:
         process.close()
         ear.stop()
@@ -168,7 +171,7 @@ def test_a_worker_with_our_app_is_not_heard_of_twice(start_worker, environment, 
             heard.extend(ear.take())
             return heard
 
-        eventually(has_heard, within=20)
+        eventually(has_heard, within=90)
         assert foreign.store(heard, now=clock.now()) == 0
         assert Worker.objects.count() == 1
     finally:
@@ -185,7 +188,7 @@ def test_the_ear_reconnects_and_ends_when_told(ours):
 
     ear = foreign.Ear(app_)
     ear.start()
-    assert asked.wait(5)
+    assert asked.wait(60)
     ear.stop()
     gone.close()
 
@@ -208,7 +211,7 @@ def test_a_killed_worker_s_successor_knows_what_was_cancelled(start_worker, ours
     cancellations.cancel(waiting.pk, terminate=False, actor=ANA, now=clock.now())
     first.kill9()
     start_worker(name="one")
-    assert reached(waiting, RunState.REVOKED, within=60).started_at is None
+    assert reached(waiting, RunState.REVOKED, within=180).started_at is None
     assert running.state == RunState.STARTED
 
 

@@ -11,7 +11,7 @@ import redis
 from schedulerui.canvas import entries, leaves, task_id_of
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 
 APP = "tests.service.canvas_app"
 STEP = {"type": "task", "task": "canvas.note", "args": [1]}
@@ -56,12 +56,12 @@ def world(request, make_world, tmp_path):
     made = make_world(request.param, DISPATCH_LEASE=1.0, CELERY_APP=f"{APP}.app")
     made.env["TEST_NOTES"] = str(tmp_path)
     each = [{"canvas": canvas} for canvas in CANVASES]
-    made.populate(len(each), each=each, task="canvas.note", misfire="all", **{"in": 8})
+    made.populate(len(each), each=each, task="canvas.note", misfire="all", grace=600, **{"in": 8})
     return made
 
 
 def assert_killed(process):
-    assert process.wait(within=60) == -9, process.tail()
+    assert process.wait(within=180) == -9, process.tail()
 
 
 def test_kills_between_the_messages_of_canvases_lose_no_part_and_make_no_second_id(world):
@@ -69,7 +69,7 @@ def test_kills_between_the_messages_of_canvases_lose_no_part_and_make_no_second_
         assert_killed(beat(world, kill_at=kill_at))
     last = beat(world)
     done = {"sent": len(CANVASES)}
-    eventually(lambda: states(world) == done, within=60, describe=lambda: f"{states(world)} {last.tail()}")
+    eventually(lambda: states(world) == done, within=180, describe=lambda: f"{states(world)} {last.tail()}")
     messages, expected = world.messages(), dict[str, int]()
     for task_id, canvas, _state, publishes in rows_of(world):
         expected |= {task_id_of(task_id, path): publishes for path in entries(canvas)}
@@ -94,14 +94,14 @@ def groups_of(world):
 
 def test_every_body_of_a_canvas_begins_once_while_beats_are_killed_and_a_worker_works(world, tmp_path):
     worker = world.start("worker", "-m", "celery", "-A", APP, "worker", "-l", "INFO", "-c", "2")
-    worker.wait_for("ready.", within=60)
+    worker.wait_for("ready.", within=180)
     for kill_at in (3, 3, 6):
         assert_killed(beat(world, kill_at=kill_at))
     last = beat(world)
     done = {"succeeded": len(CANVASES)}
     eventually(
         lambda: states(world) == done,
-        within=90,
+        within=240,
         describe=lambda: f"{states(world)} {parts_of(world)} {last.tail()} {worker.tail()}",
     )
     began = Counter(line for path in tmp_path.glob("*.bodies") for line in path.read_text().splitlines())

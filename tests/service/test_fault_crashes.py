@@ -9,7 +9,7 @@ import pytest
 from schedulerui.crash import EXIT_CODE, PLACES
 from tests.service.crash_driver import CASES, N_DUE
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 
 NEVER_TWICE = ("claim.", "recover.", "give_back.", "run_now.", "quarantine.", "sign_off.", "publish.before")
 """Places at which nothing can have been sent that is not marked, except by the messages before it in its batch."""

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import pace
 from tests.service.accounts import assert_every_occurrence_has_one_row, moment, n_runs, stop_creating
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 
 DEEP = {"sqlite": 100_000, "postgres": 5_000}
 """How deep the nested arguments are: PostgreSQL takes no deeper ones, and Python reads neither."""
@@ -62,8 +63,9 @@ def poison(world, name, columns):
 def fill(world, prefix, names, *, every):
     """One schedule for each name, and good ones."""
     bad = [{"name": f"{prefix} {name}", "every": every} for name in names]
+    # A slow machine must not make a beat miss a time.
     good = [{"name": f"good {number}", "every": 1} for number in range(N_GOOD)]
-    world.populate(len(bad) + N_GOOD, each=[*bad, *good])
+    world.populate(len(bad) + N_GOOD, each=[*bad, *good], grace=600)
 
 
 def cpu_seconds(pid):
@@ -102,10 +104,10 @@ def test_poisoned_rows_cost_themselves_and_say_why(make_world, database):
     rows = rows_of(database)
     fill(world, "poison", rows, every=3)
     beat = world.beat()
-    eventually(lambda: n_runs(world) > 2 * N_GOOD, within=60, describe=beat.tail)
+    eventually(lambda: n_runs(world) > 2 * N_GOOD, within=180, describe=beat.tail)
     for name, columns in rows.items():
         poison(world, name, columns)
-    eventually(lambda: are_out(world, "poison"), within=30, describe=beat.tail)
+    eventually(lambda: are_out(world, "poison"), within=90, describe=beat.tail)
     spent = cpu_a_second(beat.pid)
     stop_creating(world)
     world.execute("UPDATE schedulerui_schedule SET every = 1 WHERE every = 0 OR every > 1000")
@@ -119,11 +121,13 @@ def test_poisoned_rows_cost_themselves_and_say_why(make_world, database):
     assert beat.is_running
 
 
+@pytest.mark.lateness
+@pytest.mark.xdist_group("late")
 def test_times_spelled_in_another_way_are_sent_and_keep_nobody_busy(make_world):
     world = make_world("sqlite")
     fill(world, "spelled", SPELLED, every=3600)
     beat = world.beat()
-    eventually(lambda: n_runs(world) > 2 * N_GOOD, within=60, describe=beat.tail)
+    eventually(lambda: n_runs(world) > 2 * N_GOOD, within=180, describe=beat.tail)
     (since,) = world.rows("SELECT MAX(due_at) FROM schedulerui_run")[0]  # before, the beat was starting
     for name, spelling in SPELLED.items():
         world.execute(
@@ -132,8 +136,8 @@ def test_times_spelled_in_another_way_are_sent_and_keep_nobody_busy(make_world):
             f"spelled {name}",
         )
     due = "SELECT COUNT(*) FROM schedulerui_schedule WHERE name LIKE 'spelled %' AND next_run_at < '2026-02'"
-    eventually(lambda: world.rows(due)[0][0] == 0, within=30, describe=beat.tail)
-    spent = cpu_a_second(beat.pid)
+    eventually(lambda: world.rows(due)[0][0] == 0, within=90, describe=beat.tail)
+    spent, slowness = cpu_a_second(beat.pid), pace.slowness(beat.pid)
     stop_creating(world)
     late = [
         (moment(created) - moment(due)).total_seconds()
@@ -143,5 +147,5 @@ def test_times_spelled_in_another_way_are_sent_and_keep_nobody_busy(make_world):
         )
     ]
     assert late
-    assert max(late) <= 2.0
+    assert max(late) <= 2.0 * slowness
     assert spent <= CPU_MAX, beat.tail()

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests import pace
 from tests.servers.needs import running
 from tests.servers.rabbitmq import RabbitmqServer
 from tests.service.accounts import (
@@ -17,7 +18,12 @@ from tests.service.accounts import (
 )
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.lateness,
+    pytest.mark.xdist_group("late"),
+    pytest.mark.timeout(900),
+]
 
 
 @pytest.fixture
@@ -27,22 +33,22 @@ def rabbitmq_of_its_own():
 
 def test_nothing_that_counts_as_sent_is_lost_when_rabbitmq_is_killed(make_world, rabbitmq_of_its_own):
     world = make_world("sqlite", broker_url=rabbitmq_of_its_own.url)
-    world.populate(60, grace=120)
+    world.populate(60, grace=600)
     beat = world.beat()
-    eventually(lambda: n_runs(world, "state = 'sent'") > 60, within=60, describe=beat.tail)
+    eventually(lambda: n_runs(world, "state = 'sent'") > 60, within=180, describe=beat.tail)
     rabbitmq_of_its_own.kill()
     degraded = "SELECT COUNT(*) FROM schedulerui_beat WHERE degraded LIKE 'broker%'"
-    eventually(lambda: world.rows(degraded)[0][0] == 1, within=20, describe=beat.tail)
+    eventually(lambda: world.rows(degraded)[0][0] == 1, within=90, describe=beat.tail)
     before = n_runs(world, "state = 'sent'")
     rabbitmq_of_its_own.restart()
     back_at = time.monotonic()
-    eventually(lambda: n_runs(world, "state = 'sent'") > before, within=20, every=0.02, describe=beat.tail)
-    took = time.monotonic() - back_at
-    eventually(lambda: n_runs(world, "state = 'sent'") > before + 60, within=30, describe=beat.tail)
+    eventually(lambda: n_runs(world, "state = 'sent'") > before, within=90, every=0.02, describe=beat.tail)
+    took, slowness = time.monotonic() - back_at, pace.slowness(beat.pid)
+    eventually(lambda: n_runs(world, "state = 'sent'") > before + 60, within=90, describe=beat.tail)
     stop_creating(world)
     everything_is_sent(world)
     assert beat.terminate() == 0, beat.tail()
     sums = assert_each_message_has_its_row(world)
-    print(f"RabbitMQ killed: {sums}, first message {took:.2f} s after its return")
+    print(f"RabbitMQ killed: {sums}, first message {took:.2f} s after its return (slowness {slowness:.2f})")
     assert_every_occurrence_has_one_row(world, states={"sent"})
-    assert took <= 2.0
+    assert took <= 2.0 * slowness

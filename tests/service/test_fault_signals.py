@@ -15,7 +15,7 @@ import pytest
 from tests.service.accounts import assert_each_message_has_its_row, beats_are_up, everything_is_sent, n_runs
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 
 N_DUE = 2_000
 FREEZES = [
@@ -36,7 +36,7 @@ def side_by_side(check, worlds):
 
 def a_burst(make_world, database):
     world = make_world(database)
-    world.populate(N_DUE, name="burst", copies=True, **{"in": 8})
+    world.populate(N_DUE, name="burst", copies=True, grace=600, **{"in": 8})
     return world
 
 
@@ -50,28 +50,30 @@ def ticks(world, beat):
 
 
 def ends_in_a_batch(world):
-    beat = world.beat()
-    eventually(lambda: world.n_messages() > 60, within=60, every=0.002, describe=beat.tail)
-    assert beat.terminate() == 0, beat.tail()
+    beat = world.beat(SCHEDULERUI_FREEZE_AT="publish.after:80")
+    eventually(lambda: is_frozen(beat), within=180, every=0.01, describe=beat.tail)
+    beat.signal(signal.SIGTERM)
+    beat.signal(signal.SIGCONT)  # it wakes between two messages, and has been asked to end
+    assert beat.wait() == 0, beat.tail()
     n_sent = world.n_messages()
     assert n_sent < N_DUE, "it was not in the middle of a batch"
     assert n_runs(world, "state = 'sent'") == n_sent
     assert n_runs(world, "state = 'pending' AND publishes > 0") == 0, "what was not tried is given back"
     world.beat()
-    eventually(lambda: world.n_messages() >= N_DUE, within=60, describe="the rest to be sent")
+    eventually(lambda: world.n_messages() >= N_DUE, within=180, describe="the rest to be sent")
     everything_is_sent(world)
     assert assert_each_message_has_its_row(world).n_again == 0
 
 
 def freezes_and_wakes(world, place):
     frozen = world.beat(SCHEDULERUI_FREEZE_AT=place)
-    eventually(lambda: is_frozen(frozen), within=60, describe=frozen.tail)
+    eventually(lambda: is_frozen(frozen), within=180, describe=frozen.tail)
     world.beat()
     beats_are_up(world, 2)
-    eventually(lambda: n_runs(world, "state = 'sent'") == N_DUE, within=60, describe=frozen.tail)
+    eventually(lambda: n_runs(world, "state = 'sent'") == N_DUE, within=180, describe=frozen.tail)
     before, seen = world.messages(), ticks(world, frozen)
     os.kill(frozen.pid, signal.SIGCONT)
-    eventually(lambda: ticks(world, frozen) not in {None, seen}, within=30, describe=frozen.tail)
+    eventually(lambda: ticks(world, frozen) not in {None, seen}, within=90, describe=frozen.tail)
     assert world.messages() == before, f"it sent something when it woke ({place})"
     assert_each_message_has_its_row(world)
     assert frozen.is_running

@@ -58,11 +58,11 @@ def flower_url(valkey, tmp_path_factory):
     with flower, worker:
         eventually(
             lambda: answers(f"{url}healthcheck"),
-            within=30,
+            within=90,
             ignoring=(OSError,),
             describe=flower.tail,
         )
-        worker.wait_for("ready", within=30)
+        worker.wait_for("ready", within=90)
         yield url
 
 
@@ -123,10 +123,10 @@ def known_worker(client):
     """Flower hears of a worker by its heartbeats; its page needs that worker's answers as well."""
     eventually(
         lambda: WORKER in body_of(client.get("/flower/?json=1")),
-        within=30,
+        within=90,
         describe="the worker in Flower's list",
     )
-    eventually(lambda: has_page(client, WORKER), within=30, describe="the worker's page")
+    eventually(lambda: has_page(client, WORKER), within=90, describe="the worker's page")
 
 
 def has_page(client, worker):

@@ -46,17 +46,17 @@ def test_it_runs_one_body_for_each_of_many_doubled_messages_when_two_workers_com
     ids = [run.task_id for run in runs]
     dropped = Attempt.objects.filter(run__task_id__in=ids, state=S.IGNORED, reason=DUPLICATE)
     eventually(
-        lambda: dropped.count() == 300, within=90, describe=lambda: f"{dropped.count()} of 300 dropped"
+        lambda: dropped.count() == 300, within=240, describe=lambda: f"{dropped.count()} of 300 dropped"
     )
     done = Run.objects.filter(task_id__in=ids, state=S.SUCCEEDED)
-    eventually(lambda: done.count() == 300, within=30, describe=lambda: f"{done.count()} of 300 succeeded")
+    eventually(lambda: done.count() == 300, within=90, describe=lambda: f"{done.count()} of 300 succeeded")
     assert bodies(tmp_path) == Counter(ids)
 
 
 def test_it_drops_a_duplicate_while_the_first_still_runs(start_worker, send, tmp_path):
     start_worker(*GUARDED)
     run = send("guard.slow", str(tmp_path), n_messages=2)
-    eventually(lambda: run.attempts.filter(reason=DUPLICATE).exists(), within=20, describe=lambda: "the drop")
+    eventually(lambda: run.attempts.filter(reason=DUPLICATE).exists(), within=90, describe=lambda: "the drop")
     assert reached(run, S.SUCCEEDED).runtime > 1
     assert bodies(tmp_path) == {run.task_id: 1}
     assert sorted(state for _, _, state in attempts_of(run)) == ["ignored", "succeeded"]
@@ -71,7 +71,7 @@ def test_it_lets_a_retry_begin_again(start_worker, send, tmp_path):
 
 def test_it_lets_a_redelivery_begin_again(start_worker, send, tmp_path):
     start_worker(*GUARDED)
-    run = reached(send("guard.die", str(tmp_path)), S.SUCCEEDED, within=40)
+    run = reached(send("guard.die", str(tmp_path)), S.SUCCEEDED, within=120)
     assert bodies(tmp_path) == {run.task_id: 2}
 
 
@@ -85,7 +85,7 @@ def cancel(run):
 
 def test_it_does_not_begin_a_run_that_was_cancelled(start_worker, send, tmp_path):
     start_worker(*GUARDED, HEARTBEAT_EVERY=60)
-    run = send("guard.note", str(tmp_path), countdown=2)
+    run = send("guard.note", str(tmp_path), countdown=6)
     reached(run, S.RECEIVED)
     cancel(run)  # its worker has read what is cancelled and reads it again in a minute only: the guard asks
     assert reached(run, S.REVOKED).reason == CANCELLED

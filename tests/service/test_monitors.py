@@ -78,16 +78,16 @@ def test_three_monitors_tell_of_each_change_once(start_monitor, told):
     }  # fmt: skip
     monitors = [start_monitor(**options) for _n in range(3)]
     for monitor in monitors:
-        monitor.wait_for("the monitor has started", within=40)
+        monitor.wait_for("the monitor has started", within=120)
     the_last_run(schedule, "failed", 1)
-    eventually(lambda: told.bodies, within=30)
+    eventually(lambda: told.bodies, within=90)
     the_last_run(schedule, "succeeded", 0)
-    eventually(lambda: len(told.bodies) > 1, within=30)
+    eventually(lambda: len(told.bodies) > 1, within=90)
     the_last_run(schedule, "lost", 1)
-    eventually(lambda: len(told.bodies) > 2, within=30)
+    eventually(lambda: len(told.bodies) > 2, within=90)
     monitors[0].kill9()
     the_last_run(schedule, "succeeded", 0)
-    eventually(lambda: len(told.bodies) > 3, within=30)
+    eventually(lambda: len(told.bodies) > 3, within=90)
     assert [body["event"] for body in told.bodies] == ["failing", "recovered", "failing", "recovered"]
     assert len({body["id"] for body in told.bodies}) == 4
     assert all(body["alerts"][0]["subject"] == "Nightly" for body in told.bodies)
@@ -95,10 +95,10 @@ def test_three_monitors_tell_of_each_change_once(start_monitor, told):
     assert Notification.objects.count() == 4
 
 
-@pytest.mark.timeout(300)  # a hundred and twenty thousand messages on a busy machine
+@pytest.mark.timeout(900)  # a hundred and twenty thousand messages on a busy machine
 def test_a_flood_of_events_costs_little_memory(start_monitor, app, broker_url):
     monitor = start_monitor(MONITOR_EVERY=0.5)
-    monitor.wait_for("the monitor has started", within=40)
+    monitor.wait_for("the monitor has started", within=120)
     with (
         app.connection_for_write() as connection,
         EventDispatcher(connection, enabled=True, app=app) as events,
@@ -113,16 +113,16 @@ def test_a_flood_of_events_costs_little_memory(start_monitor, app, broker_url):
             tell("first@there", "worker-heartbeat")
             return Worker.objects.filter(hostname="first@there").exists()
 
-        eventually(heard, within=30)
+        eventually(heard, within=90)
         before = memory_of(monitor.pid)
         with overheard(broker_url) as catch:
             heartbeat = catch(lambda: tell("NAME@there", "worker-heartbeat"))
             received = catch(lambda: tell("first@there", "task-received", uuid="NAME"))
         flood(broker_url, heartbeat, names=(f"w{n}" for n in range(N_NAMES)))
         flood(broker_url, received, names=(f"id-{n}" for n in range(N_TASKS)))
-        eventually(lambda: Worker.objects.filter(hostname__startswith="w").count() >= 1_000, within=60)
+        eventually(lambda: Worker.objects.filter(hostname__startswith="w").count() >= 1_000, within=180)
         Worker.objects.filter(hostname="first@there").delete()
-        eventually(heard, within=60)
+        eventually(heard, within=180)
     assert monitor.is_running
     assert memory_of(monitor.pid) - before < 300
     # At most this many are heard between two rounds of the monitor; more rounds hear more, and the day's purge bounds them.
@@ -138,7 +138,7 @@ def overheard(url: str):
 
         def catch(action):
             action()
-            return eventually(lambda: named(ear.get_message(timeout=1)), within=15)
+            return eventually(lambda: named(ear.get_message(timeout=1)), within=90)
 
         yield catch
 

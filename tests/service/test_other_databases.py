@@ -9,10 +9,11 @@ import pytest
 
 from tests.processes import Process
 
-pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.service, pytest.mark.timeout(900)]
 ROOMS = ["tests/operations", "tests/edges"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("database", ["postgres", "mariadb"])
 def test_the_verbs_work_on_another_database(database, request, tmp_path):
     server = request.getfixturevalue(database)
@@ -22,7 +23,7 @@ def test_the_verbs_work_on_another_database(database, request, tmp_path):
         log=tmp_path / "pytest.log",
         env={"TEST_DATABASE_URL": server.url},
     ) as run:
-        code = run.wait(within=500)
+        code = run.wait(within=840)
     said = run.output()
     assert code == 0, said[-8000:]
     assert re.search(r"\b\d+ passed", said), said[-2000:]

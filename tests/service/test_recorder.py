@@ -69,7 +69,7 @@ def test_a_process_that_ends_with_its_task_tells_of_it(start_worker, send):
 
 def test_a_worker_that_stops_says_goodbye(start_worker, environment):
     process = start_worker()
-    eventually(Worker.objects.exists, within=10)
+    eventually(Worker.objects.exists, within=90)
     worker = Worker.objects.get()
     assert worker.queues == [environment["TEST_QUEUE"]]
     assert (worker.pool_size, worker.pid, worker.active) == (2, process.pid, 0)
@@ -98,12 +98,12 @@ def test_what_a_killed_worker_was_running_is_lost_and_its_successor_is_another_i
     killed_at = clock.monotonic()
     successor = start_worker(**AS_SHIPPED)
     died = Worker.objects.get(pid=process.pid)
-    eventually(lambda: Worker.objects.filter(pk=died.pk, died_at__isnull=False).exists(), within=20)
+    eventually(lambda: Worker.objects.filter(pk=died.pk, died_at__isnull=False).exists(), within=90)
     assert died.instance == run.worker_instance
     left = LOST_WITHIN - (clock.monotonic() - killed_at)
     assert "gone" in reached(run, S.LOST, within=left).reason
     queues = Queue.objects.filter(name=environment["TEST_QUEUE"])
-    eventually(queues.exists, within=10)
+    eventually(queues.exists, within=90)
     queue = queues.get()
     assert (queue.depth, queue.error) == (0, "")
     assert monitor.terminate() == 0
@@ -114,11 +114,11 @@ def test_what_a_killed_worker_was_running_is_lost_and_its_successor_is_another_i
 
 def test_a_worker_that_was_only_held_up_corrects_what_was_called_lost(start_worker, start_monitor, send):
     process = start_worker("-P", "solo")
-    run = reached(send("rec.slow", 2), S.STARTED)
+    run = reached(send("rec.slow", 6), S.STARTED)
     os.kill(process.pid, signal.SIGSTOP)
     try:
         start_monitor()
-        reached(run, S.LOST, within=30)
+        reached(run, S.LOST, within=90)
     finally:
         os.kill(process.pid, signal.SIGCONT)
     assert attempts_of(reached(run, S.SUCCEEDED)) == [(0, 1, "succeeded")]
@@ -175,8 +175,8 @@ class TestALockedDatabase:
         runs = [send("rec.add", number, 1, countdown=0.5 * (number % 8)) for number in range(24)]
         lock = LOCKS[kind](environment["TEST_DATABASE_URL"])
         locked_at = clock.monotonic()
-        eventually(lambda: len(held_in(held)) == 1 + len(runs), within=LOCKED_FOR)
-        eventually(lambda: list((tmp_path / "spool").rglob("*.jsonl")), within=5)
+        eventually(lambda: len(held_in(held)) == 1 + len(runs), within=90)
+        eventually(lambda: list((tmp_path / "spool").rglob("*.jsonl")), within=90)
         eventually(lambda: clock.monotonic() - locked_at >= LOCKED_FOR, within=LOCKED_FOR + 1)
         lock.release()
 
@@ -185,7 +185,7 @@ class TestALockedDatabase:
             ended = reached(run, S.SUCCEEDED)
             assert (ended.started_at is not None, attempts_of(ended)) == (True, [(0, 1, "succeeded")])
         spooled = [path for path in (tmp_path / "spool").rglob("*") if path.is_file()]
-        eventually(lambda: not any(path.exists() for path in spooled), within=10)
+        eventually(lambda: not any(path.exists() for path in spooled), within=90)
 
 
 ANSWERED = '<dl class="facts">'
@@ -207,20 +207,20 @@ class TestABrokerThatIsKilled:
         worker, monitor = start_worker(), start_monitor()
         meanwhile = reached(send("rec.slow", 6), S.STARTED)
         queues = Queue.objects.filter(name=environment["TEST_QUEUE"])
-        eventually(lambda: queues.filter(error="").exists(), within=20)
+        eventually(lambda: queues.filter(error="").exists(), within=90)
         asked_of = f"/workers/{Worker.objects.get().instance}/details/"
-        eventually(lambda: ANSWERED in web.page(asked_of)[1], within=20)
+        eventually(lambda: ANSWERED in web.page(asked_of)[1], within=90)
         server.kill()
-        eventually(lambda: queues.exclude(error="").exists(), within=20)
+        eventually(lambda: queues.exclude(error="").exists(), within=90)
         assert queues.get().depth == 0
         status, text = web.page(asked_of)
         assert (status, "The broker could not be reached" in text) == (200, True)
         server.restart()
-        eventually(lambda: queues.filter(error="").exists(), within=30)
+        eventually(lambda: queues.filter(error="").exists(), within=90)
         after = send("rec.add", 1, 2)
-        assert attempts_of(reached(after, S.SUCCEEDED, within=40)) == [(0, 1, "succeeded")]
+        assert attempts_of(reached(after, S.SUCCEEDED, within=120)) == [(0, 1, "succeeded")]
         eventually(
-            lambda: ANSWERED in web.page(asked_of)[1], within=30, describe=lambda: web.page(asked_of)[1]
+            lambda: ANSWERED in web.page(asked_of)[1], within=90, describe=lambda: web.page(asked_of)[1]
         )
         assert reached(meanwhile, S.SUCCEEDED).reason == ""
         running = [process.is_running for process in (worker, monitor, web.process)]
@@ -236,7 +236,7 @@ def test_a_message_that_the_broker_forgot_is_found_and_sent_again_once(
         client.flushall()
     start_monitor()
     start_worker()
-    eventually(lambda: run.refresh_from_db() or "has lost it" in run.reason, within=20)
+    eventually(lambda: run.refresh_from_db() or "has lost it" in run.reason, within=90)
     assert run.state == S.SENT
 
     def publish(found):
@@ -253,7 +253,7 @@ def test_a_result_that_the_task_keeps_is_read_from_redis(start_worker, send, app
     run = reached(send("rec.keep", {"a": [1, 2]}, ignore_result=False), S.SUCCEEDED)
     app.conf.result_backend = redis_server.url
     stored = eventually(
-        lambda: results.read(run.task_id, celery_app=app), within=10, ignoring=results.NoResult
+        lambda: results.read(run.task_id, celery_app=app), within=90, ignoring=results.NoResult
     )
     assert (stored.state, stored.value) == ("SUCCESS", {"a": [1, 2]})
 
@@ -264,10 +264,10 @@ def test_two_hosts_share_a_spool_and_whoever_is_alive_writes_what_the_other_left
     """A worker that dies while the database is locked leaves its reports; another one's heart brings them in."""
     spool = tmp_path / "spool"
     first = start_worker()
-    run = send("rec.add", 1, 2, countdown=1)
+    run = send("rec.add", 1, 2, countdown=5)
     reached(run, S.RECEIVED)
     lock = SqliteLock(environment["TEST_DATABASE_URL"])
-    eventually(lambda: "succeeded" in _spooled(spool), within=10)
+    eventually(lambda: "succeeded" in _spooled(spool), within=90)
     first.kill9()
     lock.release()
     start_worker(name="two")

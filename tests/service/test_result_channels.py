@@ -21,14 +21,15 @@ def test_it_is_not_told_of_the_results_of_what_it_sent(redis_server, options):
     app = Celery("sender", broker=redis_server.url, backend=redis_server.url, set_as_current=False)
     app.conf.task_default_queue = f"q-{uuid.uuid4().hex[:8]}"
     with redis.Redis.from_url(redis_server.url) as client:
-        before = client.pubsub_channels("celery-task-meta-*")
+        before = set(client.pubsub_channels("celery-task-meta-*"))
         with dispatch.producer(app) as producer:
             for _ in range(N_RUNS):
                 dispatch.publish(run_of(options), producer=producer, celery_app=app)
             dispatch.flush(producer=producer)
             gc.collect()
             assert client.llen(app.conf.task_default_queue) == N_RUNS
-            assert client.pubsub_channels("celery-task-meta-*") == before
+            # Those of others may end meanwhile.
+            assert set(client.pubsub_channels("celery-task-meta-*")) <= before
     app.close()
 
 

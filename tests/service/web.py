@@ -32,7 +32,7 @@ class Web:
         self._cookie = f"sessionid={client.cookies['sessionid'].value}"
 
     def ready(self):
-        eventually(lambda: self.page("/healthz"), within=40, ignoring=OSError, describe=self.process.tail)
+        eventually(lambda: self.page("/healthz"), within=120, ignoring=OSError, describe=self.process.tail)
         return self
 
     def page(self, path):
