@@ -17,11 +17,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 PYTHON = sys.executable
 PYTEST = [PYTHON, "-m", "pytest"]
+TWO_AT_A_TIME = [*PYTEST, "-n", "2", "--dist", "loadgroup"]
 COVERAGE = [PYTHON, "-m", "coverage"]
 TEMPLATES = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / "templates").rglob("*.html"))
 LAST_FAST = "fast"
 FAULTS = "tests/service/test_fault_*.py"
-WHOLE_SITE = "tests/service/test_make_run.py"
 
 Command = list[str]
 
@@ -91,20 +91,25 @@ STAGES = [
         what="Sphinx, every warning an error",
         commands=[tool("sphinx-build", "-W", "-n", "--keep-going", "-q", "docs", "docs/_build/html")],
     ),
-    Stage(name="package", what="the wheel in a foreign project", commands=[[*PYTEST, "-m", "package"]]),
+    Stage(
+        name="package",
+        what="the wheel in a foreign project",
+        commands=[[*PYTEST, "tests/package", "-m", "package"]],
+    ),
     Stage(
         name="service",
         what="real servers and processes",
         commands=[
-            # Two at a time, since most of them wait; what measures how late something was has the machine to itself.
-            [
-                *(*PYTEST, "-m", "service", "-n", "2", "--dist", "loadgroup"),
-                *(f"--ignore-glob={FAULTS}", f"--ignore={WHOLE_SITE}"),
-            ],
-            [*PYTEST, "-m", "service", WHOLE_SITE, *faults()],
+            # Two at a time, since most of them wait; what measures how late something was has no busy neighbours.
+            [*TWO_AT_A_TIME, "tests/service", "-m", "service and not lateness"],
+            [*TWO_AT_A_TIME, "tests/service", "-m", "service and lateness"],
         ],
     ),
-    Stage(name="browser", what="a real Chromium", commands=[[*PYTEST, "-m", "browser"]]),
+    Stage(
+        name="browser",
+        what="a real Chromium",
+        commands=[[*TWO_AT_A_TIME, "tests/browser"]],
+    ),
 ]
 OTHER_STAGES = [
     Stage(
