@@ -12,6 +12,7 @@ KEYS: tuple[tuple[tuple[Any, ...], Any], ...] = (
     (("k",), _("Row before")),
     (("Enter",), _("Open the row")),
     (("x",), _("Select the row")),
+    (("b",), _("Go to the actions for the selected rows")),
     (("e",), _("Switch the schedule on or off")),
     (("r",), _("Run the schedule now; a dialog asks first")),
     (("Shift", _("click")), _("On “Run now”: run at once, without the dialog")),

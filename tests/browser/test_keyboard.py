@@ -71,6 +71,38 @@ def test_x_selects_the_row_in_focus_and_no_other(page, rows, visit):
     expect(second.get_by_role("checkbox")).not_to_be_checked()
 
 
+def test_two_rows_are_selected_and_paused_by_keys_alone(page, rows, visit):
+    visit(page)("/schedules/?sort=name")
+    press(page, "b")  # nothing is selected: the bar is not there
+    expect(page.locator("body")).to_be_focused()
+    names = page.locator("#schedule-rows th a").all_inner_texts()
+    first, second = names.index("Failing"), names.index("Fine")
+    press(page, *["j"] * (first + 1), "x", *["j"] * (second - first), "x")
+    expect(page.locator("#bulk")).to_contain_text("2 selected")
+    press(page, "b")
+    action = page.get_by_label("Action", exact=True)
+    expect(action).to_be_focused()
+    page.keyboard.type("Pause")
+    expect(action).to_have_value("pause")
+    press(page, "Tab")
+    expect(page.get_by_role("button", name="Go on")).to_be_focused()
+    press(page, "Enter")
+    expect(page.get_by_role("heading", name="Pause", exact=True)).to_be_visible()
+    press(page, "Tab", "Enter")  # over the rail, straight to the question
+    reason = page.get_by_label("Reason")
+    for _step in range(15):  # a moment has a stop for each of its parts
+        if reason.evaluate("field => field === document.activeElement"):
+            break
+        press(page, "Tab")
+    expect(reason).to_be_focused()
+    page.keyboard.type("release 12")
+    press(page, "Enter")
+    expect(page.get_by_role("status").filter(has_text="2")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/schedules/\?sort=name"))
+    paused = Schedule.objects.filter(enabled=False, pause_reason="release 12")
+    assert {schedule.name for schedule in paused} == {"Failing", "Fine"}
+
+
 def test_without_a_row_in_focus_e_and_r_do_nothing(page, rows, visit):
     visit(page)("/schedules/")
     before = set(Schedule.objects.filter(enabled=True).values_list("pk", flat=True))
