@@ -108,10 +108,12 @@ def not_found(request: HttpRequest, missing: Http404) -> HttpResponse:
     )
 
 
-def error_page(request: HttpRequest, status: int, *, sentence: object, reason: str = "") -> HttpResponse:
-    """Return an error as a page, for htmx as a fragment."""
+def error_page(
+    request: HttpRequest, status: int, *, sentence: object, reason: str = "", back: str = ""
+) -> HttpResponse:
+    """Return an error as a page, for htmx as a fragment; ``back`` is the address of the list that one came from."""
     template = "schedulerui/errors/_error.html" if htmx_of(request) else "schedulerui/errors/error.html"
-    context = {"status": status, "sentence": sentence, "reason": reason}
+    context = {"status": status, "sentence": sentence, "reason": reason, "back": back}
     return render(request, template, context, status=status)
 
 

@@ -132,6 +132,7 @@ def test_it_refuses_when_the_number_has_moved_since_it_was_seen(owner, three):
     response = owner.post(URL, all_matching("", 100, sure="1"))
     assert response.status_code == 409
     assert "You saw 100 schedules; 3 match now." in text_of(response)
+    assert "<h1>Changed meanwhile" in text_of(response)
     assert not Schedule.objects.filter(enabled=False).exists()
 
 

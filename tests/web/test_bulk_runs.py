@@ -150,6 +150,7 @@ def test_it_refuses_when_the_number_has_moved_since_it_was_seen(operator, schedu
     waiting(schedule)
     response = operator.post(URL, all_matching("", 100))
     assert response.status_code == 409
+    assert '<a href="/runs/">Back to the list</a>' in text_of(response)
     assert "You saw 100 runs; 3 match now." in text_of(response)
     assert not Run.objects.filter(state="cancelled").exists()
 

@@ -96,7 +96,8 @@ def _answer(request: HttpRequest, kind: Kind) -> HttpResponse:
     try:
         ids = chosen(request, kind.rows(request, now=now))
     except Moved as moved:
-        return error_page(request, 409, sentence=f"{moved} " + _("Look at the list again before you go on."))
+        sentence = f"{moved} " + _("Look at the list again before you go on.")
+        return error_page(request, 409, sentence=sentence, back=_back(request, kind))
     except Unclear as unclear:
         with_message(request, str(unclear), kind="fail")
         return see_other(request, _back(request, kind))
