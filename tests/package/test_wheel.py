@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import re
-import subprocess
-import sys
-import sysconfig
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from tests.servers.needs import missing
+from tests.package.environments import REPOSITORY, done, make_environment
 
 pytestmark = [pytest.mark.package, pytest.mark.timeout(300)]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 HOST = Path(__file__).parent / "host"
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 
 def names_below(folder):
@@ -30,48 +22,10 @@ def names_below(folder):
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
 
-def done(*command, cwd):
-    """Run a command that knows nothing of the tests' environment and return its output."""
-    environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    result = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True,
-        timeout=200, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
-    return result.stdout
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    if importlib.util.find_spec("hatchling") is None:
-        missing("hatchling", why="the package that builds the wheel is not installed")
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=REPOSITORY, check=True, capture_output=True, timeout=200,
-    )  # fmt: skip
-    (built,) = folder.glob("*.whl")
-    return built
-
-
 @pytest.fixture(scope="module")
 def python(wheel, tmp_path_factory):
-    """The interpreter of a new environment with the wheel; our dependencies are lent, this checkout is not.
-
-    A path file in a path file's folder is not followed, so the editable install of this checkout stays out of sight.
-    """
-    home = tmp_path_factory.mktemp("environment")
-    venv.create(home, with_pip=False)
-    interpreter = home / "bin" / "python"
-    site = Path(
-        done(interpreter, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=home).strip()
-    )
-    (site / "lent.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    done(
-        sys.executable, "-m", "pip", "--python", interpreter, "install", "--quiet", "--no-deps", "--no-index",
-        "--disable-pip-version-check", "--force-reinstall", wheel, cwd=home,
-    )  # fmt: skip
-    return interpreter
+    """The interpreter of a new environment with the wheel."""
+    return make_environment(tmp_path_factory.mktemp("environment"), wheel)
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,14 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from schedulerui import clock
-from schedulerui.access import is_limited, rights_of, visible
+from schedulerui.access import rights_of
 from schedulerui.conf import settings
-from schedulerui.models import Alert, Notification, Run, Schedule, ScheduleState
 from schedulerui.presenters.overview import sections
 from schedulerui.presenters.tally import Shown, Tally, tally
 from schedulerui.web.decorators import gate
 from schedulerui.web.live import Part, answer, carried
 from schedulerui.web.responses import unchanged
+from schedulerui.web.shown import shown_to
 
 VERSION = "overview-version"
 
@@ -24,7 +24,7 @@ VERSION = "overview-version"
 @gate("view", methods=("GET", "HEAD"))
 def overview(request: HttpRequest) -> HttpResponse:
     """Answer the page."""
-    now, shown = clock.now(), _shown(request)
+    now, shown = clock.now(), shown_to(request.user)
     told = tally(shown, now=now)
     context = {
         "parts": _parts(request, told, shown, now),
@@ -38,7 +38,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @gate("view", methods=("GET", "HEAD"))
 def live_overview(request: HttpRequest) -> HttpResponse:
     """Answer the sections that changed; 204 when the version says that none did, which is one query."""
-    now, shown = clock.now(), _shown(request)
+    now, shown = clock.now(), shown_to(request.user)
     told = tally(shown, now=now)
     if carried(request).get(VERSION) == told.version:
         return unchanged()
@@ -49,20 +49,6 @@ def live_overview(request: HttpRequest) -> HttpResponse:
         context={"version": told.version},
     )
     return answer(request, [*_parts(request, told, shown, now).values(), version])
-
-
-def _shown(request: HttpRequest) -> Shown:
-    user = request.user
-    if not is_limited():
-        return Shown()
-    return Shown(
-        schedules=visible(user, Schedule.objects.all()),
-        states=visible(user, ScheduleState.objects.all()),
-        runs=visible(user, Run.objects.all()),
-        alerts=visible(user, Alert.objects.all()),
-        messages=visible(user, Notification.objects.all(), through="alert__schedule"),
-        scope=str(user.pk),
-    )
 
 
 def _parts(request: HttpRequest, told: Tally, shown: Shown, now: datetime) -> dict[str, Part]:

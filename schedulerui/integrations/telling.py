@@ -1,0 +1,89 @@
+"""What the integrations tell on a host's own pages; they ask as little as they can, and never break such a page."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from django.db import ProgrammingError, connection, transaction
+from django.utils.translation import gettext as _
+
+from schedulerui import clock
+from schedulerui.access import Visitor, may, visible
+from schedulerui.models import ScheduleState
+from schedulerui.presenters.glance import Glance, failing_badge, glance_of
+from schedulerui.web.away import AWAY, is_behind
+from schedulerui.web.shown import shown_to
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Asking(Protocol):
+    """What of a host's request is looked at."""
+
+    @property
+    def user(self) -> Visitor:
+        """Who asks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What there is to tell, or in a sentence why there is nothing."""
+
+    glance: Glance | None = None
+    trouble: str = ""
+
+
+def may_view(request: Asking) -> bool:
+    """Return whether the person may look at the dashboard at all."""
+    return may(request.user, "view")
+
+
+def may_view_audit(request: Asking) -> bool:
+    """Return whether the person may look at the audit log."""
+    return may(request.user, "view") and may(request.user, "view_audit")
+
+
+def glance_for(user: Visitor) -> Told:
+    """Return what ``user`` is told at a glance; a sentence instead where the tables are not there, or the database is not."""
+    try:
+        return Told(glance=_in_savepoint(lambda: glance_of(shown_to(user), now=clock.now())))
+    except AWAY as error:
+        return Told(trouble=_trouble(error))
+
+
+def badge_for(user: Visitor) -> str:
+    """Return how many enabled schedules that ``user`` may know of fail now; empty for none, and where nobody can tell."""
+    try:
+        return _in_savepoint(lambda: failing_badge(visible(user, ScheduleState.objects.all())))
+    except AWAY as error:
+        _trouble(error)
+        return ""
+
+
+def _trouble(error: Exception) -> str:
+    """Log why there is no answer and return it as a sentence.
+
+    Raises the error itself where a statement was wrong and the database is not behind.
+    """
+    behind = is_behind(error)
+    if isinstance(error, ProgrammingError) and not behind:
+        raise error
+    logger.error("The schedules cannot be told of: %s", error)
+    if behind:
+        return _("The tables of the database are not those of this version: migrations are to be run.")
+    return _("The database does not answer, or is too busy to answer in time.")
+
+
+def _in_savepoint(ask: Callable[[], T]) -> T:
+    """Ask so that a question that fails leaves the host's transaction as it was.
+
+    Only inside of one: begun for our sake it might take a lock for writing, as SQLite's immediate transactions do.
+    """
+    if not connection.in_atomic_block:
+        return ask()
+    with transaction.atomic():
+        return ask()

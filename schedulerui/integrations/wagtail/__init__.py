@@ -1,0 +1,3 @@
+"""The dashboard in Wagtail's admin: add ``schedulerui.integrations.wagtail`` to INSTALLED_APPS."""
+
+from __future__ import annotations

@@ -1,0 +1,93 @@
+"""The integrations in the hosts that they are for: each installed from the package index, into an environment of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.package.environments import done, install_host, make_environment
+
+pytestmark = [pytest.mark.package, pytest.mark.timeout(400)]
+
+HOSTS = Path(__file__).parent / "hosts"
+
+
+class Project:
+    """A foreign project of one host, migrated."""
+
+    def __init__(self, name, wheel, folder):
+        self.folder = folder / "project"
+        self.folder.mkdir()
+        self.python = make_environment(folder / "environment", wheel)
+        install_host(self.python, name)
+        for source in [*HOSTS.glob("*.py.txt"), *(HOSTS / name).glob("*.py.txt")]:
+            (self.folder / source.name.removesuffix(".txt")).write_text(source.read_text())
+        self.manage("migrate", "--run-syncdb", "--verbosity=0")
+
+    def manage(self, *words):
+        return done(self.python, "manage.py", *words, cwd=self.folder)
+
+    def look(self):
+        """What the project's own look.py saw."""
+        return json.loads(done(self.python, "look.py", cwd=self.folder))
+
+
+@pytest.fixture(scope="module")
+def wagtail(wheel, tmp_path_factory):
+    return Project("wagtail", wheel, tmp_path_factory.mktemp("wagtail"))
+
+
+@pytest.fixture(scope="module")
+def seen_in_wagtail(wagtail):
+    return wagtail.look()
+
+
+def test_wagtails_own_checks_find_nothing(wagtail):
+    assert "no issues" in wagtail.manage("check", "--fail-level", "WARNING")
+
+
+def test_wagtail_shows_menu_and_panel_to_those_who_may_look(seen_in_wagtail):
+    for name in ("reader", "operator", "root"):
+        home = seen_in_wagtail["home"][name]
+        assert {"/ops/schedules/", "/ops/schedules/runs/"} <= set(home["menu"])
+        assert home["panel"]
+        assert (home["status"], home["dashboard"]) == (200, 200)
+
+
+def test_wagtail_shows_nothing_of_it_to_an_editor_who_may_not_look(seen_in_wagtail):
+    home = seen_in_wagtail["home"]["editor"]
+    assert (home["status"], home["dashboard"]) == (200, 403)
+    assert home["menu"] == []
+    assert not home["panel"]
+
+
+def test_wagtail_sends_nobody_to_its_login(seen_in_wagtail):
+    status, address = seen_in_wagtail["anonymous"]
+    assert status == 302
+    assert address.startswith("/cms/login/")
+
+
+def test_wagtails_home_says_what_needs_attention_and_escapes_it(seen_in_wagtail):
+    home = seen_in_wagtail["home"]["reader"]
+    assert home["names_the_failing"]
+    assert not home["raw"]
+    for words in ("No beat is running", "1 schedule fails", "failed 3 times in a row", "no worker is online"):
+        assert words in home["words"]
+
+
+def test_wagtails_search_leads_to_the_schedules_that_match(seen_in_wagtail):
+    assert seen_in_wagtail["home"]["root"]["search"]
+    assert "Nightly" in seen_in_wagtail["found"]
+
+
+def test_wagtails_group_editor_offers_every_permission(seen_in_wagtail):
+    assert seen_in_wagtail["offered"] == seen_in_wagtail["verbs"]
+
+
+def test_wagtails_home_stands_when_our_tables_are_missing(seen_in_wagtail):
+    home = seen_in_wagtail["unmigrated"]
+    assert home["status"] == 200
+    assert home["panel"]
+    assert "migrations are to be run" in home["words"]
