@@ -67,7 +67,7 @@ def test_it_asks_a_few_queries_however_much_there_is(somebody):
     Schedule.objects.filter(pk=a_schedule("Broken").pk).update(
         error="No rule.", next_run_at=None, next_nominal_at=None
     )
-    Alert.objects.create(key="queue:q", kind="queue", state="down", since=clock.now(), created_at=clock.now())
+    Alert.objects.create(key="queue:q", kind="queue", state="down", since=clock.now())
     a_worker(seen_at=clock.now(), tasks=["another"])
     with CaptureQueriesContext(
         connection,
