@@ -11,7 +11,8 @@ from django.utils.formats import date_format
 
 from schedulerui.models import Schedule
 from schedulerui.presenters.moments import zone_of
-from schedulerui.recurrence.counting import midnight, n_fires
+from schedulerui.recurrence.counting import n_fires
+from schedulerui.recurrence.walltime import midnight
 from schedulerui.recurrence.window import INSTANT, Timetable
 
 MONTHS_AHEAD = 12

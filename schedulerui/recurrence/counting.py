@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 from schedulerui.recurrence import cron, walltime
 from schedulerui.recurrence.fire import next_fire
@@ -13,11 +13,6 @@ from schedulerui.recurrence.window import INSTANT
 
 _DAY = timedelta(days=1)
 _MINUTES = 1440
-
-
-def midnight(day: date, zone_name: str) -> datetime:
-    """Return the instant (UTC) at which a day of the zone begins."""
-    return walltime.instant_of(datetime.combine(day, time.min), zone_name)
 
 
 def n_fires(rule: Rule, start: datetime, end: datetime) -> int:
@@ -47,14 +42,14 @@ def n_fires_over(rule: CrontabRule, start: datetime, end: datetime, *, most_days
         for change in walltime.changes(rule.tz, day - _DAY, until + _DAY)
         for number in (-1, 0, 1)
     }
-    n = n_fires(rule, start, min(end, midnight(day + _DAY, rule.tz)))
+    n = n_fires(rule, start, min(end, walltime.midnight(day + _DAY, rule.tz)))
     while (day := day + _DAY) < until:
         if day in changing:
-            n += n_fires(rule, midnight(day, rule.tz), midnight(day + _DAY, rule.tz))
+            n += n_fires(rule, walltime.midnight(day, rule.tz), walltime.midnight(day + _DAY, rule.tz))
         elif cron.matches_day(rule, day):
             n += a_day
     if until == last_day == day:
-        n += n_fires(rule, midnight(day, rule.tz), end)
+        n += n_fires(rule, walltime.midnight(day, rule.tz), end)
     return n, until == last_day
 
 

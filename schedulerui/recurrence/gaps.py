@@ -7,7 +7,7 @@ clock are alike, so it is enough to look at one of them, at the calendar, and cl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise, takewhile
 from typing import TypeAlias
 
@@ -62,8 +62,7 @@ def _widest(gaps: Iterable[timedelta]) -> Gaps | None:
 
 def _end(rule: Rule, after: datetime) -> datetime:
     try:
-        wall = walltime.wall_at(after + _YEAR, rule.tz)
-        return walltime.instant_of(datetime.combine(wall.date(), time.min), rule.tz)
+        return walltime.midnight(walltime.wall_at(after + _YEAR, rule.tz).date(), rule.tz)
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
 
@@ -78,7 +77,7 @@ def _all_kinds_of_gap(rule: CrontabRule, after: datetime, end: datetime) -> Iter
         touched = sorted({change.wall_before.date(), change.first_wall.date()})
         odd.update(touched)
         before = max((day for day in days if day < touched[0]), default=None)
-        start = after if before is None else _midnight(rule, before) - INSTANT
+        start = after if before is None else walltime.midnight(before, rule.tz) - INSTANT
         yield from _gaps_until(rule, max(start, after), touched[-1], end)
     yield from _usual_gaps(rule, days, odd)
 
@@ -103,10 +102,6 @@ def _gaps_until(rule: CrontabRule, after: datetime, day: date, end: datetime) ->
         if walltime.wall_at(fire, rule.tz).date() > day:
             return
         earlier = fire
-
-
-def _midnight(rule: CrontabRule, day: date) -> datetime:
-    return walltime.instant_of(datetime.combine(day, time.min), rule.tz)
 
 
 def _dates(first: date, end: date) -> Iterator[date]:

@@ -65,6 +65,11 @@ def instant_of(wall: datetime, zone_name: str) -> datetime:
     return _change_between(place, min(after_gap, instant), max(after_gap, instant))
 
 
+def midnight(day: date, zone_name: str) -> datetime:
+    """Return the instant (UTC) at which a day of the zone begins."""
+    return instant_of(datetime.combine(day, time.min), zone_name)
+
+
 def is_first_occurrence(wall: datetime, offset: timedelta, zone_name: str) -> bool:
     """Tell whether an existing wall time, read with `offset`, is met for the first time."""
     return wall.replace(tzinfo=zone(zone_name), fold=0).utcoffset() == offset

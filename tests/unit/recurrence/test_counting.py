@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from schedulerui.recurrence import next_fire, parse_rule
-from schedulerui.recurrence.counting import midnight, n_fires, n_fires_over
+from schedulerui.recurrence.counting import n_fires, n_fires_over
 from schedulerui.recurrence.cron import fires
+from schedulerui.recurrence.walltime import midnight
 
 INSTANT = timedelta(microseconds=1)
 DAYS = {
