@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +10,7 @@ from django.utils.translation import gettext as _
 from schedulerui.models import Beat, Run
 from schedulerui.operations.troubles import OF_BEAT
 from schedulerui.presenters.moments import relative
+from schedulerui.presenters.percentile import percentile
 
 LOOKED_AT = 500
 """Newest runs that are looked at, sent or not."""
@@ -51,9 +50,4 @@ def delay_of(*, n_beats: int, now: datetime) -> Delay:
     )
     if not took:
         return Delay(why=_("none of the newest runs was sent by beat"))
-    return Delay(p50=_rank(took, 0.50), p99=_rank(took, 0.99), n=len(took))
-
-
-def _rank(ordered: Sequence[float], share: float) -> float:
-    """Return the smallest value that so large a share of all does not exceed."""
-    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
+    return Delay(p50=percentile(took, 0.50), p99=percentile(took, 0.99), n=len(took))

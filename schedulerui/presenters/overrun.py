@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 from schedulerui.models import Run, Schedule
 from schedulerui.presenters.coming import occurrences_of
 from schedulerui.presenters.moments import duration
+from schedulerui.presenters.percentile import percentile
 from schedulerui.recurrence import shortest_and_longest_gap
 
 N_RUNS = 20
@@ -30,7 +30,7 @@ def usual_longest(schedule: Schedule) -> float | None:
     runtimes = sorted(runtime for runtime in newest if runtime is not None)
     if len(runtimes) < N_RUNS_MIN:
         return None
-    return runtimes[math.ceil(SHARE * len(runtimes)) - 1]
+    return percentile(runtimes, SHARE)
 
 
 def usual_words(runtimes: Iterable[float | None]) -> str:
@@ -39,7 +39,7 @@ def usual_words(runtimes: Iterable[float | None]) -> str:
     if len(known) < N_RUNS_MIN:
         return ""
     words = _("%(mean)s on average, %(share)d %% within %(within)s, of the newest %(n)d")
-    within = known[math.ceil(SHARE * len(known)) - 1]
+    within = percentile(known, SHARE)
     mean = sum(known) / len(known)
     return words % {
         "mean": duration(mean), "share": 100 * SHARE, "within": duration(within), "n": len(known),
