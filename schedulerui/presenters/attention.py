@@ -17,7 +17,7 @@ from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Alert
 from schedulerui.operations.registered import Unknown, UnknownTasks
-from schedulerui.presenters.remembered import Remembered
+from schedulerui.presenters.remembered import N_CHEAP, Remembered
 from schedulerui.presenters.runs import SENTENCES
 from schedulerui.presenters.schedules import ScheduleRow
 from schedulerui.presenters.states import StateWord, state_of
@@ -28,8 +28,6 @@ N_SHOWN = 10
 N_OF_A_KIND = 2
 """How many of each kind are shown before any kind gets more."""
 UNHAPPY = (*FAILING, str(RunState.MISSED), str(RunState.EXPIRED))
-N_CHEAP = 2_000
-"""Schedules whose tasks are looked up again whenever one changes; those of more of them once a minute."""
 
 UNKNOWN: Remembered[UnknownTasks] = Remembered("unknown", is_cheap=lambda found: found.n_schedules <= N_CHEAP)
 

@@ -14,7 +14,7 @@ from django.db.models import Count, Min, QuerySet
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.models.run import RunQuerySet
-from schedulerui.presenters.remembered import Look, Remembered
+from schedulerui.presenters.remembered import N_CHEAP, Look, Remembered
 from schedulerui.presenters.tally import FAILING
 from schedulerui.recurrence import CrontabRule, RuleError, SolarRule, parse_rule, upcoming
 from schedulerui.recurrence.load import by_quarter
@@ -26,8 +26,6 @@ MOST_MOMENTS = 5_000
 MOST_SOLAR = 50
 """Most different solar rules that are counted: each costs some milliseconds."""
 MOST_GROUPS = 2 * MOST_RULES
-N_CHEAP = 2_000
-"""Schedules whose rules are read anew each time; those of more of them once a minute."""
 SECONDS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400, "weeks": 604_800}
 
 
@@ -64,6 +62,11 @@ class Load:
     def most(self) -> int:
         """The largest number of runs in one stretch, at least 1."""
         return max([1, *(each.planned + each.ran for each in self.stretches)])
+
+    @property
+    def has_any(self) -> bool:
+        """Whether anything ran or is planned."""
+        return any(each.planned or each.ran for each in self.stretches)
 
 
 def load_of(

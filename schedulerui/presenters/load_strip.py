@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from schedulerui.models import Schedule
 from schedulerui.presenters.load import Load, Stretch, edges_between, load_of
 from schedulerui.presenters.moments import zone_shown
-from schedulerui.presenters.remembered import Remembered
+from schedulerui.presenters.remembered import N_CHEAP, Remembered
 
 QUARTER, DAY = timedelta(minutes=15), timedelta(days=1)
 PER_HOUR = 4
@@ -20,8 +20,6 @@ MARKS_EVERY = 6
 """Hours between two marks below the strip."""
 WIDTH, HEIGHT = 960, 60
 """Size of the drawing in its own units."""
-N_CHEAP = 2_000
-"""Schedules whose load is computed again whenever one changes; that of more of them once a minute."""
 
 REMEMBERED: Remembered[Load] = Remembered("load", is_cheap=lambda load: load.n_schedules <= N_CHEAP)
 

@@ -10,6 +10,8 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 FRESH_FOR = timedelta(minutes=1)
+N_CHEAP = 2_000
+"""Schedules up to which an answer about all of them may be computed again whenever one changes."""
 MOST = 128
 """Most answers that are kept: with an access filter, each person has some."""
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
@@ -16,11 +17,10 @@ from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Beat, Queue, Run, Schedule, Worker
 from schedulerui.operations.registered import UnknownTasks, unknown_tasks
-from schedulerui.presenters import digest, processes
-from schedulerui.presenters.attention import N_CHEAP
+from schedulerui.presenters import digest, processes, told
 from schedulerui.presenters.pulse import pulse
-from schedulerui.presenters.remembered import Look, Remembered
-from schedulerui.presenters.runs import LIST_COLUMNS, run_row, version_of
+from schedulerui.presenters.remembered import N_CHEAP, Look, Remembered
+from schedulerui.presenters.runs import LIST_COLUMNS, run_row
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.forms.control import control_forms
 from schedulerui.web.responses import unchanged
@@ -73,13 +73,17 @@ def _missing(request: HttpRequest, known: frozenset[str], *, now: datetime, sinc
 @gate("view", methods=("GET", "HEAD"))
 def worker(request: HttpRequest, instance: UUID) -> HttpResponse:
     """Answer one instance with what it runs now; to htmx its body alone, or 204 while it looks as ``since`` says."""
-    found = get_object_or_404(Worker, instance=instance)
     if not htmx_of(request):
-        return worker_page(request, found)
-    context = _worker_context(request, found)
-    if request.GET.get("since") == context["since"]:
+        return worker_page(request, get_object_or_404(Worker, instance=instance))
+    later = _successors(hostname=OuterRef("hostname"), started_at=OuterRef("started_at"))
+    sums = told.sums(_active(request, instance))
+    rows: Any = Worker.objects.annotate(successor=Subquery(later.values("instance")[:1]), **sums)
+    found = get_object_or_404(rows, instance=instance)
+    now, successor = clock.now(), Worker(instance=found.successor) if found.successor else None
+    row = processes.worker_row(found, now=now, successor=successor)
+    if request.GET.get("since") == digest(row, told.stamp(found)):
         return unchanged()
-    return render(request, "schedulerui/workers/_worker.html", context)
+    return render(request, "schedulerui/workers/_worker.html", _worker_context(request, found))
 
 
 def worker_page(
@@ -92,20 +96,29 @@ def worker_page(
     return render(request, "schedulerui/pages/worker.html", context, status=status)
 
 
+def _successors(*, hostname: Any, started_at: Any) -> QuerySet[Worker]:
+    """Return the later instances of a name, the next one first."""
+    return Worker.objects.filter(hostname=hostname, started_at__gt=started_at).order_by("started_at")
+
+
+def _active(request: HttpRequest, instance: UUID) -> QuerySet[Run]:
+    """Return the newest runs that an instance has and the person may know of."""
+    states = [str(state) for state in (RunState.RECEIVED, RunState.STARTED)]
+    known = visible(request.user, Run.objects.filter(worker_instance=instance, state__in=states))
+    return known.order_by("-due_at", "-id")[:N_RUNNING]
+
+
 def _worker_context(request: HttpRequest, found: Worker) -> dict[str, Any]:
     now = clock.now()
-    later = Worker.objects.filter(hostname=found.hostname, started_at__gt=found.started_at)
-    row = processes.worker_row(found, now=now, successor=later.order_by("started_at").first())
-    active = [str(state) for state in (RunState.RECEIVED, RunState.STARTED)]
-    known = visible(request.user, Run.objects.filter(worker_instance=found.instance, state__in=active))
-    here = known.only(*LIST_COLUMNS)
-    runs = list(here.order_by("-due_at", "-id")[:N_RUNNING])
+    later = _successors(hostname=found.hostname, started_at=found.started_at)
+    row = processes.worker_row(found, now=now, successor=later.first())
+    runs = list(_active(request, found.instance).only(*LIST_COLUMNS))
     return {
         "worker": row,
         "tasks": sorted(str(task) for task in found.tasks),
         "rows": [run_row(run) for run in runs],
         "has_flower": bool(settings().FLOWER_URL) and may(request.user, "view_values"),
         "now": now,
-        "since": digest(row, version_of(runs)),
+        "since": digest(row, told.stamp_of(runs)),
         "poll_every": settings().POLL_EVERY,
     }
