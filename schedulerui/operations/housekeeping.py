@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from schedulerui.conf import settings
 from schedulerui.facts import Trigger
@@ -22,40 +25,23 @@ def purge_runs(now: datetime, *, batch: int = BATCH, most: int = 50 * BATCH) -> 
     Active runs stay however old they are. The newest run of a schedule is purged too: its state row keeps what it told.
     """
     before = now - timedelta(days=settings().KEEP_RUNS_FOR_DAYS)
-    purged = 0
-    while purged < most:
-        n_gone = _purge_batch(before, limit=min(batch, most - purged))
-        purged += n_gone
-        if n_gone < batch:
-            break
-    return purged
+    old = Run.objects.finished().filter(due_at__lt=before).order_by("due_at", "id")
+    return _purge(old, _delete_runs, batch=batch, most=most)
 
 
 def purge_unscheduled(_now: datetime, *, batch: int = BATCH, most: int = 50 * BATCH) -> int:
     """Delete finished runs of tasks that no schedule sent beyond the newest ``RECORD_ALL_MAX``; return how many, at most ``most``."""
     theirs = Run.objects.finished().filter(trigger=Trigger.TASK)
-    limit = settings().RECORD_ALL_MAX
-    purged = 0
-    while purged < most:
-        beyond = theirs.newest_first()[limit : limit + min(batch, most - purged)]
-        ids = list(beyond.values_list("pk", flat=True))
-        purged += _purge(ids) if ids else 0
-        if len(ids) < batch:
-            break
-    return purged
+    return _purge(theirs.newest_first(), _delete_runs, keep=settings().RECORD_ALL_MAX, batch=batch, most=most)
 
 
 def purge_changes(now: datetime, *, batch: int = BATCH, most: int = 50 * BATCH) -> int:
     """Delete lines of the audit log older than ``KEEP_CHANGES_FOR_DAYS`` days, none if that is 0; return how many, at most ``most``."""
     days = settings().KEEP_CHANGES_FOR_DAYS
-    purged = 0
-    while days and purged < most:
-        old = Change.objects.filter(at__lt=now - timedelta(days=days)).order_by("at", "id")
-        ids = list(old.values_list("pk", flat=True)[: min(batch, most - purged)])
-        purged += Change.objects.filter(pk__in=ids).delete()[0] if ids else 0
-        if len(ids) < batch:
-            break
-    return purged
+    if not days:
+        return 0
+    old = Change.objects.filter(at__lt=now - timedelta(days=days)).order_by("at", "id")
+    return _purge(old, lambda ids: Change.objects.filter(pk__in=ids).delete()[0], batch=batch, most=most)
 
 
 def purge_processes(now: datetime) -> int:
@@ -65,13 +51,20 @@ def purge_processes(now: datetime) -> int:
     return n_beats + n_workers + queues.purge(now=now, keep=queues.known(), older_than=PROCESSES_KEPT)
 
 
-def _purge_batch(before: datetime, *, limit: int) -> int:
-    old = Run.objects.finished().filter(due_at__lt=before).order_by("due_at", "id")
-    ids = list(old.values_list("pk", flat=True)[:limit])
-    return _purge(ids) if ids else 0
+def _purge(
+    rows: QuerySet[Any], delete: Callable[[list[int]], int], *, batch: int, most: int, keep: int = 0
+) -> int:
+    """Delete those beyond the first ``keep`` in their order, a batch at a time, until fewer are left or ``most`` are gone."""
+    purged = 0
+    while purged < most:
+        ids = list(rows.values_list("pk", flat=True)[keep : keep + min(batch, most - purged)])
+        purged += delete(ids) if ids else 0
+        if len(ids) < batch:
+            break
+    return purged
 
 
-def _purge(ids: list[int]) -> int:
+def _delete_runs(ids: list[int]) -> int:
     with transaction.atomic():
         # Conditional again: a redelivered message may have brought one of them back to life meanwhile.
         gone = Run.objects.finished().filter(pk__in=ids)
