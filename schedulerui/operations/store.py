@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from operator import itemgetter
 
 from django.db import connection, transaction
 from django.db.models import F, Max, Q, QuerySet, Value
@@ -90,9 +91,12 @@ class DjangoStore:
         found: dict[int, list[Blocker]] = {}
         if not ids:
             return found
-        holding = Run.objects.filter(schedule__in=ids).in_the_way(queued_since=queued_since).order_by("pk")
-        columns = ("schedule_id", "pk", "state", "cancel_requested_at", "schedule__cancel_grace")
-        for schedule_id, pk, state, asked_at, grace in holding.values_list(*columns):
+        holding = Run.objects.filter(schedule__in=ids).in_the_way(queued_since=queued_since)
+        columns = ("pk", "schedule_id", "state", "cancel_requested_at", "schedule__cancel_grace")
+        # Sorted here: to be given them in order, SQLite would walk through all runs.
+        for pk, schedule_id, state, asked_at, grace in sorted(
+            holding.values_list(*columns), key=itemgetter(0)
+        ):
             blocker = Blocker(run_id=pk, state=state, cancel_requested_at=asked_at, cancel_grace=grace or 0)
             found.setdefault(int(schedule_id or 0), []).append(blocker)
         return found
