@@ -139,9 +139,10 @@ def a_beat():
     Beat.objects.create(host="app-1", pid=1, started_at=now, seen_at=now)
 
 
-def test_already_so_names_who_was_faster_and_when(operator):
-    schedule = a_schedule()
-    schedules.disable(schedule.pk, actor=ANA, now=clock.now() - timedelta(seconds=4.5))
+def test_already_so_names_who_was_faster_and_when(operator, monkeypatch):
+    schedule, now = a_schedule(), clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    schedules.disable(schedule.pk, actor=ANA, now=now - timedelta(seconds=4.5))
     response = operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX)
     text = json.loads(response["HX-Trigger"])["schedulerui:notice"]["text"]
     assert text == "Nightly was already off. Changed by ana 4 seconds ago."
