@@ -20,7 +20,7 @@ from schedulerui.presenters.values import digest
 
 LIST_COLUMNS = (
     "uuid", "schedule_id", "schedule_name", "task", "trigger", "actor", "due_at", "state", "attempt", "count", "runtime",
-    "worker", "worker_instance", "progress",
+    "worker", "worker_instance", "progress", "reason",
 )  # fmt: skip
 """What a list needs: arguments, results and tracebacks stay in the table."""
 EXCEPTION_SHOWN = 500
@@ -66,6 +66,8 @@ class RunRow:
     count: int
     pk: int = 0
     progress: int = 0
+    reason: str = ""
+    """Why it did not run, or did not end well, where that is known."""
 
     @property
     def digest(self) -> str:
@@ -91,12 +93,8 @@ def run_row(run: Run) -> RunRow:
         count=run.count,
         pk=run.pk,
         progress=run.progress,
+        reason=run.reason,
     )
-
-
-def version_of(runs: Iterable[Run]) -> list[tuple[object, ...]]:
-    """Return what changes exactly when a list of runs looks different."""
-    return [(run.pk, run.progress, run.state, run.runtime) for run in runs]
 
 
 def sentence(run: Run) -> str:

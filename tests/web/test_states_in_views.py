@@ -132,6 +132,13 @@ def test_a_run_on_the_page_of_its_schedule(owner, now, state):
     check_chip(piece(text, 'id="schedule-facts"', "</section>"), state)
 
 
+def test_a_run_says_on_the_page_of_its_schedule_why_it_did_not_run(owner, now):
+    run = run_in("skipped", now)
+    Run.objects.filter(pk=run.pk).update(reason="the run before was still active")
+    runs = piece(text_of(owner.get(f"/schedules/{run.schedule_id}/")), 'id="schedule-runs"', "</section>")
+    assert "Skipped the run before was still active" in words_in(runs)
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_a_run_in_the_strip_of_its_schedule(owner, now, state):
     run = run_in(state, now)
@@ -231,8 +238,8 @@ def test_the_admin_says_states_in_the_words_of_the_dashboard(now):
 
 
 EMPTY = {
-    "/": ("No schedules yet", "Nothing is to come", "Three steps"),
-    "/schedules/": ("No schedules yet", "Three steps"),
+    "/": ("No schedules yet", "Nothing is to come", "Three steps", "celery -A tests.celery_app beat"),
+    "/schedules/": ("No schedules yet", "Three steps", "celery -A tests.celery_app beat"),
     "/schedules/?q=nobody": ("Search: nobody", "No schedule matches", "Clear the filter"),
     "/schedules/?q=nobody:1": ("There is no qualifier", "Nothing is shown until"),
     "/runs/": ("Nothing has run yet.",),
@@ -290,17 +297,25 @@ CONDITIONS = {
     "never ran": (lambda _now: a_schedule(), {"list": "Never ran", "page": "Never ran"}),
     "by hand": (
         lambda _now: a_schedule(kind="manual", expression=""),
-        {"list": "By hand only", "page": "By hand only"},
+        {"list": "By hand only", "page": "Nothing is sent by itself: press Run now."},
     ),
-    "paused": (paused, {"list": "maintenance", "page": "maintenance", "dialog": "is off"}),
+    "paused": (
+        paused,
+        {"list": "maintenance", "page": "while it is off", "facts": "maintenance", "dialog": "is off"},
+    ),
     "switched off": (switched_off, {"list": "Off", "page": "Off", "dialog": "is off"}),
     "broken rule": (
         lambda _now: changed(expression="99 * * * *", error="minute: 99", **NO_NEXT),
-        {"list": "Rule broken", "page": "Rule broken", "overview": "Rule broken"},
+        {
+            "list": "Rule broken",
+            "facts": "Rule broken",
+            "page": "until its rule is mended",
+            "overview": "Rule broken",
+        },
     ),
     "late": (
         lambda now: changed(next_run_at=now - timedelta(hours=1)),
-        {"list": "not sent yet"},
+        {"list": "not sent yet", "facts": "not sent yet", "upcoming": "not sent yet"},
     ),
     "no further run": (
         lambda _now: changed(**NO_NEXT),
@@ -326,8 +341,15 @@ def test_a_schedule_in_each_condition(owner, now, condition):
     row = piece(text_of(owner.get("/schedules/")), f'<tr id="schedule-{schedule.pk}"', "</tr>")
     page = text_of(owner.get(f"/schedules/{schedule.pk}/"))
     dialog = owner.get(f"/schedules/{schedule.pk}/run/", headers={"HX-Request": "true"})
-    attention = piece(text_of(owner.get("/")), 'id="overview-attention"', "</section>")
-    places = {"list": row, "page": page, "overview": attention, "dialog": text_of(dialog)}
+    overview = text_of(owner.get("/"))
+    places = {
+        "list": row,
+        "page": page,
+        "facts": piece(page, 'id="schedule-facts"', "</section>"),
+        "overview": piece(overview, 'id="overview-attention"', "</section>"),
+        "upcoming": piece(overview, 'id="overview-upcoming"', "</section>"),
+        "dialog": text_of(dialog),
+    }
     for place, words in said.items():
         assert words in words_in(places[place]), place
     upcoming = owner.get(f"/schedules/{schedule.pk}/upcoming/")

@@ -11,23 +11,25 @@ from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
 
 from schedulerui import clock
-from schedulerui.access import Rights, may, rights_of
+from schedulerui.access import Rights, may, rights_of, visible
 from schedulerui.models import Change, Run, Schedule
-from schedulerui.presenters import digest, redact
+from schedulerui.models.damaged import UNREADABLE
+from schedulerui.presenters import digest, redact, told
 from schedulerui.presenters.canvas import tree_of
 from schedulerui.presenters.changes import change_row
 from schedulerui.presenters.coming import coming_of
 from schedulerui.presenters.overrun import usual_words
 from schedulerui.presenters.policies import policies_of
 from schedulerui.presenters.runs import LIST_COLUMNS as RUN_COLUMNS
-from schedulerui.presenters.runs import is_over, run_row, version_of
-from schedulerui.presenters.schedules import schedule_row
+from schedulerui.presenters.runs import is_over, run_row
+from schedulerui.presenters.schedules import ScheduleRow, schedule_row
 from schedulerui.presenters.strip import N_RUNS as N_OF_STRIP
 from schedulerui.presenters.strip import strip_of
 from schedulerui.web.decorators import gate
 from schedulerui.web.found import schedule_or_404
-from schedulerui.web.live import Part, answer
+from schedulerui.web.live import Part, answer, carried
 from schedulerui.web.paging import Page, first_page, page_of
+from schedulerui.web.responses import unchanged
 from schedulerui.web.tasks_known import known_tasks
 
 N_RUNS = 25
@@ -49,10 +51,28 @@ def schedule(request: HttpRequest, pk: int) -> HttpResponse:
 
 @gate("view", methods=("GET", "HEAD"))
 def live_schedule(request: HttpRequest, pk: int) -> HttpResponse:
-    """Answer the sections that changed, 204 when none did. Two queries."""
-    found = schedule_or_404(request, pk)
+    """Answer the sections that changed, two queries; 204 when none did, which is one."""
+    found = _with_stamp(request, pk)
+    if found is not None:
+        have, row = carried(request), schedule_row(found, now=clock.now())
+        digests = _digests(found, row, runs_digest=digest(told.stamp(found)))
+        if all(have.get(f"schedule-{name}") == value for name, value in digests.items()):
+            return unchanged()
+    else:
+        found = schedule_or_404(request, pk)
     context = _context(request, found, rights_of(request.user))
     return answer(request, context["parts"].values())
+
+
+def _with_stamp(request: HttpRequest, pk: int) -> Schedule | None:
+    """Return a schedule with the stamp of its newest runs; None for what is damaged, or not for this person; one query."""
+    newest = Run.objects.filter(schedule=pk).newest_first()[:N_OF_STRIP]
+    rows = visible(request.user, Schedule.objects.select_related("state").annotate(**told.sums(newest)))
+    try:
+        found = rows.filter(pk=pk).first()
+    except UNREADABLE:
+        return None
+    return found if found is not None and may(request.user, "view", found) else None
 
 
 def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str, Any]:
@@ -74,7 +94,7 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
         "strip": SimpleLazyObject(lambda: strip_of(newest, now=now, tz=found.tz)) if newest else None,
         "rows": [run_row(run) for run in page.rows],
     }
-    return {**shown, "parts": _parts(shown, runs_digest=digest(version_of(newest or page.rows)))}
+    return {**shown, "parts": _parts(shown, runs_digest=digest(told.stamp_of(newest or page.rows)))}
 
 
 def _arguments(found: Schedule) -> str:
@@ -92,10 +112,17 @@ def _runs(request: HttpRequest, found: Schedule) -> tuple[Page[Run], list[Run]]:
     return first_page(newest, moment="due_at", size=N_RUNS), newest
 
 
+def _digests(found: Schedule, row: ScheduleRow, *, runs_digest: str) -> dict[str, str]:
+    return {
+        "actions": digest(row.enabled, row.version),
+        "facts": row.digest,
+        "runs": digest(runs_digest, row.why_no_next),
+        "coming": digest(row.version, row.next_run_at, found.skips),
+    }
+
+
 def _parts(shown: Mapping[str, Any], *, runs_digest: str) -> dict[str, Part]:
-    row = shown["row"]
-    digests = {"actions": digest(row.enabled, row.version), "facts": row.digest, "runs": runs_digest}
-    digests["coming"] = digest(row.version, row.next_run_at, shown["schedule"].skips)
+    digests = _digests(shown["schedule"], shown["row"], runs_digest=runs_digest)
     return {
         name: Part(
             id=f"schedule-{name}",

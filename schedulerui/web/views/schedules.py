@@ -106,6 +106,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         "here": request.get_full_path(),
         "now": now,
         "poll_every": settings().POLL_EVERY,
+        "celery_app": settings().CELERY_APP.rpartition(".")[0],
     }
 
 
