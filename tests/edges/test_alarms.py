@@ -12,7 +12,6 @@ from django.core import mail
 from django.db import OperationalError
 from django.test import override_settings
 
-from schedulerui import conf
 from schedulerui.facts import Actor
 from schedulerui.models import Alert, Notification
 from schedulerui.monitor import channels, courier
@@ -79,13 +78,11 @@ def configured():
     def configure(**options):
         context = override_settings(SCHEDULERUI={"CELERY_APP": "tests.celery_app.app", **options})
         context.enable()
-        conf.reset()
         contexts.append(context)
 
     yield configure
     for context in reversed(contexts):
         context.disable()
-    conf.reset()
 
 
 @pytest.fixture

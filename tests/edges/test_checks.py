@@ -24,18 +24,10 @@ def a_bad_module(_name):
     raise KeyError("DATABASE")
 
 
-@pytest.fixture(autouse=True)
-def fresh_settings():
-    conf.reset()
-    yield
-    conf.reset()
-
-
 @pytest.fixture
 def configure(settings):
     def to(**options):
         settings.SCHEDULERUI = {**settings.SCHEDULERUI, **options}
-        conf.reset()
 
     return to
 
@@ -67,7 +59,6 @@ def test_it_finds_nothing_when_all_is_well():
 
 def test_it_names_the_nearest_key_when_a_key_is_unknown(settings):
     settings.SCHEDULERUI = {"CELERY_APPS": "tests.celery_app.app"}
-    conf.reset()
 
     assert "Did you mean 'CELERY_APP'?" in found()["E001"].msg
     assert list(found()) == ["E001"]

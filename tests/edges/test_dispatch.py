@@ -212,14 +212,10 @@ def test_a_broker_that_is_away_is_told_within_seconds():
 
 
 def test_an_app_that_cannot_be_found_is_told_in_a_sentence(settings):
-    from schedulerui import conf
-
     for path in ("", "nowhere.at.all", "tests.celery_app.add"):
         settings.SCHEDULERUI = {"CELERY_APP": path}
-        conf.reset()
         with pytest.raises(dispatch.NoCeleryApp, match="CELERY_APP"):
             dispatch.app()
-    conf.reset()
 
 
 def test_a_message_that_cannot_be_written_is_that_runs_own_affair(celery_app):

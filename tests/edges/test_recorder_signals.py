@@ -14,7 +14,6 @@ from celery.app.task import Context
 from celery.exceptions import Ignore, Reject, Retry
 from django.test import override_settings
 
-from schedulerui import conf
 from schedulerui.facts import RunState
 from schedulerui.recorder import identity, receivers
 from schedulerui.recorder.delivery import is_recorded
@@ -278,10 +277,8 @@ def test_children_belong_to_the_instance_that_was_made_before_the_fork(monkeypat
 def record_all(settings):
     def choose(value):
         settings.SCHEDULERUI = {**settings.SCHEDULERUI, "RECORD_ALL": value}
-        conf.reset()
 
-    yield choose
-    conf.reset()
+    return choose
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ import threading
 
 import pytest
 
-from schedulerui import conf
 from schedulerui.operations.masking import masked
 from schedulerui.recorder import tail
 
@@ -38,10 +37,8 @@ def options(settings):
 
     def change(**values):
         settings.SCHEDULERUI = values
-        conf.reset()
 
-    yield change
-    conf.reset()
+    return change
 
 
 def lines_of(kept):

@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError
 
-from schedulerui import conf
 from schedulerui.facts import RunState
 from schedulerui.operations.reports import Report
 from schedulerui.operations.spool import Spool
@@ -66,7 +65,6 @@ def spool(tmp_path):
 @pytest.fixture
 def writer(database, spool, settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "RECORDER_PATIENCE": PATIENCE}
-    conf.reset()
     writer = Writer(apply=database, probe=database.probe, waiting=spool)
     yield writer
     database.unlocked.set()
@@ -74,7 +72,6 @@ def writer(database, spool, settings):
     eventually(
         lambda: not any(thread.name == "schedulerui-recorder" for thread in threading.enumerate()), within=5
     )
-    conf.reset()
 
 
 def test_a_report_is_written_when_submit_returns(writer, database):

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from schedulerui import conf
 from schedulerui.facts import RunState
 from schedulerui.models import Attempt, Change, Queue, Run
 from schedulerui.operations import queues
@@ -70,9 +69,6 @@ def test_a_queue_that_was_never_measured_has_no_depth():
 @pytest.fixture
 def asked_queue(settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "QUEUES": ["asked"]}
-    conf.reset()
-    yield
-    conf.reset()
 
 
 @pytest.mark.usefixtures("asked_queue")
@@ -96,15 +92,7 @@ def test_the_audit_log_is_kept_for_ever_until_somebody_says_how_long():
 
 def test_old_lines_of_the_audit_log_go_in_batches_and_only_so_many_in_one_round(settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "KEEP_CHANGES_FOR_DAYS": 30}
-    conf.reset()
-    try:
-        changes(0, 29, 31, 32, 33, 34, 35)
-        assert purge_changes(LATER, batch=2, most=3) == 3
-        assert purge_changes(LATER, batch=2) == 2
-        assert [(LATER - at).days for at in Change.objects.order_by("at").values_list("at", flat=True)] == [
-            29,
-            0,
-        ]
-    finally:
-        settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
-        conf.reset()
+    changes(0, 29, 31, 32, 33, 34, 35)
+    assert purge_changes(LATER, batch=2, most=3) == 3
+    assert purge_changes(LATER, batch=2) == 2
+    assert [(LATER - at).days for at in Change.objects.order_by("at").values_list("at", flat=True)] == [29, 0]

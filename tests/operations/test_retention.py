@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 from django.test import override_settings
 
-from schedulerui import conf
 from schedulerui.models import Attempt, Part, Run
 from schedulerui.operations import retention
 from schedulerui.operations.retention import Surplus
@@ -20,9 +19,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def kept():
     with override_settings(SCHEDULERUI={"CELERY_APP": "tests.celery_app.app", "KEEP_RUNS_PER_SCHEDULE": 3}):
-        conf.reset()
         yield 3
-    conf.reset()
 
 
 def runs_of(schedule, n_runs, **fields):
@@ -81,7 +78,5 @@ def test_it_goes_round_all_schedules_a_part_at_a_time(make_schedule, kept, monke
 
 def test_zero_keeps_all(make_schedule):
     with override_settings(SCHEDULERUI={"CELERY_APP": "tests.celery_app.app", "KEEP_RUNS_PER_SCHEDULE": 0}):
-        conf.reset()
         runs_of(make_schedule(), 5)
         assert Surplus().purge(NOW) == 0
-    conf.reset()

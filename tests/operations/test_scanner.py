@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from schedulerui import conf
 from schedulerui.models import Beat, Change, Finding, Queue, Run, Schedule
 from schedulerui.operations import adoption, claims, scanner, schedules
 from schedulerui.operations.scanner import Invariant
@@ -116,9 +115,7 @@ def test_times_that_were_purged_for_their_number_are_not_asked_for(beat, make_sc
     now = NOON + 6 * MINUTE + SECOND
     assert found(now)[Invariant.UNACCOUNTED].n == 1
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "KEEP_RUNS_PER_SCHEDULE": 3}
-    conf.reset()
     assert found(now) == {}
-    conf.reset()
 
 
 def test_times_before_an_edit_are_not_asked_for(beat, make_schedule, actor):

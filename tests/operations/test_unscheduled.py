@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from schedulerui import conf
 from schedulerui.facts import RunState, Trigger
 from schedulerui.models import Run
 from schedulerui.operations import housekeeping
@@ -68,10 +67,8 @@ def test_hostile_names_and_arguments_are_cut_and_cleaned():
 def most(settings):
     def choose(n_kept):
         settings.SCHEDULERUI = {**settings.SCHEDULERUI, "RECORD_ALL_MAX": n_kept}
-        conf.reset()
 
-    yield choose
-    conf.reset()
+    return choose
 
 
 def test_only_the_newest_are_kept_and_those_of_schedules_do_not_count(most):
@@ -109,12 +106,10 @@ def test_the_logs_of_all_attempts_are_kept_under_their_numbers():
 
 def test_the_end_of_a_long_log_is_what_is_kept(settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "LOG_TAIL_LIMIT": 100}
-    conf.reset()
     run = make_run(task_id=str(uuid.uuid4()))
     record(ended(run, S.RETRYING, started=2.0, log="a" * 90))
     record(report(run, S.SUCCEEDED, 7.0, attempt=1, received=5.0, started=6.0, log="b" * 80 + "\x00end"))
     run.refresh_from_db()
-    conf.reset()
     assert run.log.endswith("bend")
     assert run.log.startswith("[... cut ...]")
     assert len(run.log) < 120

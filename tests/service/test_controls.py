@@ -8,7 +8,7 @@ import threading
 import pytest
 from celery import Celery
 
-from schedulerui import clock, conf, dispatch, remote
+from schedulerui import clock, dispatch, remote
 from schedulerui.facts import Actor, RunState
 from schedulerui.models import Change, Worker
 from schedulerui.monitor import foreign
@@ -41,7 +41,6 @@ def ours(app, monkeypatch):
     monkeypatch.setattr(dispatch, "app", lambda: app)
     # A worker beside busy neighbours answers, but not within the second that a page waits for it.
     monkeypatch.setattr(remote, "DEADLINE", 30.0)
-    conf.reset()
     return app
 
 

@@ -14,7 +14,6 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from schedulerui import conf
 from tests.processes import Process
 from tests.servers.base import free_port
 from tests.waiting import eventually
@@ -76,9 +75,6 @@ def proxied(flower_url, settings, tmp_path):
         "FLOWER_URL": flower_url,
         "FLOWER_AUTH_FILE": str(auth_file),
     }
-    conf.reset()
-    yield
-    conf.reset()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
 
-from schedulerui import conf, urls
+from schedulerui import urls
 from schedulerui.access import PERMISSIONS
 from schedulerui.models import Change, Run, Schedule
 from schedulerui.testing import recording
@@ -257,11 +257,8 @@ def limited(settings):
     def limit(function):
         dotted = f"tests.site.test_urls_by_role.{function.__name__}"
         settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS_FILTER": dotted}
-        conf.reset()
 
-    yield limit
-    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
-    conf.reset()
+    return limit
 
 
 @pytest.mark.parametrize("channel", ["page", "fragment"])

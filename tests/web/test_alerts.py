@@ -8,7 +8,7 @@ import pytest
 from django.core import mail
 from django.test import override_settings
 
-from schedulerui import clock, conf
+from schedulerui import clock
 from schedulerui.models import Alert, Change, Finding, Notification, Silence
 from schedulerui.monitor import courier
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_schedule, check_gate, check_methods, logged_in, text_of
@@ -77,9 +77,7 @@ def configured():
         {"type": "signal", "name": "code"},
     ]
     with override_settings(SCHEDULERUI={"CELERY_APP": "tests.celery_app.app", "ALERTS": ways}):
-        conf.reset()
         yield
-    conf.reset()
 
 
 def test_each_channel_says_whether_it_takes_messages_and_not_where_it_is(configured):

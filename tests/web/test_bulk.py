@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from schedulerui import clock, conf
+from schedulerui import clock
 from schedulerui.models import Change, Run, Schedule
 from schedulerui.operations import schedules
 from schedulerui.testing import recording
@@ -167,10 +167,6 @@ def only_a(user, verb, obj):
 @pytest.fixture
 def host_decides(settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS": "tests.web.test_bulk.only_a"}
-    conf.reset()
-    yield
-    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
-    conf.reset()
 
 
 def test_it_asks_about_each_schedule_by_itself(owner, three, host_decides):

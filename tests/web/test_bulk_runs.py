@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from schedulerui import clock, conf
+from schedulerui import clock
 from schedulerui.dispatch import BrokerUnavailable
 from schedulerui.models import Change, Run
 from schedulerui.operations import bulk, bulk_runs
@@ -194,11 +194,8 @@ def not_other(user, verb, obj):
 def host(settings):
     def decides(**options):
         settings.SCHEDULERUI = {**settings.SCHEDULERUI, **options}
-        conf.reset()
 
-    yield decides
-    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
-    conf.reset()
+    return decides
 
 
 def test_runs_that_one_may_not_know_of_are_left_alone(operator, schedule, host):

@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
-from schedulerui import clock, conf
+from schedulerui import clock
 from schedulerui.models import Alert, Beat, Finding, Notification, Queue
 from schedulerui.presenters import metrics
 from tests.web.people import NOON, a_run, a_schedule, a_worker, logged_in
@@ -24,9 +24,7 @@ PATHS = ("/metrics", "/readyz", "/health.json")
 @pytest.fixture
 def token():
     with override_settings(SCHEDULERUI={"CELERY_APP": "tests.celery_app.app", "METRICS_TOKEN": "s3same"}):
-        conf.reset()
         yield {"Authorization": "Bearer s3same"}
-    conf.reset()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from schedulerui import clock, conf
+from schedulerui import clock
 from schedulerui.models import Schedule
 from schedulerui.operations import schedules
 from schedulerui.presenters import neighbours
@@ -106,12 +106,7 @@ def test_what_a_person_may_not_know_of_is_not_counted(reader, at_new_year, limit
 
 @pytest.fixture
 def limited(settings):
-    before = settings.SCHEDULERUI
-    settings.SCHEDULERUI = {**before, "ACCESS_FILTER": f"{__name__}.nothing"}
-    conf.reset()
-    yield
-    settings.SCHEDULERUI = before
-    conf.reset()
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS_FILTER": f"{__name__}.nothing"}
 
 
 def nothing(_user, rows):

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from schedulerui import clock, conf
+from schedulerui import clock
 from schedulerui.models import Alert, Change, Run, SavedView, Schedule
 from tests.web.people import a_run, a_schedule, a_worker, logged_in, text_of
 
@@ -30,11 +30,8 @@ def not_b(user, verb, obj):
 def host(settings):
     def decides(**options):
         settings.SCHEDULERUI = {**settings.SCHEDULERUI, **options}
-        conf.reset()
 
-    yield decides
-    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
-    conf.reset()
+    return decides
 
 
 @pytest.fixture

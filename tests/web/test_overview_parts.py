@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from schedulerui import clock, conf
+from schedulerui import clock
 from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState
 from schedulerui.presenters import attention, delay, rail
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
@@ -312,10 +312,6 @@ def those_they_own(user, schedules):
 @pytest.fixture
 def each_sees_their_own(settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS_FILTER": f"{__name__}.those_they_own"}
-    conf.reset()
-    yield
-    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
-    conf.reset()
 
 
 @pytest.mark.usefixtures("each_sees_their_own")

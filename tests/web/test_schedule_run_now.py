@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schedulerui import clock, conf, dispatch
+from schedulerui import clock, dispatch
 from schedulerui.models import Change, Run, Schedule
 from schedulerui.operations import timers
 from schedulerui.operations.errors import NotResettable
@@ -210,12 +210,7 @@ def test_the_reset_counts_whole_seconds_from_the_moment_it_is_asked_for():
 
 @pytest.fixture
 def two_a_minute(settings):
-    before = settings.SCHEDULERUI
-    settings.SCHEDULERUI = {**before, "RUNS_PER_MINUTE": 2, "QUICK_RUN": False}
-    conf.reset()
-    yield
-    settings.SCHEDULERUI = before
-    conf.reset()
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "RUNS_PER_MINUTE": 2, "QUICK_RUN": False}
 
 
 def test_a_person_may_not_ask_for_any_number_of_runs_in_a_minute(operator, sent, two_a_minute):
@@ -253,5 +248,4 @@ def test_shift_and_a_click_is_offered_as_the_setting_says(operator, two_a_minute
     a_schedule()
     assert "data-quick" not in text_of(operator.get("/schedules/"))
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "QUICK_RUN": True}
-    conf.reset()
     assert '<body class="frame" data-keys data-quick>' in text_of(operator.get("/schedules/"))

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import OperationalError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from schedulerui import clock, conf
+from schedulerui import clock
 from schedulerui.integrations.telling import badge_for, glance_for
 from schedulerui.models import Alert, Beat, Schedule, ScheduleState
 from tests.web.people import a_schedule, a_worker
@@ -23,10 +23,6 @@ def only_mine(user, schedules):
 @pytest.fixture
 def limited(settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS_FILTER": f"{__name__}.only_mine"}
-    conf.reset()
-    yield
-    settings.SCHEDULERUI = {"CELERY_APP": "tests.celery_app.app"}
-    conf.reset()
 
 
 @pytest.fixture
