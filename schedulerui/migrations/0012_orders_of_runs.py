@@ -6,7 +6,7 @@ from django.db import migrations, models
 from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Length, Replace
 
-import schedulerui.models.indexes
+import schedulerui.indexes
 
 FAILED = "fleu"
 """Letters of failures among the outcomes that are kept with a schedule; ``s`` is a success."""
@@ -53,13 +53,13 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="schedulestate",
-            index=schedulerui.models.indexes.IndexOfSome(
+            index=schedulerui.indexes.IndexOfSome(
                 fields=["failure_streak", "schedule"], name="su_state_streak", where=Q(failure_streak__gt=0)
             ),
         ),
         migrations.AddIndex(
             model_name="schedulestate",
-            index=schedulerui.models.indexes.IndexOfSome(
+            index=schedulerui.indexes.IndexOfSome(
                 fields=["failure_rate", "schedule"], name="su_state_rate", where=Q(failure_rate__isnull=False)
             ),
         ),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
-import schedulerui.models.indexes
+import schedulerui.indexes
 
 NAME = "su_run_outbox"
 FIELDS = ["state", "lease_until"]
 BEFORE = models.Index(fields=FIELDS, name=NAME)
-AFTER = schedulerui.models.indexes.IndexOfOutbox(fields=FIELDS, on_sqlite="schedule", name=NAME)
+AFTER = schedulerui.indexes.IndexOfOutbox(fields=FIELDS, on_sqlite="schedule", name=NAME)
 
 
 def _put_in_place(index):

@@ -13,7 +13,7 @@ from django.db.models import Case, Count, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.facts import ACTIVE, FINISHED, WITH_WORKER, RunState, Trigger
-from schedulerui.models.indexes import IndexOfOutbox
+from schedulerui.indexes import IndexOfOutbox
 from schedulerui.models.schedule import Schedule
 
 STATES = [(str(state), str(state)) for state in RunState]

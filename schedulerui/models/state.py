@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from schedulerui.models.indexes import IndexOfSome
+from schedulerui.indexes import IndexOfSome
 from schedulerui.models.schedule import Schedule
 
 

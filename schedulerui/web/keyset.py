@@ -33,6 +33,25 @@ class Order:
     """The primary key as the index beside the column holds it."""
     is_descending: bool = False
     is_nullable: bool = False
+    over: int | None = None
+    """Rows whose number is not above it are in no index of the column, and come last as those without any."""
+
+    @property
+    def without(self) -> Q:
+        """What rows are that come last."""
+        asked = Q(**{f"{self.column}__isnull": True})
+        return asked if self.over is None else asked | Q(**{f"{self.column}__lte": self.over})
+
+    @property
+    def valued(self) -> Q:
+        """What the others are."""
+        if self.over is not None:
+            return Q(**{f"{self.column}__gt": self.over})
+        return Q(**{f"{self.column}__isnull": False})
+
+    def has(self, value: Value | None) -> bool:
+        """Return whether a row with this value comes among those that are sorted."""
+        return value is not None and (self.over is None or (isinstance(value, int) and value > self.over))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +108,8 @@ def _parts(
     sign = "" if up else "-"
     beyond = "gt" if up else "lt"
     tie_beyond = Q() if cursor is None else Q(**{f"{order.tie}__{beyond}": cursor.pk})
-    without = queryset.filter(**{f"{order.column}__isnull": True}).order_by(f"{sign}id")
-    valued = queryset.filter(**{f"{order.column}__isnull": False}) if order.is_nullable else queryset
+    without = queryset.filter(order.without).order_by(f"{sign}id")
+    valued = queryset.filter(order.valued) if order.is_nullable else queryset
     valued = valued.order_by(f"{sign}{order.column}", f"{sign}{order.tie}")
     if cursor is not None and cursor.value is None:
         yield without.filter(**{f"id__{beyond}": cursor.pk})
@@ -110,12 +129,9 @@ def _written(row: Model, order: Order) -> str:
     value: Any = row
     for name in order.column.split("__"):
         value = getattr(value, name, None)
-    shown = (
-        NO_VALUE
-        if value is None
-        else "=" + (value.isoformat() if isinstance(value, datetime) else str(value))
-    )
-    return f"{shown}_{row.pk}"
+    if not order.has(value):
+        return f"{NO_VALUE}_{row.pk}"
+    return f"={value.isoformat() if isinstance(value, datetime) else value}_{row.pk}"
 
 
 def _read(text: str, order: Order) -> Cursor | None:

@@ -1,4 +1,4 @@
-"""An index of some rows, where the database has such; elsewhere it holds them all."""
+"""Indexes that differ by database: of some rows where the database has such, of other columns where its planner needs them."""
 
 from __future__ import annotations
 
