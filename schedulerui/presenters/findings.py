@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -25,11 +25,6 @@ ADDRESSES = {
     Invariant.OWNERLESS: ("schedulerui:schedules", "?on=on"),
 }
 """The name of the address and its query under which the broken rows are listed."""
-
-
-def is_monitored(now: datetime) -> bool:
-    """Return whether a monitor has looked of late; one query."""
-    return Finding.objects.filter(checked_at__gte=now - OLD_AFTER).exists()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

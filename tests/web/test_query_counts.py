@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from html.parser import HTMLParser
 
 import pytest
 from django.contrib.auth.models import User
@@ -24,7 +25,7 @@ from schedulerui.models import (
     Worker,
 )
 from tests.benchmarks.big_data import fill
-from tests.web.people import OF_THE_PERSON, logged_in
+from tests.web.people import OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
 FEW, MANY = 60, 1_000
@@ -126,3 +127,54 @@ def test_it_asks_few_queries_and_as_many_for_a_thousand_rows_as_for_sixty(counts
     few, many = counts[FEW][address], counts[MANY][address]
     assert few == many
     assert many <= LISTS[address]
+
+
+class _Live(HTMLParser):
+    """What a page asks again: the addresses of its polls, each with what the browser tells of the page."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.polls, self.have = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        of_tag = dict(attributes)
+        if "data-v" in of_tag:
+            self.have.append(f"{of_tag['id']}:{of_tag['data-v']}")
+        if "data-live" in of_tag and "hx-get" in of_tag:
+            self.polls.append((of_tag["hx-get"], "data-live-have" in of_tag))
+
+    def asked(self):
+        told = f"have={','.join(self.have)}"
+        return [
+            f"{address}{'&' if '?' in address else '?'}{told}" if is_told else address
+            for address, is_told in self.polls
+        ]
+
+
+@pytest.fixture
+def pages():
+    """Every page that asks again, by the number of its polls, with something to show on each."""
+    fill_all(3)
+    now = clock.now()
+    schedule, worker = a_schedule(), a_worker(seen_at=now)
+    sent = a_run(schedule, state="sent", sent_at=now - timedelta(hours=1), due_at=now)
+    started = a_run(schedule, state="started", worker_instance=worker.instance, due_at=now)
+    of_runs = {f"/runs/{run.uuid}/": 2 for run in (sent, started)}
+    return {
+        "/": 2, "/schedules/": 2, "/schedules/?sort=duration": 2, f"/schedules/{schedule.pk}/": 2, "/runs/": 2, "/workers/": 2,
+        f"/workers/{worker.instance}/": 2, "/alerts/": 2, "/timeline/": 1, "/audit/": 1, **of_runs,
+    }  # fmt: skip
+
+
+def test_a_poll_without_news_is_one_query_and_no_byte_on_every_page(pages, time_machine):
+    time_machine.move_to(clock.now() + timedelta(seconds=1), tick=False)
+    client = logged_in("view", "operate", "change", "view_audit", "view_values", "control_workers")
+    for page, n_polls in pages.items():
+        polls = _Live(text_of(client.get(page))).asked()
+        assert len(polls) == n_polls, page
+        for address in polls:
+            with CaptureQueriesContext(connection) as asked:
+                response = client.get(address, headers={"HX-Request": "true"})
+            assert (response.status_code, response.content) == (204, b""), (page, address)
+            assert len(asked) - OF_THE_PERSON <= 1, (page, address)

@@ -304,7 +304,7 @@ def test_it_needs_the_same_number_of_queries_however_many_runs_there_are(
 ):
     run = a_whole_run()
     many_runs(n_runs, run.schedule)
-    with django_assert_num_queries(5 + OF_THE_PERSON):
+    with django_assert_num_queries(6 + OF_THE_PERSON):
         reader.get(url_of(run))
 
 

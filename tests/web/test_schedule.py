@@ -189,7 +189,7 @@ def test_the_poll_answers_nothing_while_nothing_changed(reader, django_assert_nu
     schedule = a_schedule()
     a_run(schedule)
     known = have(reader.get(f"/schedules/{schedule.pk}/"))
-    with django_assert_num_queries(2 + OF_THE_PERSON):
+    with django_assert_num_queries(1 + OF_THE_PERSON):
         response = reader.get(f"/live/schedules/{schedule.pk}/", {"have": known}, headers=HTMX)
     assert (response.status_code, response.content) == (204, b"")
 

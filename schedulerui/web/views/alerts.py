@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,9 +16,8 @@ from schedulerui.conf import settings
 from schedulerui.models import Alert, Notification, Schedule, Silence
 from schedulerui.monitor import channels
 from schedulerui.operations import notifications, silences
-from schedulerui.presenters import digest
 from schedulerui.presenters.alerts import alert_row, channel_rows, message_rows, silence_row
-from schedulerui.presenters.findings import is_monitored
+from schedulerui.presenters.pulse import pulse_of_alerts
 from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
 from schedulerui.web.forms.silence import SilenceForm
 from schedulerui.web.found import key_of, sound_schedule_or_404
@@ -33,9 +33,11 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """Answer the page; to htmx what changes by itself, or 204 while it looks as ``since`` says."""
     if not htmx_of(request):
         return _page(request, SilenceForm())
-    context = _live_context(request)
-    if request.GET.get("since") == context["since"]:
+    now = clock.now()
+    since, is_monitored = _since(request, now=now)
+    if request.GET.get("since") == since:
         return unchanged()
+    context = _live_context(request, now=now, since=since, is_monitored=is_monitored)
     return render(request, "schedulerui/alerts/_live.html", context)
 
 
@@ -100,8 +102,14 @@ def _schedule(request: HttpRequest, named: str) -> Schedule | None:
     return sound_schedule_or_404(request, key, verb="view")
 
 
-def _live_context(request: HttpRequest) -> dict[str, Any]:
-    now = clock.now()
+def _since(request: HttpRequest, *, now: datetime) -> tuple[str, bool]:
+    """Return what changes when the page looks different, and whether a monitor looks; one query."""
+    alerts = visible(request.user, Alert.objects.all())
+    messages = visible(request.user, Notification.objects.all(), through="alert__schedule")
+    return pulse_of_alerts(alerts, messages, now=now)
+
+
+def _live_context(request: HttpRequest, *, now: datetime, since: str, is_monitored: bool) -> dict[str, Any]:
     found = (
         visible(request.user, Alert.objects.all())
         .select_related("schedule", "run")
@@ -114,17 +122,16 @@ def _live_context(request: HttpRequest) -> dict[str, Any]:
     kinds = {name: str(channel.get("type")) for name, channel in channels.names(settings().ALERTS).items()}
     if settings().PING_URLS:
         kinds["ping"] = "ping"
-    ways, monitored = channel_rows(kinds, now=now), is_monitored(now)
     return {
         "standing": standing,
         "recovered": recovered,
         "messages_shown": messages,
-        "channels": ways,
+        "channels": channel_rows(kinds, now=now),
         "has_channels": bool(settings().ALERTS),
-        "is_monitored": monitored,
+        "is_monitored": is_monitored,
         "rights": rights_of(request.user),
         "now": now,
-        "since": digest(standing, recovered, messages, ways, monitored),
+        "since": since,
         "poll_every": settings().POLL_EVERY,
     }
 
@@ -137,7 +144,8 @@ def _page(request: HttpRequest, form: SilenceForm, *, status: int = 200) -> Http
         .filter(ends_at__gt=now)
         .order_by("ends_at")[:SHOWN]
     )
-    context = _live_context(request) | {
+    since, is_monitored = _since(request, now=now)
+    context = _live_context(request, now=now, since=since, is_monitored=is_monitored) | {
         "silences": [silence_row(window, now=now) for window in windows],
         "form": form,
         "about": _schedule(request, (request.POST or request.GET).get("schedule", "")),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from schedulerui import clock, dispatch, results
@@ -17,7 +17,7 @@ from schedulerui.models import Attempt, Part, Run
 from schedulerui.monitor import routes
 from schedulerui.operations import part_messages
 from schedulerui.operations.pickup import is_ours, locate
-from schedulerui.presenters import digest
+from schedulerui.presenters import digest, told
 from schedulerui.presenters.blocks import blocks_of
 from schedulerui.presenters.canvas import part_rows, words_of
 from schedulerui.presenters.pickup import PickupRow, part_row, pickup_row
@@ -27,26 +27,24 @@ from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.responses import unchanged
 
 N_ATTEMPTS = 100
+VERSION = (
+    "pk", "progress", "state", "publishes", "reason", "canvas", "sent_at", "received_at", "started_at", "finished_at",
+    "attempts__pk", "attempts__state", "attempts__received_at", "attempts__finished_at",
+)  # fmt: skip
+"""What changes when the page of a run looks different; a line for each attempt."""
 
 
 @gate("view", methods=("GET", "HEAD"))
 def run(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Answer the page; to htmx its body alone, or 204 while it looks as ``since`` says."""
+    now, is_htmx = clock.now(), bool(htmx_of(request))
+    since = _since(request, uuid, now=now)
+    if is_htmx and request.GET.get("since") == since:
+        return unchanged()
     found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
     attempts = list(found.attempts.all()[:N_ATTEMPTS])
     parts = list(found.parts.all()) if found.canvas else []
-    now = clock.now()
     pickup = _pickup(found, now)
-    since = digest(
-        [
-            *_version(found, attempts),
-            *((part.pk, part.progress) for part in parts),
-            pickup and (pickup.key, pickup.sentence),
-        ]
-    )
-    is_htmx = bool(htmx_of(request))
-    if is_htmx and request.GET.get("since") == since:
-        return unchanged()
     context = (
         _context(request, found, attempts, now=now)
         | _of_canvas(request, found, parts)
@@ -76,10 +74,22 @@ def _of_canvas(request: HttpRequest, found: Run, parts: list[Part]) -> dict[str,
     }
 
 
-def _version(found: Run, attempts: list[Attempt]) -> list[tuple[object, ...]]:
-    stations = (found.sent_at, found.received_at, found.started_at, found.finished_at)
-    told = [(attempt.pk, attempt.state, attempt.received_at, attempt.finished_at) for attempt in attempts]
-    return [(found.pk, found.progress, found.state, found.publishes, found.reason, *stations), *told]
+def _since(request: HttpRequest, uuid: UUID, *, now: datetime) -> str:
+    """Return what changes exactly when the page looks different; one query. Raises Http404."""
+    known = visible(request.user, Run.objects.filter(uuid=uuid)).order_by(
+        "attempts__attempt", "attempts__delivery"
+    )
+    parts = told.sums(Part.objects.filter(run__uuid=uuid).order_by())
+    of_message = told.of_pickup(now=now)
+    rows: Any = known.annotate(**parts, **of_message).values(*VERSION, *parts, *of_message)
+    found = list(rows[:N_ATTEMPTS])
+    if not found:
+        raise Http404
+    first, state = found[0], RunState(found[0]["state"])
+    is_on_its_way = state is RunState.SENT or (first["canvas"] and state in WITH_WORKER)
+    dropped = () if is_on_its_way else tuple(of_message)
+    version = [tuple(value for name, value in row.items() if name not in dropped) for row in found]
+    return digest(version, now.replace(second=0, microsecond=0) if is_on_its_way else None)
 
 
 def _pickup(found: Run, now: datetime) -> PickupRow | None:
