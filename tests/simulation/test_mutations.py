@@ -346,7 +346,7 @@ def said_of(seed, making):
     return ""
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_the_simulation_notices_that_a_safeguard_is_gone(name):
     making, patch, sentence = MUTATIONS[name]
