@@ -8,6 +8,7 @@ from datetime import datetime
 from schedulerui.conf import settings
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Attempt, Run
+from schedulerui.operations.outcomes import LONGEST
 from schedulerui.operations.reports import CUT, Report, clean
 
 REASON_MAX = 500
@@ -21,7 +22,9 @@ def told(report: Report, *, started_at: datetime | None, run: Run | None = None)
     """
     limits = settings()
     is_end = report.state in FINISHED
-    runtime = report.runtime
+    # A worker's word is hostile, a spooled one too: no comparison holds for NaN.
+    is_sound = report.runtime is not None and 0 <= report.runtime <= LONGEST
+    runtime = report.runtime if is_sound else None
     if runtime is None and is_end and started_at is not None and report.state is not RunState.LOST:
         runtime = max(0.0, (report.moment - started_at).total_seconds())
     return {

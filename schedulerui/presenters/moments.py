@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -114,7 +115,7 @@ def iso(moment: datetime) -> str:
 
 def duration(seconds: float | None) -> str:
     """Return "12 ms", "1.2 s", "3 min 4 s"; "—" for what is not known, never a rounded zero."""
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return "—"
     if seconds < MILLISECOND:
         return _("< 1 ms")

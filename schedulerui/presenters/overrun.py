@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -27,15 +28,13 @@ def usual_longest(schedule: Schedule) -> float | None:
     """Return the run time in seconds that 95 in 100 of the newest runs keep within; None for too few. One query."""
     told = Run.objects.filter(schedule=schedule, runtime__isnull=False).newest_first()
     newest = told.values_list("runtime", flat=True)[:N_RUNS]
-    runtimes = sorted(runtime for runtime in newest if runtime is not None)
-    if len(runtimes) < N_RUNS_MIN:
-        return None
-    return percentile(runtimes, SHARE)
+    runtimes = _known(newest)
+    return percentile(runtimes, SHARE) if len(runtimes) >= N_RUNS_MIN else None
 
 
 def usual_words(runtimes: Iterable[float | None]) -> str:
     """Return how long the newest runs took, seconds given, in words; empty for too few."""
-    known = sorted(runtime for runtime in runtimes if runtime is not None)
+    known = _known(runtimes)
     if len(known) < N_RUNS_MIN:
         return ""
     words = _("%(mean)s on average, %(share)d %% within %(within)s, of the newest %(n)d")
@@ -44,6 +43,10 @@ def usual_words(runtimes: Iterable[float | None]) -> str:
     return words % {
         "mean": duration(mean), "share": 100 * SHARE, "within": duration(within), "n": len(known),
     }  # fmt: skip
+
+
+def _known(runtimes: Iterable[float | None]) -> list[float]:
+    return sorted(runtime for runtime in runtimes if runtime is not None and math.isfinite(runtime))
 
 
 def shortest_gap(schedule: Schedule, *, now: datetime) -> float | None:

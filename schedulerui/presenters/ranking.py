@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ def _ranks(rows: Iterable[tuple[int, str, float | None]]) -> list[Rank]:
 
 
 def _rank(key: int, outcomes: list[tuple[str, float | None]]) -> Rank:
-    times = [runtime for _state, runtime in outcomes if runtime is not None]
+    times = [runtime for _state, runtime in outcomes if runtime is not None and math.isfinite(runtime)]
     return Rank(
         schedule_id=key,
         n=len(outcomes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -95,6 +96,9 @@ def runs_as_json(runs: Iterable[Run], *, with_values: bool) -> str:
     names = (*RUN_COLUMNS, *RUN_VALUES) if with_values else RUN_COLUMNS
     rows = [{name: getattr(run, name) for name in names} for run in runs]
     for row in rows:
+        row["runtime"] = (
+            row["runtime"] if math.isfinite(row["runtime"] or 0.0) else None
+        )  # JSON knows no infinity
         for name in RUN_VALUES if with_values else ():
             value = row[name]
             row[name] = told(name, value) if isinstance(value, str) else redact(value)

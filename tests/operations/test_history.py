@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import permutations
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schedulerui.facts import FINISHED, RunState
-from schedulerui.models import Run, ScheduleState
+from schedulerui.models import Attempt, Run, ScheduleState
 from schedulerui.operations.history import TOLD, append_outcome, record
 from schedulerui.operations.losses import mark_lost
+from schedulerui.operations.reports import Report
 from tests.operations.history_cases import NEW, OLD, after, ended, make_run, received, report, started
 
 pytestmark = pytest.mark.django_db
@@ -289,6 +291,16 @@ def test_a_run_delivered_twice_counts_once_in_the_account(schedule):
     record(received(run, 10.0))
     record(report(run, S.SUCCEEDED, 12.0, received=10.0, runtime=1.0))
     assert state_of(schedule).recent == "s6"
+
+
+@pytest.mark.parametrize("told", [math.inf, -math.inf, math.nan, -1.0, 1e300])
+def test_a_run_time_that_cannot_be_is_taken_from_the_moments_instead(schedule, told):
+    run = make_run(schedule=schedule)
+    spooled = ended(run, S.SUCCEEDED, 3.0, started=2.0, runtime=told).encode()
+    record(Report.decode(spooled))
+    run.refresh_from_db()
+    assert run.runtime == Attempt.objects.get().runtime == 1.0
+    assert state_of(schedule).usual_runtime == 1.0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -92,6 +93,10 @@ def test_moments_are_machine_readable_in_utc():
     ("seconds", "words"),
     [
         (None, "—"),
+        (math.inf, "—"),
+        (-math.inf, "—"),
+        (math.nan, "—"),
+        (-1.0, "< 1 ms"),
         (0.0, "< 1 ms"),
         (0.0004, "< 1 ms"),
         (0.213, "213 ms"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from django.db import connection
 
 from schedulerui.access import PERMISSIONS
-from schedulerui.models import Change, Part, Run, Schedule
+from schedulerui.models import Change, Part, Run, Schedule, ScheduleState
 from schedulerui.presenters.changes import value_text
 from schedulerui.presenters.values import redact
 from schedulerui.web.forms.fields import JSONText
@@ -93,3 +94,26 @@ def test_pages_about_a_canvas_of_no_known_shape_can_be_seen(canvas):
         f"/runs/{run.uuid}/",
     ):
         assert client.get(url).status_code == 200, url
+
+
+@pytest.mark.skipif(connection.vendor == "mysql", reason="MariaDB holds no such number, since 2026-11")
+@pytest.mark.django_db
+@pytest.mark.parametrize("runtime", [math.inf, -math.inf, math.nan, -1.0, 1e300])
+def test_pages_about_runs_of_an_impossible_run_time_can_be_seen(runtime):
+    schedule = a_schedule()
+    times = {"sent_at": NOON, "started_at": NOON, "finished_at": NOON}
+    runs = [a_run(schedule, state="succeeded", runtime=each, **times) for each in (runtime, runtime, 1.0)]
+    ScheduleState.objects.filter(schedule=schedule).update(usual_runtime=runtime)
+    client = logged_in(*PERMISSIONS)
+    for url in (
+        "/",
+        "/runs/",
+        "/runs/?sort=longest",
+        "/schedules/?sort=duration",
+        f"/schedules/{schedule.pk}/",
+        f"/schedules/{schedule.pk}/run/",
+        f"/runs/{runs[0].uuid}/",
+    ):
+        assert client.get(url).status_code == 200, url
+    file = client.post("/runs/bulk/", {"action": "json", "id": [run.pk for run in runs]})
+    json.loads(file.content, parse_constant=pytest.fail)
