@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from schedulerui import clock
 from schedulerui.models import Run
 from schedulerui.testing import recording
 from tests.browser.chromium import sayings_of
@@ -64,3 +65,24 @@ def test_where_the_setting_says_so_shift_and_a_click_ask_too(page, rows, visit, 
     page.evaluate("document.body.removeAttribute('data-quick')")
     page.get_by_role("link", name="Run now Fine").click(modifiers=["Shift"])
     expect(page.get_by_role("dialog", name=re.compile("Run Fine now"))).to_be_visible()
+
+
+def test_where_text_runs_from_right_to_left_so_does_time_and_code_does_not(page, rows, visit, settings):
+    settings.LANGUAGE_CODE = "ar"
+    go = visit(page)
+    go("/timeline/")
+    expect(page.locator("html")).to_have_attribute("dir", "rtl")
+    passed = page.evaluate(
+        """() => {
+          const [now, strip] = [".strip .now", ".strip"].map(each => document.querySelector(each).getBoundingClientRect());
+          return (strip.right - (now.left + now.right) / 2) / strip.width;
+        }"""
+    )
+    today = clock.now()
+    of_the_day = (today - today.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds() / 86_400
+    assert passed == pytest.approx(of_the_day, abs=0.02)  # the day begins on the right, as its hours do
+    go(f"/schedules/{rows['Fine']}/")
+    task = page.locator(".page-head .mono")
+    assert task.evaluate("node => getComputedStyle(node).direction") == "ltr"
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert sayings_of(page).console == []
