@@ -46,6 +46,7 @@
   const wake = () => {
     for (const node of parts()) due.set(node.id, 0);
   };
+  const ask = (node) => node.dispatchEvent(new CustomEvent("schedulerui:poll"));
   const poll = () => {
     tick();
     if (paused || document.hidden || asking) return;
@@ -53,14 +54,14 @@
       if (!due.has(node.id)) due.set(node.id, Date.now() + pace(node));
       if (Date.now() < due.get(node.id)) continue;
       due.set(node.id, Date.now() + pace(node));
-      node.dispatchEvent(new CustomEvent("schedulerui:poll"));
+      ask(node);
     }
   };
   const clock = () => new Date(Date.now() + skew).toLocaleTimeString(root.lang || "en", { hour12: false });
   const say = (text) => {
     if (!status) return;
     $("[data-live-text]", status).textContent = text;
-    status.classList.toggle("live--bad", failing.size > 0);
+    $("[data-retry]", status).hidden = !status.classList.toggle("live--bad", failing.size > 0);
   };
   const updated = () => {
     status.dataset.last = clock();
@@ -69,6 +70,7 @@
   if (status && parts().some((node) => node.id !== "beat")) {
     status.hidden = false;
     updated();
+    $("[data-retry]", status).onclick = () => parts().forEach(ask);
     $("button", status).addEventListener("click", (event) => {
       paused = !paused;
       event.target.textContent = paused ? status.dataset.resume : status.dataset.pause;
