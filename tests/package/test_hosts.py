@@ -22,8 +22,10 @@ class Project:
         self.folder.mkdir()
         self.python = make_environment(folder / "environment", wheel)
         install_host(self.python, name)
-        for source in [*HOSTS.glob("*.py.txt"), *(HOSTS / name).glob("*.py.txt")]:
-            (self.folder / source.name.removesuffix(".txt")).write_text(source.read_text())
+        (self.folder / "templates").mkdir()
+        for source in [*HOSTS.glob("*.txt"), *(HOSTS / name).glob("*.txt")]:
+            inside = "templates/" if source.name.endswith(".html.txt") else ""
+            (self.folder / f"{inside}{source.name.removesuffix('.txt')}").write_text(source.read_text())
         self.manage("migrate", "--run-syncdb", "--verbosity=0")
 
     def manage(self, *words):
@@ -91,3 +93,55 @@ def test_wagtails_home_stands_when_our_tables_are_missing(seen_in_wagtail):
     assert home["status"] == 200
     assert home["panel"]
     assert "migrations are to be run" in home["words"]
+
+
+@pytest.fixture(scope="module")
+def djangocms(wheel, tmp_path_factory):
+    return Project("djangocms", wheel, tmp_path_factory.mktemp("djangocms"))
+
+
+@pytest.fixture(scope="module")
+def seen_in_djangocms(djangocms):
+    return djangocms.look()
+
+
+def test_django_cmss_own_checks_find_nothing(djangocms):
+    assert "no issues" in djangocms.manage("check", "--fail-level", "WARNING")
+
+
+def test_django_cmss_toolbar_opens_our_pages_beside_the_page(seen_in_djangocms):
+    for name in ("reader", "operator", "root"):
+        page = seen_in_djangocms[name]
+        assert {"/ops/schedules/", "/ops/schedules/schedules/", "/ops/schedules/runs/"} <= set(page["links"])
+        assert page["in_sideframe"]
+        assert (page["status"], page["dashboard"]) == (200, 200)
+
+
+def test_the_dashboard_lets_the_hosts_own_pages_frame_it(seen_in_djangocms):
+    page = seen_in_djangocms["reader"]
+    assert page["framing"] == "SAMEORIGIN"
+    assert "frame-ancestors 'self'" in page["policy"]
+
+
+def test_django_cmss_toolbar_shows_nothing_of_it_to_those_who_may_not_look(seen_in_djangocms):
+    assert seen_in_djangocms["editor"]["toolbar"]
+    for name in ("anonymous", "visitor", "editor"):
+        assert seen_in_djangocms[name]["status"] == 200
+        assert seen_in_djangocms[name]["links"] == []
+    assert [seen_in_djangocms[name]["dashboard"] for name in ("anonymous", "editor")] == [302, 403]
+
+
+def test_django_cmss_toolbar_has_a_button_while_a_schedule_fails(seen_in_djangocms):
+    failing = "/ops/schedules/schedules/?state=failing&amp;on=on"
+    assert failing in seen_in_djangocms["reader"]["links"]
+    assert "Schedules: 1 failing" in seen_in_djangocms["reader"]["words"]
+    assert "Schedules (1 failing)" in seen_in_djangocms["reader"]["words"]
+    assert failing not in seen_in_djangocms["calm"]["links"]
+    assert "failing" not in seen_in_djangocms["calm"]["words"]
+
+
+def test_django_cmss_page_stands_when_our_tables_are_missing(seen_in_djangocms):
+    page = seen_in_djangocms["unmigrated"]
+    assert page["status"] == 200
+    assert "/ops/schedules/" in page["links"]
+    assert "failing" not in page["words"]
