@@ -231,5 +231,7 @@ def _broker_errors(connection: Connection | None) -> tuple[type[BaseException], 
 
 
 def _sentence(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:400]
+    # What is no text, such as half of a surrogate pair in the name of an argument, no database would keep as the reason.
+    told = str(error).replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    text = " ".join(told.split())[:400]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -13,6 +13,7 @@ from schedulerui.beat.backoff import Backoff
 from schedulerui.beat.heart import Heart
 from schedulerui.beat.ports import Broker
 from schedulerui.beat.signals import held
+from schedulerui.beat.suspects import Suspects
 from schedulerui.clock import Clock
 from schedulerui.conf import Settings
 from schedulerui.crash import crash_point
@@ -44,10 +45,13 @@ class Sender:
         """How many of the untried wait in the batch: they have not left this process."""
         self._sent_at: datetime | None = None
         self._broker = Backoff()
+        self._suspects, self._n_sent = Suspects(), 0
 
     def _publish(self, claimed: list[Run], *, now: datetime, started: float) -> None:
         """Publish and mark; ``now`` was the moment when the monotonic clock stood at ``started``."""
         self._sent_at, self._claimed_at = now, (now, started)
+        if self._suspects:  # what has failed before goes last, and each by itself
+            claimed = sorted(claimed, key=lambda run: run.pk in self._suspects)
         self._untried = deque(claimed)
         self._forget()  # what an error has left there
         while self._untried:
@@ -59,7 +63,8 @@ class Sender:
                 self._lose_part(error)
                 break
             except dispatch.BrokerUnavailable as error:
-                self._lose_broker(str(error))
+                if self._goes_on_after(str(error)):
+                    continue
                 break
             if not goes_on:
                 self._give_back(self._take_untried(), reason="", is_tried=False)
@@ -79,7 +84,7 @@ class Sender:
             moment = self._clock.monotonic()
             if moment > deadline:
                 return self._refuse_late()
-            if moment - began > self._options.MARK_EVERY or self._n_collected >= BATCH_MAX:
+            if moment - began > self._options.MARK_EVERY or self._is_full():
                 break
             if not self._send(self._untried[self._n_collected]):
                 self._forget()
@@ -93,6 +98,11 @@ class Sender:
             self._out.flush(producer=self._producer)
             self._note(self._n_collected)
         return True
+
+    def _is_full(self) -> bool:
+        """Whether the next of the untried must wait for another batch; one that failed before has its own."""
+        n = self._n_collected
+        return n >= BATCH_MAX or bool(n and self._suspects and self._untried[n].pk in self._suspects)
 
     def _refuse_late(self) -> bool:
         logger.warning("the lease ended before the work", extra={"action": "lease_ended"})
@@ -121,11 +131,12 @@ class Sender:
     def _note(self, n: int, *, after: int = 0) -> None:
         """Note that the broker has taken ``n`` of the untried, those after the first ``after``."""
         self._untried.rotate(-after)
-        self._sent_at = self._moment()
+        self._sent_at, self._n_sent = self._moment(), self._n_sent + n
         for _ in range(n):
             run = self._untried.popleft()
             crash_point("publish.after")
             self._unmarked.append(run)
+            self._suspects.forget(run.pk)
             self.heart.count(late=(self._sent_at - run.due_at).total_seconds())
         self._untried.rotate(after)
         self._n_collected = after
@@ -160,6 +171,29 @@ class Sender:
         self._give_back(in_doubt, reason=str(error), is_tried=True)
         self._give_back([*refused, *left], reason=str(error), is_tried=False)
 
+    def _goes_on_after(self, reason: str) -> bool:
+        """Do without a message that failed as if the broker were away; returns whether the others may go on."""
+        run = self._untried[self._n_collected]
+        is_suspect = run.pk in self._suspects
+        self._suspects.blame(run.pk, n_sent=self._n_sent)
+        if not is_suspect:
+            self._lose_broker(reason)
+            return False
+        del self._untried[self._n_collected]  # nothing is collected: it went by itself
+        self._drop_producer()
+        logger.warning("run %s failed again: %s", run.uuid, reason, extra={"action": "failed_again"})
+        if self._suspects.is_guilty(run.pk):
+            self._suspects.forget(run.pk)
+            self._store.mark_unsent(
+                run, reason=f"the broker takes others: {reason}", now=self._clock.now(), is_in_doubt=True
+            )
+        else:
+            self._give_back([run], reason=reason, is_tried=True, wait=self._suspects.wait(run.pk))
+        if self._connect():
+            return True
+        self._give_back(self._take_untried(), reason=reason, is_tried=False)
+        return False
+
     def _lose_broker(self, reason: str) -> None:
         """Let go of a broker that failed over one message: whether it took that one nobody knows, the others did not go."""
         place, left = self._n_collected, self._take_untried()
@@ -168,10 +202,10 @@ class Sender:
         self._give_back(left[place : place + 1], reason=reason, is_tried=True)
         self._give_back(left[:place] + left[place + 1 :], reason=reason, is_tried=False)
 
-    def _give_back(self, left: list[Run], *, reason: str, is_tried: bool) -> None:
+    def _give_back(self, left: list[Run], *, reason: str, is_tried: bool, wait: float = 0.0) -> None:
         if not left:
             return
-        now = self._clock.now()
+        now = self._clock.now() + timedelta(seconds=wait)
         crash_point("give_back.before")
         recovery.release(
             left, owner=self.heart.name, now=now, reason=reason, is_tried=is_tried, store=self._store

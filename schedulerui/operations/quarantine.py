@@ -11,6 +11,7 @@ from django.db.models import F
 
 from schedulerui.crash import crash_point
 from schedulerui.models import Schedule
+from schedulerui.operations.reports import clean
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def put_aside(broken: Iterable[tuple[int, str]], *, now: datetime) -> None:
     for pk, reason in broken:
         crash_point("quarantine.before")
         Schedule.objects.filter(pk=pk, next_run_at__lte=now).update(
-            error=reason.replace("\x00", "")[:ERROR_MAX],
+            error=clean(reason, limit=ERROR_MAX),
             next_nominal_at=None,
             next_run_at=None,
             updated_at=now,

@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from django.db import connection, transaction
 from django.db.models import F, Max, Q, QuerySet, Value
-from django.db.models.functions import Greatest
+from django.db.models.functions import Greatest, Least
 
 from schedulerui.clock import Clock
 from schedulerui.crash import crash_point
@@ -38,6 +38,8 @@ NOT_FOR_PLANS = frozenset(
     }
 )  # fmt: skip
 """What a claim does not ask of a schedule."""
+PUBLISHES_MAX = 32_000
+"""A run that is tried for weeks is counted no further: its column would be too small, and the beat that counts on would stop."""
 
 
 class DjangoStore:
@@ -187,7 +189,8 @@ class DjangoStore:
             for run in runs:
                 crash_point("recover.found")
                 mine = Run.objects.filter(pk=run.pk, state=RunState.PENDING, lease_until=run.lease_until)
-                won = mine.update(owner=lease.owner, lease_until=lease.until, publishes=F("publishes") + 1)
+                n_publishes = Least(F("publishes") + 1, Value(PUBLISHES_MAX))
+                won = mine.update(owner=lease.owner, lease_until=lease.until, publishes=n_publishes)
                 crash_point("recover.taken")
                 if won:
                     taken.append(run)
