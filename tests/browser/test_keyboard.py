@@ -188,7 +188,7 @@ def test_keys_with_modifiers_belong_to_the_browser(page, rows, visit):
 
 def test_a_full_stop_pauses_and_resumes_what_changes_by_itself(page, rows, visit):
     visit(page)("/schedules/")
-    button = page.locator("[data-live-status] button")
+    button = page.locator("[data-live-status] button").first
     press(page, ".")
     expect(button).to_have_text("Resume updates")
     press(page, ".")

@@ -154,6 +154,12 @@ def test_a_server_that_goes_away_leaves_the_page_and_a_sentence(browser, rows, v
         with page.expect_response("**/live/health/**"):
             poll(page)  # that beat is well hides nothing
         expect(page.get_by_text("Could not load (HTTP 503)")).to_be_visible()
+        expect(page.get_by_text(re.compile(r"Showing data from \d\d:\d\d:\d\d"))).to_be_visible()
+        page.keyboard.press(".")  # from here on it asks only when it is told to
+        expect(page.get_by_role("button", name="Resume updates")).to_be_visible()
         page.unroute("**/live/schedules/**")
-        poll(page)
+        retry = page.get_by_role("button", name="Retry")
+        with page.expect_response("**/live/schedules/**"):
+            retry.click()
         expect(page.get_by_text(re.compile("^Updated "))).to_be_visible()
+        expect(retry).to_be_hidden()
