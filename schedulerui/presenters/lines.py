@@ -21,6 +21,7 @@ from schedulerui.presenters import elements, moments
 from schedulerui.presenters.runs import RunRow
 from schedulerui.presenters.schedules import ScheduleRow
 from schedulerui.presenters.states import StateWord, state_of
+from schedulerui.presenters.unseen import sentence_of
 
 EMPTY = SafeString("")
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -28,12 +29,13 @@ OUT_OF_BAND = SafeString(' hx-swap-oob="true"')
 SPACE = SafeString(" ")
 PICK = '<input id="pick-{pk}" type="checkbox" name="id" value="{pk}" aria-labelledby="pick {link}">'
 SCHEDULE = (
-    '<tr id="schedule-{pk}"{off} role="row" data-v="{digest}"{oob}><td class="cell-switch">{pick}{switch}</td>'
+    '<tr id="schedule-{pk}"{off} data-v="{digest}"{oob}><td class="cell-switch">{pick}{switch}</td>'
     '<th class="cell-name" scope="row"><a id="open-{pk}" href="{pk}/">{name}</a><span class="sub mono">{task}</span></th>'
     '<td class="cell-when">{when}</td><td class="cell-spark">{spark}{streak}</td>'
-    '<td data-label="{last_run}">{state}{last}</td><td class="cell-next" data-label="{next_run}">{next}</td>'
-    '<td class="cell-run">{run}{pause}</td></tr>'
+    '<td class="cell-last">{state}{last}</td><td class="cell-next">{next}</td><td class="cell-run">{run}{more}</td></tr>'
 )
+MORE = ' <a id="more-{pk}" class="button" href="{pk}/" aria-labelledby="more open-{pk}">{dots}</a>'
+DOTS = "\N{MIDLINE HORIZONTAL ELLIPSIS}"
 RUN = (
     '<tr id="run-{pk}" role="row" data-v="{digest}"{oob}><td role="cell">{pick}{state}{count}{attempt}</td>'
     '<th role="rowheader" scope="row" class="wide"><a class="row-name" id="run-{uuid}" href="{home}{uuid}/">{name}</a>'
@@ -83,8 +85,7 @@ class ScheduleLines(_Lines):
         self.may_pick = rights.operate or rights.change or rights.delete
         self.words = {
             "on": _("On"), "off": _("Off"), "paused": _("Paused"), "run": _("Run now"),
-            "pause": _("Pause…"), "last_run": _("Last run"), "next_run": _("Next run"), "late": _("not sent yet"),
-            "skipped": _("will be skipped"), "streak": _("failed %(n)s times in a row"),
+            "late": _("not sent yet"), "skipped": _("will be skipped"), "streak": _("failed %(n)s times in a row"),
         }  # fmt: skip
 
     @cached_property
@@ -99,7 +100,9 @@ class ScheduleLines(_Lines):
     def line(self, row: ScheduleRow, *, oob: bool = False) -> SafeString:
         """Return one line; ``oob``: to be put in the place of the one that the page has."""
         streak = EMPTY
-        if row.failure_streak > 1:
+        if row.figure:
+            streak = format_html('<span class="sub">{}</span>', row.figure)
+        elif row.failure_streak > 1:
             text = self.words["streak"] % {"n": row.failure_streak}
             streak = format_html('<span class="sub sub--fail">{}</span>', text)
         last = EMPTY
@@ -118,13 +121,11 @@ class ScheduleLines(_Lines):
             when=self.when(row),
             spark=elements.spark(row.recent, language=self.language),
             streak=streak,
-            last_run=self.words["last_run"],
             state=self.chip(row.last_state),
             last=last,
-            next_run=self.words["next_run"],
             next=self._next(row),
             run=self.run_button(pk=row.pk, name=row.name),
-            pause=self._pause(row),
+            more=format_html(MORE, pk=str(row.pk), dots=DOTS),
         )
 
     def when(self, row: ScheduleRow) -> SafeString:
@@ -171,8 +172,7 @@ class ScheduleLines(_Lines):
                 name,
             )
         return format_html(
-            '<a id="run-{pk}" class="button"{named} href="{url}" hx-get="{url}" hx-target="#dialog-slot"'
-            ' hx-swap="innerHTML">{word}{more}</a>',
+            '<a id="run-{pk}" class="button"{named} href="{url}" data-dialog>{word}{more}</a>',
             pk=str(pk),
             named=EMPTY if is_on_page else format_html(' aria-labelledby="run-{0} open-{0}"', str(pk)),
             url=f"{self.home}{pk}/run/?place=page" if is_on_page else f"{pk}/run/",
@@ -185,16 +185,11 @@ class ScheduleLines(_Lines):
             return EMPTY
         return format_html(PICK, pk=str(row.pk), link=f"open-{row.pk}")
 
-    def _pause(self, row: ScheduleRow) -> SafeString:
-        """Return the way to the page that pauses; its words are those of its line, so it names no schedule once more."""
-        if not self.rights.operate:
-            return EMPTY
-        return format_html('<a href="{}/pause/">{}</a>', str(row.pk), self.words["pause"])
-
     def _next(self, row: ScheduleRow) -> SafeString:
+        unseen = format_html('<span class="sub">{}</span>', sentence_of(row.mark)) if row.mark else EMPTY
         if row.next_run_at is None:
-            return format_html('<span class="sub">{}</span>', row.paused or row.why_no_next)
-        drawn = elements.moment(row.next_run_at, now=self.now, zone=moments.zone_of(row.tz))
+            return format_html('<span class="sub">{}</span>{}', row.paused or row.why_no_next, unseen)
+        drawn = elements.moment(row.next_run_at, now=self.now, zone=moments.zone_of(row.tz)) + unseen
         if row.is_next_skipped:
             drawn += format_html('<span class="sub">{}</span>', self.words["skipped"])
         if row.is_late:

@@ -53,20 +53,23 @@ class ScheduleRow:
     version: int
     figure: str = ""
     """What the list is sorted by, in words, where no column shows it."""
+    mark: str = ""
+    """Since when it waits for a beat to see how it was switched, as ``unseen`` has it; empty for nearly all rows."""
 
     @property
     def digest(self) -> str:
         """What changes exactly when the row looks different; the passing of time alone does not count."""
-        return digest(
+        looks = digest(
             self.version, self.enabled, self.problem, self.last_state.key, self.last_run_at, self.failure_streak,
             self.recent, self.next_run_at, self.is_next_skipped, self.is_late, self.figure,
         )  # fmt: skip
+        return f"{looks}{self.mark}"
 
 
-def schedule_row(schedule: Schedule, *, now: datetime, sort: str = "") -> ScheduleRow:
+def schedule_row(schedule: Schedule, *, now: datetime, sort: str = "", mark: str = "") -> ScheduleRow:
     """Return the row of a schedule loaded with its state; a broken rule is shown, never raised.
 
-    ``sort``: what the list is sorted by.
+    ``sort``: what the list is sorted by; ``mark``: of one just switched.
     """
     words, problem = words_of(schedule)
     state = state_row(schedule)
@@ -91,6 +94,7 @@ def schedule_row(schedule: Schedule, *, now: datetime, sort: str = "") -> Schedu
         paused=pause_of(schedule, now=now),
         version=schedule.version,
         figure=_figure(state, sort),
+        mark=mark,
     )
 
 

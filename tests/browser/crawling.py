@@ -26,7 +26,7 @@ REACHABLE = """() => {
   const here = general(location.pathname), root = document.querySelector("dialog:modal") || document;
   const nodes = [...root.querySelectorAll("a[href], button, summary, input[type=checkbox], input[type=radio], select, [role=option]")];
   return nodes.filter(node => !node.disabled && node.checkVisibility({visibilityProperty: true}) && !node.matches(SKIPPED)).map(node => {
-    const isLink = node.localName === "a" && !node.hasAttribute("hx-get"), form = node.form && shape(node.getAttribute("formaction") || node.form.getAttribute("action") || "");
+    const isLink = node.localName === "a" && !node.matches("[hx-get], [data-dialog]"), form = node.form && shape(node.getAttribute("formaction") || node.form.getAttribute("action") || "");
     const words = node.closest("tr, .line") ? "" : general(node.getAttribute("aria-label") || (node.matches("input, select") ? "" : node.textContent.trim().slice(0, 40)));
     const where = isLink || node.closest(".rail") ? "" : here;
     const what = isLink ? shape(to(node)) : [node.localName, node.className, node.name, node.type, node.name === "theme" ? node.value : "", form, node.href && shape(to(node)), words].join("|");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,18 +17,17 @@ from schedulerui.conf import settings
 from schedulerui.models import Schedule
 from schedulerui.models.damaged import readable
 from schedulerui.presenters.schedules import LIST_COLUMNS, schedule_row
+from schedulerui.presenters.unseen import mark_of, newest_tick, switched_at
 from schedulerui.web.bulk import offered
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.filters import ORDER_WORDS, ORDERS, ScheduleFilter, order_of
 from schedulerui.web.keyset import keyset_page
 from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
-from schedulerui.web.paging import capped_count
+from schedulerui.web.paging import COUNT_CAP, WALK_CAP, capped_count
 from schedulerui.web.saved import views_of
 
 MOST_ROWS_SENT = 20
 """Changed rows sent one by one; more, and the table's body is sent as a whole."""
-COMMON = 1_000
-"""Rows with a word, from which on a page of them is sooner found by the order than by the word."""
 ROW_ID = re.compile(r"schedule-([0-9]{1,18})")
 ROW = "schedulerui/schedules/_row.html"
 
@@ -50,7 +50,11 @@ def live_schedules(request: HttpRequest) -> HttpResponse:
     have = carried(request)
     ids = [int(match[1]) for match in map(ROW_ID.fullmatch, have) if match]
     sort = order_of(request.GET.get("sort", ""))
-    found = {row.pk: schedule_row(row, now=now, sort=sort) for row in _asked(request, ids, now=now)}
+    switched = {name: at for name, digest in have.items() if (at := switched_at(digest))}
+    found = {
+        row.pk: schedule_row(row, now=now, sort=sort, mark=_mark(row, switched, now=now))
+        for row in _asked(request, ids, now=now, with_tick=bool(switched))
+    }
     rows = [found[pk] for pk in ids if pk in found]
     n_new = len(found.keys() - set(ids))
     context = {"rights": rights_of(request.user), "now": now}
@@ -65,10 +69,16 @@ def live_schedules(request: HttpRequest) -> HttpResponse:
     return answer(request, [*parts, *news(request, n_new)], gone=gone)
 
 
-def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> list[Schedule]:
-    """Return the schedules in view, and those that came since and match the filter."""
+def _mark(schedule: Schedule, switched: Mapping[str, datetime], *, now: datetime) -> str:
+    """Return the mark of a schedule that was switched and waits for a beat; empty for all others."""
+    at = switched.get(f"schedule-{schedule.pk}")
+    return mark_of(at, seen_at=getattr(schedule, "tick", None), now=now) if at else ""
+
+
+def _asked(request: HttpRequest, ids: list[int], *, now: datetime, with_tick: bool) -> list[Schedule]:
+    """Return the schedules in view, and those that came since and match the filter; each with beat's newest ``tick`` if asked."""
     rows = Schedule.objects.select_related("state").only(*LIST_COLUMNS)
-    allowed = visible(request.user, rows)
+    allowed = visible(request.user, rows.annotate(tick=newest_tick()) if with_tick else rows)
     newest, fresh = newest_of(request), None
     if newest is not None:
         fresh = ScheduleFilter(request.GET, queryset=allowed, now=now).narrowed.filter(pk__gt=newest)
@@ -80,8 +90,9 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     found = ScheduleFilter(request.GET, queryset=allowed, now=now)
     rights = rights_of(request.user)
     sort, narrowed = order_of(request.GET.get("sort", "")), found.narrowed
-    count, is_capped = capped_count(narrowed, is_exact=request.GET.get("count") == "exact")
-    if found.words and count >= COMMON:
+    most = WALK_CAP if found.words else COUNT_CAP
+    count, is_capped = capped_count(narrowed, is_exact=request.GET.get("count") == "exact", most=most)
+    if found.words and count >= WALK_CAP:  # a page of so many is sooner found by the order than by the word
         found.take_words_for_common()
     page = keyset_page(
         found.narrowed.select_related("state").only(*LIST_COLUMNS),

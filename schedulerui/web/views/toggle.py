@@ -15,9 +15,10 @@ from schedulerui.models import Change, Schedule
 from schedulerui.operations import schedules
 from schedulerui.operations.errors import VersionConflict
 from schedulerui.presenters import digest
-from schedulerui.presenters.beats import beat_card
+from schedulerui.presenters.beats import BeatCard, beat_card
 from schedulerui.presenters.moments import relative
 from schedulerui.presenters.schedules import schedule_row
+from schedulerui.presenters.unseen import mark_of
 from schedulerui.web.decorators import error_page, gate, htmx_of
 from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.responses import actor_of, back_from, see_other, with_message, with_notice
@@ -48,7 +49,8 @@ def _toggle(request: HttpRequest, pk: int, *, enabled: bool) -> HttpResponse:
         return error_page(
             request, 409, sentence=_("Others are changing this schedule just now. Try it once more.")
         )
-    text = _sentence(done.schedule.name, pk=pk, enabled=enabled, changed=done.changed, now=now)
+    card = beat_card(now=now) if done.changed else None
+    text = _sentence(done.schedule.name, pk=pk, enabled=enabled, card=card, now=now)
     # The reason and the end of a pause are gone with it: what cannot be brought back is not offered.
     undo = reverse(f"schedulerui:schedule-{'disable' if enabled else 'enable'}", args=[pk])
     undo = undo if done.changed and before.paused_at is None else ""
@@ -56,7 +58,8 @@ def _toggle(request: HttpRequest, pk: int, *, enabled: bool) -> HttpResponse:
         with_message(request, text, undo=undo)
         return see_other(request, back_from(request, anchor=f"schedule-{pk}"))
     target = "#schedule-actions" if is_on_page(request) else f"#schedule-{pk}"
-    return with_notice(_fragment(request, pk, now=now), text, undo=undo, target=target)
+    mark = mark_of(now, seen_at=card.seen_at, now=now) if card else ""
+    return with_notice(_fragment(request, pk, now=now, mark=mark), text, undo=undo, target=target)
 
 
 def is_on_page(request: HttpRequest) -> bool:
@@ -64,10 +67,10 @@ def is_on_page(request: HttpRequest) -> bool:
     return request.POST.get("place") == "page"
 
 
-def _fragment(request: HttpRequest, pk: int, *, now: datetime) -> HttpResponse:
+def _fragment(request: HttpRequest, pk: int, *, now: datetime, mark: str) -> HttpResponse:
     """Answer what the switch stands in: a row of the list, or the actions of the schedule's page."""
     current = Schedule.objects.select_related("state").get(pk=pk)
-    row = schedule_row(current, now=now)
+    row = schedule_row(current, now=now, mark=mark)
     context = {
         "row": row,
         "schedule": current,
@@ -81,13 +84,14 @@ def _fragment(request: HttpRequest, pk: int, *, now: datetime) -> HttpResponse:
     return render(request, template, context)
 
 
-def _sentence(name: str, *, pk: int, enabled: bool, changed: bool, now: datetime) -> str:
-    if not changed:
+def _sentence(name: str, *, pk: int, enabled: bool, card: BeatCard | None, now: datetime) -> str:
+    """Return what was done; ``card``: of the beats, None when nothing was to be done."""
+    if card is None:
         words = _("%(name)s was already on.") if enabled else _("%(name)s was already off.")
         return f"{words % {'name': name}} {_faster(pk, now=now)}".strip()
     words = _("%(name)s is on.") if enabled else _("%(name)s is off.")
     when = _("It takes effect at beat's next tick, within a second or two.")
-    if not beat_card(now=now).n_ticking:
+    if not card.n_ticking:
         when = _("It takes effect as soon as a beat ticks: none does now.")
     return f"{words % {'name': name}} {when}"
 

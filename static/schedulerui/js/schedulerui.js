@@ -99,11 +99,22 @@
     if (!detail.elt.matches("[data-live-have]")) return;
     detail.parameters.have = $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(",");
   });
-  /* On narrow screens rows are blocks, and some browsers then forget that their parts are cells. */
-  const cells = (node) => $$(":is(td, th):not([role])", node).forEach((cell) => cell.setAttribute("role", cell.scope ? "rowheader" : "cell"));
-  cells(document);
+  /* On narrow screens rows are blocks, and some browsers then forget that their parts are cells. A row's link for more becomes a menu. */
+  const menu = $("#row-menu");
+  const dressRows = (node) => {
+    for (const row of [node, ...$$("tr", node)]) if (row.localName === "tr") row.setAttribute("role", "row");
+    $$(":is(td, th):not([role])", node).forEach((cell) => cell.setAttribute("role", cell.scope ? "rowheader" : "cell"));
+    for (const link of menu ? $$("td > [id^=more-]", node) : []) {
+      const had = link === document.activeElement;
+      link.outerHTML = menu.innerHTML.replaceAll("%pk", link.id.slice(5));
+      if (had) document.getElementById(link.id).focus();
+    }
+  };
+  dressRows(document);
+  /* What somebody has open stays: the next poll after that brings it. */
+  document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => { if ($("details.menu[open]", detail.target)) detail.shouldSwap = false; });
   document.addEventListener("htmx:load", ({ detail }) => {
-    cells(detail.elt);
+    dressRows(detail.elt);
     if (detail.elt.matches?.("[data-v]")) detail.elt.classList.add("is-fresh");
     tick();
   });
@@ -185,7 +196,7 @@
   const leave = () => {
     slot.replaceChildren();
     const back = opener?.isConnected ? opener : document.getElementById(opener?.id);
-    if (opener) [back, back && $("summary", back.closest("details") || back), $("#main")].find((node) => node?.checkVisibility()).focus();
+    if (opener) [back, $("#main")].find((node) => node?.checkVisibility()).focus();
     opener = null;
   };
   /* Shift and a click: the dialog is sent as it comes, and not shown. The second click of a double one is none. */
@@ -197,8 +208,17 @@
     if (asking || Date.now() - pressed < 1000) event.stopPropagation(event.preventDefault());
     else pressed = Date.now();
   }, true);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-dialog]");
+    if (!link || !window.htmx || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    htmx.ajax("GET", link.pathname + link.search, { source: link, target: slot, swap: "innerHTML" }).catch(() => {});
+  });
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-    if (detail.target === slot && !slot.contains(detail.elt)) opener = document.activeElement === document.body ? detail.elt : document.activeElement;
+    if (detail.target !== slot || slot.contains(detail.elt)) return;
+    opener = document.activeElement === document.body ? detail.elt : document.activeElement;
+    /* A menu closes behind the dialog. */
+    opener = opener.closest("details.menu")?.firstElementChild || opener;
   });
   document.addEventListener("htmx:afterSwap", ({ detail }) => {
     if (detail.target !== slot) return;
@@ -221,9 +241,10 @@
     $("[autofocus]", dialog)?.focus();
   });
 
-  /* Menus close on Escape and on a click elsewhere; a form with changes asks before it is left. */
+  /* Menus come into view, and close on Escape and when somebody goes elsewhere; a form with changes asks before it is left. */
+  document.addEventListener("toggle", ({ target }) => { if (target.matches(".menu[open]")) target.lastElementChild.scrollIntoView({ block: "nearest" }); }, true);
   const closeMenus = (but) => $$("details.menu[open]").forEach((menu) => { if (menu !== but) menu.open = false; });
-  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+  for (const kind of ["click", "focusin"]) document.addEventListener(kind, ({ target }) => closeMenus(target.closest("details.menu")));
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       if (event.target.closest("[data-filter]") && !event.defaultPrevented) event.target.blur();
