@@ -140,7 +140,12 @@ OTHER_STAGES = [
                 "2",
                 "--timeout=3600",
                 "-q",
-            ]
+            ],
+            [
+                *("env", "SCHEDULERUI_SIMULATE=1"),
+                *PYTEST,
+                *("tests/operations/test_long_outage.py", "-k", "many_schedules", "-n", "0", "-q", "-s"),
+            ],
         ],
     ),
     Stage(
