@@ -64,6 +64,11 @@ def badge_for(user: Visitor) -> str:
         return ""
 
 
+def badge(request: Asking) -> str:
+    """Return what ``badge_for`` says of the person who asks; empty for somebody who may not look."""
+    return badge_for(request.user) if may_view(request) else ""
+
+
 def _trouble(error: Exception) -> str:
     """Log why there is no answer and return it as a sentence.
 

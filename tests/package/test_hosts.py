@@ -145,3 +145,42 @@ def test_django_cmss_page_stands_when_our_tables_are_missing(seen_in_djangocms):
     assert page["status"] == 200
     assert "/ops/schedules/" in page["links"]
     assert "failing" not in page["words"]
+
+
+@pytest.fixture(scope="module")
+def unfold(wheel, tmp_path_factory):
+    return Project("unfold", wheel, tmp_path_factory.mktemp("unfold"))
+
+
+@pytest.fixture(scope="module")
+def seen_in_unfold(unfold):
+    return unfold.look()
+
+
+def test_unfolds_own_checks_find_nothing(unfold):
+    assert "no issues" in unfold.manage("check", "--fail-level", "WARNING")
+
+
+def test_unfolds_sidebar_leads_to_our_pages(seen_in_unfold):
+    for name in ("reader", "operator", "root", "UNFOLD_BY_NAME", "UNFOLD_AS_A_LIST"):
+        page = seen_in_unfold[name]
+        assert {"/ops/schedules/", "/ops/schedules/schedules/", "/ops/schedules/runs/"} <= set(page["links"])
+        assert (page["status"], page["dashboard"], page["rows"]) == (200, 200, 200)
+
+
+def test_unfolds_sidebar_shows_a_person_what_they_may_open(seen_in_unfold):
+    assert "/ops/schedules/audit/" in seen_in_unfold["root"]["links"]
+    assert "/ops/schedules/audit/" not in seen_in_unfold["reader"]["links"]
+    assert seen_in_unfold["editor"]["sidebar"]
+    assert seen_in_unfold["editor"]["links"] == {}
+    assert seen_in_unfold["anonymous"]["status"] == 302
+
+
+def test_unfolds_sidebar_says_how_many_schedules_fail(seen_in_unfold):
+    said = {name: seen_in_unfold[name]["links"]["/ops/schedules/schedules/"] for name in ("calm", "reader")}
+    assert said == {"calm": "schedule Schedules", "reader": "schedule Schedules 1"}
+    assert seen_in_unfold["UNFOLD_BY_NAME"]["links"]["/ops/schedules/schedules/"].endswith(" 1")
+
+
+def test_unfolds_pages_stand_when_our_tables_are_missing(seen_in_unfold):
+    assert seen_in_unfold["unmigrated"] == [200, True]
