@@ -86,3 +86,21 @@ def test_where_text_runs_from_right_to_left_so_does_time_and_code_does_not(page,
     assert task.evaluate("node => getComputedStyle(node).direction") == "ltr"
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert sayings_of(page).console == []
+
+
+@pytest.mark.parametrize(
+    ("choice", "zone"), [("Schedule", "Asia/Tokyo"), ("UTC", "UTC"), ("Browser", "Asia/Tokyo")]
+)
+def test_the_clock_of_the_viewer_goes_in_the_zone_that_was_chosen(page, rows, visit, choice, zone):
+    page.context.new_cdp_session(page).send("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
+    visit(page)("/about/")
+    page.locator(".rail__person summary").click()
+    page.locator(".rail__person").get_by_role("button", name=choice, exact=True).click()
+    clock_shown = page.locator("[data-clock]")
+    expect(clock_shown).to_have_text(re.compile(rf"^\d\d:\d\d:\d\d {zone}$"))
+    expect(clock_shown).not_to_have_text(clock_shown.inner_text())
+    page.wait_for_function(
+        """zone => document.querySelector("[data-clock]").textContent.slice(0, 5) ===
+             new Date().toLocaleTimeString("en", { hour12: false, timeZone: zone }).slice(0, 5)""",
+        arg=zone,
+    )

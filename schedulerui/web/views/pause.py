@@ -14,9 +14,11 @@ from schedulerui.models import Schedule
 from schedulerui.operations import pauses
 from schedulerui.operations.errors import InvalidSchedule
 from schedulerui.presenters import digest
+from schedulerui.presenters.beats import beat_card
 from schedulerui.presenters.moments import zone_of
 from schedulerui.presenters.policies import pause_of
 from schedulerui.presenters.schedules import schedule_row
+from schedulerui.presenters.unseen import mark_of
 from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
 from schedulerui.web.forms.pause import PauseForm
 from schedulerui.web.found import schedule_or_404
@@ -76,7 +78,7 @@ def _pause(request: HttpRequest, schedule: Schedule, form: PauseForm, *, now: da
 def _fragment(request: HttpRequest, pk: int, *, now: datetime) -> HttpResponse:
     """Answer an empty dialog, and out of band where the schedule stands: its row, or the actions of its page."""
     current = Schedule.objects.select_related("state").get(pk=pk)
-    row = schedule_row(current, now=now)
+    row = schedule_row(current, now=now, mark=mark_of(now, seen_at=beat_card(now=now).seen_at, now=now))
     is_page = request.POST.get("place") == "page"
     context = {
         "row": row,

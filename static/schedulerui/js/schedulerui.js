@@ -12,7 +12,11 @@
   /* Times: the words of presenters/moments.py, corrected by the server's clock. */
   const words = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
   const now = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "auto" }).format(0, "second");
-  for (const node of $$("[data-zone]")) [node.hidden, node.value] = [false, Intl.DateTimeFormat().resolvedOptions().timeZone];
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  /* The viewer's own clock, in the zone that was chosen for all moments, else in the browser's. */
+  const chosen = $("[name=zone][aria-pressed=true]")?.value;
+  const timeZone = { utc: "UTC", schedule: zone }[chosen] || chosen || zone;
+  for (const node of $$("[data-zone]")) [node.hidden, node.value] = [false, zone];
   let skew = 0;
   const relative = (at) => {
     const seconds = (at - Date.now() - skew) / 1000;
@@ -23,7 +27,9 @@
     if (size < 3600) return say(60, "minute");
     return size < 172800 ? say(3600, "hour") : say(86400, "day");
   };
+  const clock = () => new Date(Date.now() + skew).toLocaleTimeString(root.lang || "en", { hour12: false, timeZone });
   const tick = () => {
+    for (const node of $$("[data-clock]")) node.textContent = `${clock()} ${timeZone}`;
     for (const node of $$("time.ago, time .ago")) {
       const at = Date.parse(node.closest("time").dateTime);
       const text = relative(at);
@@ -57,7 +63,6 @@
       ask(node);
     }
   };
-  const clock = () => new Date(Date.now() + skew).toLocaleTimeString(root.lang || "en", { hour12: false });
   const say = (text) => {
     if (!status) return;
     $("[data-live-text]", status).textContent = text;
