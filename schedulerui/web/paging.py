@@ -17,6 +17,8 @@ Row = TypeVar("Row", bound=Model)
 COUNT_CAP = 10_000
 WALK_CAP = 1_000
 """Rows up to which those are counted that no index finds."""
+COMMON_CAP = 250
+"""The same for words of which it is known that very many rows have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

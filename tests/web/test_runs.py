@@ -291,6 +291,17 @@ def test_words_that_many_schedules_have_are_looked_for_in_the_runs(reader, monke
     assert names(reader.get(URL, {"q": "report -1 -2"})) == ["Report 0"]
 
 
+def test_words_that_many_schedules_have_are_counted_less_far(reader, monkeypatch):
+    monkeypatch.setattr("schedulerui.web.words.MOST_NAMED", 1)
+    monkeypatch.setattr("schedulerui.web.views.runs.COMMON_CAP", 50)
+    many_runs(52, a_schedule("Report 1"))
+    a_schedule("Report 2")
+    response = reader.get(URL, {"q": "report"})
+    assert (len(names(response)), response.context["count"], response.context["is_capped"]) == (50, 50, True)
+    assert response.context["page"].older
+    assert reader.get(URL, {"q": "report", "count": "exact"}).context["count"] == 52
+
+
 def test_a_walk_counts_no_further_than_it_says_and_turns_pages_like_any_other(reader, monkeypatch):
     monkeypatch.setattr("schedulerui.web.views.runs.WALK_CAP", 60)
     many_runs(settings().PAGE_SIZE * 2 + 7, a_schedule())

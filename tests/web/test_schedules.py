@@ -339,8 +339,19 @@ def test_the_poll_survives_nonsense(reader, nonsense):
     assert reader.get(LIVE, {"have": nonsense}, headers=HTMX).status_code in (200, 204)
 
 
+def test_schedules_with_a_word_are_counted_up_to_a_cap_and_on_request_all(reader, monkeypatch):
+    monkeypatch.setattr("schedulerui.web.views.schedules.WALK_CAP", 2)
+    for number in range(3):
+        a_schedule(f"Report {number}")
+    page = reader.get("/schedules/", {"q": "report"})
+    assert (len(names(page)), page.context["count"], page.context["is_capped"]) == (3, 2, True)
+    assert "More than 2 schedules" in text_of(page)
+    assert reader.get("/schedules/", {"q": "report", "count": "exact"}).context["count"] == 3
+    assert reader.get("/schedules/").context["count"] == 3
+
+
 def test_words_that_very_many_have_find_the_same_schedules(reader, monkeypatch):
-    monkeypatch.setattr("schedulerui.web.views.schedules.COMMON", 1)
+    monkeypatch.setattr("schedulerui.web.views.schedules.WALK_CAP", 1)
     for number in range(3):
         a_schedule(f"Report {number}", task="tests.add" if number else "tests.TEAM")
     a_schedule("Other")

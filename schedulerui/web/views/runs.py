@@ -21,6 +21,7 @@ from schedulerui.web.history_filters import LONGEST, ORDER_WORDS, SCANNED, Looke
 from schedulerui.web.keyset import Order, keyset_page
 from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
 from schedulerui.web.paging import (
+    COMMON_CAP,
     COUNT_CAP,
     WALK_CAP,
     Page,
@@ -79,7 +80,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
     found = RunFilter(request.GET, queryset=allowed, now=now)
     looked = found.looked_through(is_exact=request.GET.get("count") == "exact")
-    page, count, is_capped = _page(request, looked, allowed, by_time=found.is_sorted_by_time)
+    page, count, is_capped = _page(request, found, looked, allowed)
     rights = rights_of(request.user)
     return {
         "filter": found,
@@ -104,11 +105,13 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
 
 
 def _page(
-    request: HttpRequest, looked: Looked, allowed: QuerySet[Run], *, by_time: bool
+    request: HttpRequest, found: RunFilter, looked: Looked, allowed: QuerySet[Run]
 ) -> tuple[Page[Run], int, bool]:
     """Return the page, how many runs there are, and whether there are more than were counted."""
     size, is_first = settings().PAGE_SIZE, not (request.GET.get("older") or request.GET.get("newer"))
-    most = WALK_CAP if looked.is_walk and not by_time else COUNT_CAP
+    by_time, most = found.is_sorted_by_time, COUNT_CAP
+    if looked.is_walk and not by_time:
+        most = max(COMMON_CAP if found.is_common else WALK_CAP, size)
     if looked.is_walk and is_first and not by_time:
         return first_page_counted(looked.rows, moment="due_at", size=size, most=most, fetch=allowed)
     if by_time:

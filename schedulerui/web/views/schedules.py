@@ -99,7 +99,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         order=ORDERS[sort],
         request=request,
         size=settings().PAGE_SIZE,
-        n_all=count,
+        n_all=None if is_capped else count,
         fetch=readable,
     )
     return {
