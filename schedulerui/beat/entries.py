@@ -8,6 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab, schedule, solar
+from kombu import Exchange, Queue
 
 SEND_OPTIONS = (
     "queue",
@@ -22,6 +23,9 @@ SEND_OPTIONS = (
 """Options of an entry that have a column of their own; ``expires`` becomes ``expires_after``, the rest is kept verbatim."""
 
 
+KNOWN_ELSEWHERE = "django_celery_beat."
+"""Its crontabs decide by themselves because of a zone of their own, which is kept."""
+_DECIDING = ("is_due", "remaining_estimate", "remaining_delta")
 _CELERY_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
@@ -40,33 +44,63 @@ def fields_of(name: str, entry: Mapping[str, Any], *, app: Celery) -> dict[str, 
         "task": task,
         "args": list(entry.get("args") or ()),
         "kwargs": dict(entry.get("kwargs") or {}),
-        **_timing(name, entry.get("schedule"), app=app),
+        **_timing(name, entry.get("schedule"), app=app, is_relative=bool(entry.get("relative"))),
     }
     expires = options.pop("expires", None)
     if expires is not None:
         fields["expires_after"] = _seconds(expires, name=name)
     for key in SEND_OPTIONS:
         if options.get(key) is not None:
-            fields[key] = options.pop(key)
+            fields[key] = _name_of(options.pop(key))
     fields["options"] = options
     return fields
 
 
-def _timing(name: str, timing: object, *, app: Celery) -> dict[str, object]:
+def _name_of(value: object) -> object:
+    """Return the name of a queue or an exchange that is given as kombu's object, anything else as it is."""
+    return value.name if isinstance(value, Queue | Exchange) else value
+
+
+def _timing(name: str, timing: object, *, app: Celery, is_relative: bool = False) -> dict[str, object]:
+    _refuse_own_times(name, timing)
     if isinstance(timing, crontab):
         return {"kind": "crontab", "expression": expression_of(timing), "tz": _zone(timing, app)}
     if isinstance(timing, solar):
         return {"kind": "solar", "solar_event": timing.event, "latitude": timing.lat, "longitude": timing.lon}
     if isinstance(timing, schedule):
-        return _interval(name, timing.run_every)  # type: ignore[attr-defined]  # missing in the stubs
+        is_relative = is_relative or bool(timing.relative)
+        every = timing.run_every  # type: ignore[attr-defined]  # missing in the stubs
+        return _interval(name, every) | _anchor(app, is_relative=is_relative)
     if isinstance(timing, timedelta):
-        return _interval(name, timing)
+        return _interval(name, timing) | _anchor(app, is_relative=is_relative)
     if isinstance(timing, int | float) and not isinstance(timing, bool):
-        return _interval(name, timedelta(seconds=float(timing)))
+        return _interval(name, timedelta(seconds=float(timing))) | _anchor(app, is_relative=is_relative)
     message = (
         f"entry {name!r} has a schedule of the type {type(timing).__name__}, which cannot be kept as a row"
     )
     raise UnknownEntry(message)
+
+
+def _refuse_own_times(name: str, timing: object) -> None:
+    """Raise UnknownEntry for a class of the project's own that says by itself when it is due: its fields are not the whole rule."""
+    base = next((known for known in (crontab, solar, schedule) if isinstance(timing, known)), None)
+    kind = type(timing)
+    if base is None or kind.__module__.startswith(KNOWN_ELSEWHERE):
+        return
+    own = [method for method in _DECIDING if getattr(kind, method, None) is not getattr(base, method, None)]
+    if own:
+        message = (
+            f"entry {name!r} has a schedule of the class {kind.__name__}, which decides by its own {own[0]} when it is due; "
+            "that cannot be kept as a row"
+        )
+        raise UnknownEntry(message)
+
+
+def _anchor(app: Celery, *, is_relative: bool) -> dict[str, object]:
+    """Return where intervals are counted from that Celery calls relative: full days, hours and minutes of the clock."""
+    if not is_relative:
+        return {}
+    return {"anchor_at": datetime(2000, 1, 1, tzinfo=app.timezone).astimezone(UTC)}
 
 
 def expression_of(timing: crontab) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib.metadata import entry_points
+from zoneinfo import ZoneInfo
 
 import pytest
 from celery import Celery
 from celery.beat import Service
 from celery.schedules import crontab, schedule, solar
+from kombu import Exchange, Queue
 
 from schedulerui.beat.entries import UnknownEntry, fields_of
 from schedulerui.beat.scheduler import DatabaseScheduler
@@ -129,6 +131,60 @@ def test_an_entry_that_cannot_be_kept_does_not_stop_the_others(celery_app, sent)
 def test_celerys_schedules_become_our_fields(celery_app, timing, expected):
     fields = fields_of("x", {"task": "t", "schedule": timing}, app=celery_app)
     assert expected.items() <= fields.items()
+
+
+class Workdays(crontab):
+    def is_due(self, last_run_at):
+        return super().is_due(last_run_at)
+
+
+class Moody(schedule):
+    def remaining_estimate(self, last_run_at):
+        return super().remaining_estimate(last_run_at)
+
+
+class Zoned(crontab):
+    """One as django-celery-beat has it: it decides by a zone of its own."""
+
+    def __init__(self, *args, tz, **kwargs):
+        super().__init__(*args, **kwargs)
+        vars(self)["tz"] = tz
+
+    def is_due(self, last_run_at):
+        return super().is_due(last_run_at)
+
+
+@pytest.mark.parametrize("timing", [Workdays(minute="5"), Moody(timedelta(minutes=5))])
+def test_a_class_that_decides_by_itself_when_it_is_due_is_refused_with_its_name(celery_app, timing):
+    with pytest.raises(
+        UnknownEntry, match=f"entry 'x' has .* {type(timing).__name__}, which decides by its own"
+    ):
+        fields_of("x", {"task": "t", "schedule": timing}, app=celery_app)
+
+
+def test_a_crontab_of_django_celery_beat_is_kept_with_its_zone(celery_app, monkeypatch):
+    monkeypatch.setattr(Zoned, "__module__", "django_celery_beat.tzcrontab")
+    entry = {"task": "t", "schedule": Zoned(hour="3", tz=ZoneInfo("Asia/Tokyo"))}
+    fields = fields_of("x", entry, app=celery_app)
+    assert (fields["expression"], fields["tz"]) == ("* 3 * * *", "Asia/Tokyo")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "entry", [{"schedule": timedelta(hours=1), "relative": True}, {"schedule": schedule(3600, relative=True)}]
+)
+def test_an_interval_that_is_relative_goes_at_full_hours_also_after_a_restart(celery_app, sent, entry):
+    celery_app.conf.beat_schedule = {"a": {"task": "tests.add", **entry}}
+    for _restart in range(2):
+        DatabaseScheduler(celery_app).tick()
+        found = Schedule.objects.values_list("next_run_at__minute", "next_run_at__second", "version")
+        assert found.get() == (0, 0, 1)
+
+
+def test_queues_and_exchanges_that_are_objects_are_kept_by_their_names(celery_app):
+    options = {"queue": Queue("slow"), "exchange": Exchange("tasks"), "routing_key": "a"}
+    fields = fields_of("x", {"task": "t", "schedule": 30, "options": options}, app=celery_app)
+    assert (fields["queue"], fields["exchange"], fields["routing_key"]) == ("slow", "tasks", "a")
 
 
 @pytest.mark.parametrize("entry", [{"schedule": 30}, {"task": "t"}, {"task": "t", "schedule": True}])
