@@ -16,7 +16,7 @@ from tests import pace
 from tests.bundled_site import START_WITHIN, Start
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("journey"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PASSWORD = "journey-password"
 TASK = "schedulerui.site.demo_tasks.heartbeat"

@@ -21,7 +21,6 @@ from tests.service.outages import beat_away, server_away
 pytestmark = [
     pytest.mark.service,
     pytest.mark.lateness,
-    pytest.mark.xdist_group("late"),
     pytest.mark.timeout(900),
 ]
 

@@ -122,7 +122,6 @@ def test_poisoned_rows_cost_themselves_and_say_why(make_world, database):
 
 
 @pytest.mark.lateness
-@pytest.mark.xdist_group("late")
 def test_times_spelled_in_another_way_are_sent_and_keep_nobody_busy(make_world):
     world = make_world("sqlite")
     fill(world, "spelled", SPELLED, every=3600)

@@ -21,7 +21,6 @@ from tests.waiting import eventually
 pytestmark = [
     pytest.mark.service,
     pytest.mark.lateness,
-    pytest.mark.xdist_group("late"),
     pytest.mark.timeout(900),
 ]
 

@@ -18,7 +18,7 @@ from tests.processes import Process
 from tests.servers.base import free_port
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.service, pytest.mark.xdist_group("flower"), pytest.mark.django_db]
+pytestmark = [pytest.mark.service, pytest.mark.django_db]
 
 PASSWORD = "a-random-password"
 CREDENTIALS = f"svc:{PASSWORD}"

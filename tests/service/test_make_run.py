@@ -24,7 +24,6 @@ from tests.waiting import eventually
 pytestmark = [
     pytest.mark.service,
     pytest.mark.long,
-    pytest.mark.xdist_group("make_run"),
     pytest.mark.timeout(900),
 ]
 
