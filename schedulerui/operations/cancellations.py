@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, remote
@@ -97,15 +97,22 @@ def call_off_all(runs: QuerySet[Run], *, by: str, reason: str, now: datetime) ->
         halves = runs.filter(state=RunState.PENDING).exclude(canvas={})
         canvases = list(halves.values_list("pk", flat=True))
         _cancel(runs, by=by, reason=reason, now=now, terminate=False)
-        for pk in canvases:
+        # One that a beat has marked as sent meanwhile is not called off, and neither are its parts.
+        called_off = (
+            Run.objects.filter(pk__in=canvases, state=RunState.CANCELLED) if canvases else runs.none()
+        )
+        for pk in list(called_off.values_list("pk", flat=True)):
             parts.call_off(pk, reason=reason, now=now)
 
 
 def _cancel(runs: QuerySet[Run], *, by: str, reason: str, now: datetime, terminate: bool) -> int:
-    at_home = runs.filter(state__in=AT_HOME)
-    in_doubt = at_home.filter(publishes__gt=0, cancel_requested_at__isnull=True)
-    in_doubt.update(cancel_requested_at=now, cancel_requested_by=by[:150], cancel_terminate=terminate)
-    return at_home.update(
+    """Do it in one statement: a run that is marked as sent in between would keep the wish and not be cancelled."""
+    wish = {"cancel_requested_by": by[:150], "cancel_terminate": terminate, "cancel_requested_at": now}
+    in_doubt = Q(publishes__gt=0, cancel_requested_at__isnull=True)
+    # The moment last: MariaDB reads what is assigned already.
+    wished = {name: Case(When(in_doubt, then=Value(value)), default=F(name)) for name, value in wish.items()}
+    return runs.filter(state__in=AT_HOME).update(
+        **wished,
         state=RunState.CANCELLED,
         progress=progress(RunState.CANCELLED),
         lease_until=None,

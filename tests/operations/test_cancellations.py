@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from schedulerui import dispatch
 from schedulerui.dispatch_canvas import write_parts
@@ -14,6 +15,7 @@ from schedulerui.models import Change, Part, Run, ScheduleState
 from schedulerui.operations import cancellations, canvas, losses, schedules
 from schedulerui.operations.history import record
 from schedulerui.operations.reports import Report
+from schedulerui.operations.runs import mark_sent
 from schedulerui.testing import DULL_WEDNESDAY as NOW
 from tests.web.people import a_run
 
@@ -240,3 +242,26 @@ def test_workers_are_told_of_the_parts_that_were_called_off_with_a_canvas_that_i
         run.refresh_from_db()
         seen.append((run.state, Run.objects.holding_back(queued_since=NOW - timedelta(days=1)).exists()))
     assert seen == [("started", True), ("succeeded", False)]
+
+
+def test_a_canvas_that_is_marked_as_sent_while_its_schedule_is_switched_off_keeps_its_parts(
+    make_schedule, actor
+):
+    schedule = make_schedule()
+    run, _ids = half_sent(schedule, "waiting", "waiting")
+    Run.objects.filter(pk=run.pk).update(lease_until=NOW)
+    is_marked: list[bool] = []
+
+    def marks_in_between(execute, sql, params, many, context):
+        done = execute(sql, params, many, context)
+        if not is_marked and sql.startswith("SELECT") and "canvas" in sql:
+            is_marked.append(True)
+            mark_sent([run], sent_at=NOW)
+        return done
+
+    with connection.execute_wrapper(marks_in_between):
+        schedules.disable(schedule.pk, actor=actor, now=NOW)
+    assert is_marked
+    run.refresh_from_db()
+    states = list(Part.objects.filter(run=run).values_list("state", flat=True))
+    assert (run.state, states) == ("sent", ["waiting", "waiting"])
