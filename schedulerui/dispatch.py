@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from celery import Celery
@@ -14,6 +13,7 @@ from kombu.exceptions import OperationalError
 
 from schedulerui import dispatch_canvas, messages, redis_client
 from schedulerui.conf import settings
+from schedulerui.error_text import error_text
 from schedulerui.messages import message_options
 from schedulerui.models import Run
 
@@ -121,7 +121,7 @@ def open_producer(celery_app: Celery) -> Producer:
         outbox = redis_client.keep_one(opened.channel)
     except _broker_errors(connection) as error:
         connection.release()
-        raise BrokerUnavailable(_sentence(error)) from error
+        raise BrokerUnavailable(error_text(error, limit=400)) from error
     if outbox is not None:
         _outboxes[opened] = outbox
     return opened
@@ -165,7 +165,7 @@ def flush(producer: Producer) -> None:
         outbox.flush()
     except redis_client.NotAllTaken as error:
         raise NotAllTaken(
-            _sentence(error.cause), refused=error.refused, in_doubt=error.in_doubt
+            error_text(error.cause, limit=400), refused=error.refused, in_doubt=error.in_doubt
         ) from error.cause
 
 
@@ -209,18 +209,15 @@ def _publish(
                 run.task, run.args, run.kwargs, task_id=run.task_id, producer=producer, **options
             )
     except _broker_errors(producer.connection) as error:
-        raise BrokerUnavailable(_sentence(error)) from error
+        raise BrokerUnavailable(error_text(error, limit=400)) from error
     except Exception as error:
         # Whatever else goes wrong with one message is that message's own affair: it must not hold up the others.
-        raise Unsendable(_sentence(error)) from error
+        raise Unsendable(error_text(error, limit=400)) from error
 
 
-def _timeouts(celery_app: Celery) -> dict[str, Any]:
-    """Return socket time-outs for kombu's Redis transport, which has none by default; other transports have their own."""
-    url = str(celery_app.conf.broker_write_url or celery_app.conf.broker_url or "")
-    if not url.startswith(("redis", "rediss", "valkey")):
-        return {}
-    return {"socket_connect_timeout": CONNECT_TIMEOUT, "socket_timeout": SEND_TIMEOUT}
+def _timeouts(celery_app: Celery) -> dict[str, float]:
+    url = celery_app.conf.broker_write_url or celery_app.conf.broker_url
+    return redis_client.timeouts(url, connect=CONNECT_TIMEOUT, answer=SEND_TIMEOUT)
 
 
 def _broker_errors(connection: Connection | None) -> tuple[type[BaseException], ...]:
@@ -228,10 +225,3 @@ def _broker_errors(connection: Connection | None) -> tuple[type[BaseException], 
     if connection is None:
         return known
     return (*known, *connection.connection_errors, *connection.channel_errors)
-
-
-def _sentence(error: BaseException) -> str:
-    # What is no text, such as half of a surrogate pair in the name of an argument, no database would keep as the reason.
-    told = str(error).replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-    text = " ".join(told.split())[:400]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -14,6 +14,13 @@ FIRST_WITHOUT_NAMES = (5, 3)
 """The first redis-py whose pool is asked for a connection without the name of a command."""
 
 
+def timeouts(url: object, *, connect: float, answer: float) -> dict[str, float]:
+    """Return socket time-outs (seconds) as options of kombu's Redis transport, which has none by default; for others, none."""
+    if not str(url or "").startswith(("redis", "rediss", "valkey")):
+        return {}
+    return {"socket_connect_timeout": connect, "socket_timeout": answer}
+
+
 class NotAllTaken(Exception):
     """The broker did not take a whole batch; ``refused`` and ``in_doubt`` are places in the order of collecting.
 

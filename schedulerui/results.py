@@ -20,6 +20,7 @@ from django.db import DatabaseError, connection
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
+from schedulerui.error_text import error_text
 from schedulerui.models import Run
 
 DEADLINE = 3.0
@@ -114,8 +115,8 @@ def _in_time(work: Callable[[], Stored]) -> Stored:
     if isinstance(done[0], NoResult):
         raise done[0]
     if isinstance(done[0], Exception):
-        words = f"{type(done[0]).__name__}: {' '.join(str(done[0]).split())[:300]}"
-        raise NoResult(_("The result backend does not answer: %(error)s") % {"error": words}) from done[0]
+        words = _("The result backend does not answer: %(error)s") % {"error": error_text(done[0])}
+        raise NoResult(words) from done[0]
     return done[0]
 
 

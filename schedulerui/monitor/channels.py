@@ -14,6 +14,7 @@ from django.core.mail import EmailMessage, get_connection
 
 from schedulerui import __version__
 from schedulerui.conf import settings
+from schedulerui.error_text import error_text
 from schedulerui.models import Notification
 from schedulerui.signals import alert_changed
 
@@ -137,7 +138,7 @@ def _email(notification: Notification, channel: Mapping[str, Any]) -> None:
         message.connection = get_connection(timeout=TIMEOUT)
         message.send()
     except Exception as error:
-        raise ChannelError(_sentence(error)) from error
+        raise ChannelError(error_text(error)) from error
 
 
 def _webhook(notification: Notification, channel: Mapping[str, Any]) -> None:
@@ -160,7 +161,7 @@ def _signal(notification: Notification, _channel: Mapping[str, Any]) -> None:
     )
     errors = [answer for _receiver, answer in answers if isinstance(answer, Exception)]
     if errors:
-        raise ChannelError(_sentence(errors[0])) from errors[0]
+        raise ChannelError(error_text(errors[0])) from errors[0]
 
 
 def _ping(notification: Notification) -> None:
@@ -188,9 +189,4 @@ def _request(url: str, *, data: bytes | None = None, headers: Mapping[str, str] 
             message
         ) from None  # the error's own text would hold the address, which may be a secret
     except (OSError, ValueError) as error:
-        raise ChannelError(_sentence(getattr(error, "reason", error))) from None
-
-
-def _sentence(error: object) -> str:
-    text = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        raise ChannelError(error_text(getattr(error, "reason", error))) from None

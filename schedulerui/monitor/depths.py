@@ -9,6 +9,9 @@ from typing import Any
 from celery import Celery
 from kombu import Connection
 
+from schedulerui.error_text import error_text
+from schedulerui.redis_client import timeouts
+
 TIMEOUT = 2
 """Seconds to wait for a broker that does not answer."""
 
@@ -31,7 +34,7 @@ def measure(app: Celery, names: Iterable[str]) -> list[Depth]:
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=TIMEOUT)
             return list(_ask(connection, wanted))
     except Exception as error:  # noqa: BLE001 - each transport raises errors of its own; the page shows them
-        return [Depth(name=name, error=f"The broker does not answer: {_sentence(error)}") for name in wanted]
+        return [Depth(name=name, error=f"The broker does not answer: {error_text(error)}") for name in wanted]
 
 
 def _ask(connection: Connection, names: list[str]) -> Iterator[Depth]:
@@ -49,20 +52,12 @@ def _ask(connection: Connection, names: list[str]) -> Iterator[Depth]:
             if connection.transport.driver_type == "redis":
                 yield Depth(name=name, depth=0)
             else:
-                yield Depth(name=name, error=f"The broker has no such queue: {_sentence(error)}")
+                yield Depth(name=name, error=f"The broker has no such queue: {error_text(error)}")
         finally:
             if getattr(channel, "is_open", True):
                 channel.close()
 
 
 def _timeouts(app: Celery) -> dict[str, float]:
-    """Return socket time-outs for kombu's Redis transport, which has none by default."""
-    url = str(app.conf.broker_read_url or app.conf.broker_url or "")
-    if not url.startswith(("redis", "rediss", "valkey")):
-        return {}
-    return {"socket_connect_timeout": TIMEOUT, "socket_timeout": TIMEOUT}
-
-
-def _sentence(error: BaseException) -> str:
-    text = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    url = app.conf.broker_read_url or app.conf.broker_url
+    return timeouts(url, connect=TIMEOUT, answer=TIMEOUT)
