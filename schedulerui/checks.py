@@ -88,7 +88,24 @@ def check_host(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[
     if not any(_gives_request(engine) for engine in django_settings.TEMPLATES):
         hint = f"Add {REQUEST_PROCESSOR!r} to the context processors of the DjangoTemplates engine."
         found.append(_error("E005", "Templates do not get the request.", hint))
-    return found
+    return [*found, *_check_host_url()]
+
+
+def _check_host_url() -> list[CheckMessage]:
+    name = _options().HOST_URL if _is_readable() else ""
+    # A process without the pages has no use for the link, and may have none of the host's either.
+    if not name or "/" in name or _has_address(name) or not _has_address("schedulerui:overview"):
+        return []
+    message = f'SCHEDULERUI["HOST_URL"] is {name!r}, and no URL pattern has this name.'
+    return [_error("E009", message, "Name one that takes no argument, or give the address itself.")]
+
+
+def _has_address(name: str) -> bool:
+    try:
+        reverse(name)
+    except NoReverseMatch:
+        return False
+    return True
 
 
 def check_celery(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:

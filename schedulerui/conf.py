@@ -63,6 +63,8 @@ class Settings:
     """Name of a schedule to the URL that is asked at the start (with /start), success and failure (with /fail) of its runs."""
     DASHBOARD_URL: str = ""
     """Where people open the dashboard, for links in messages, for example ``https://schedules.example.org/``."""
+    HOST_URL: str = ""
+    """Where the link back to the host's own admin leads: an address, or a URL pattern's name such as ``wagtailadmin_home``; empty: no link."""
     METRICS_TOKEN: str = ""
     """Bearer token that opens ``metrics`` and ``readyz`` without a login; empty: only a login does."""
     RESULT_LIMIT: int = 4096

@@ -69,6 +69,8 @@ class Frame:
     """Whether single keys do something; a person can switch them off."""
     user_name: str
     logout_url: str
+    host_url: str
+    """Where the host's own admin is; empty when the dashboard is all there is."""
     poll_every: int
     """Seconds between two polls."""
 
@@ -97,7 +99,8 @@ def frame_of(
         zone=zone if zone_chosen(zone) else "schedule",
         has_keys=cookies.get(KEYS_COOKIE) != "off",
         user_name=user_name,
-        logout_url=_logout_url(),
+        logout_url=_named("logout"),
+        host_url=host_url(),
         poll_every=settings().POLL_EVERY,
     )
 
@@ -131,9 +134,15 @@ def _nav(path: str, rights: Allowed, tags: Mapping[str, Tag]) -> tuple[NavItem, 
     )
 
 
-def _logout_url() -> str:
-    """Return the host's logout address; empty when it has none of that name."""
+def host_url() -> str:
+    """Return the address that ``HOST_URL`` means; empty when there is none of that name, as a check says."""
+    option = settings().HOST_URL
+    return option if "/" in option else _named(option)
+
+
+def _named(name: str) -> str:
+    """Return the host's address of that name; empty when it has none."""
     try:
-        return reverse("logout")
+        return reverse(name) if name else ""
     except NoReverseMatch:
         return ""

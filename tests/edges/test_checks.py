@@ -118,6 +118,19 @@ def test_it_says_so_when_templates_do_not_get_the_request(settings):
     assert list(found()) == ["E005"]
 
 
+def test_it_says_so_when_the_way_back_leads_nowhere(configure):
+    configure(HOST_URL="wagtailadmin_home")
+
+    assert "'wagtailadmin_home'" in found()["E009"].msg
+
+
+@pytest.mark.parametrize("url", ["", "/elsewhere/", "schedulerui:runs"])
+def test_it_is_silent_when_the_way_back_leads_somewhere(configure, url):
+    configure(HOST_URL=url)
+
+    assert found() == {}
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:5555/", "http://127.0.0.1:5555/other/flower/"])
 def test_it_says_so_when_flower_makes_its_links_elsewhere(configure, url):
     configure(FLOWER_URL=url)

@@ -84,6 +84,10 @@ def test_wagtails_search_leads_to_the_schedules_that_match(seen_in_wagtail):
     assert "Nightly" in seen_in_wagtail["found"]
 
 
+def test_the_dashboard_leads_back_to_wagtails_home(seen_in_wagtail):
+    assert seen_in_wagtail["leads_back"]
+
+
 def test_wagtails_group_editor_offers_every_permission(seen_in_wagtail):
     assert seen_in_wagtail["offered"] == seen_in_wagtail["verbs"]
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from schedulerui import clock
 from schedulerui.integrations.telling import badge_for, glance_for
 from schedulerui.models import Alert, Beat, Schedule, ScheduleState
-from tests.web.people import a_schedule, a_worker
+from tests.web.people import a_schedule, a_worker, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
 MOST = 7
@@ -124,3 +124,29 @@ def test_an_error_of_ours_is_not_hidden(somebody):
 
     with connection.execute_wrapper(refuse), pytest.raises(ProgrammingError):
         glance_for(somebody)
+
+
+@pytest.fixture
+def way_back(settings):
+    def to(address):
+        settings.SCHEDULERUI = {**settings.SCHEDULERUI, "HOST_URL": address}
+
+    return to
+
+
+@pytest.mark.parametrize(
+    ("option", "link"),
+    [
+        ("admin:index", 'href="/admin/" target="_top"'),
+        ("/cms/?a=1&b=2", 'href="/cms/?a=1&amp;b=2" target="_top"'),
+    ],
+)
+def test_the_dashboard_leads_back_to_the_host_out_of_any_frame(way_back, option, link):
+    way_back(option)
+    assert link in logged_in("view").get("/about/").content.decode()
+
+
+@pytest.mark.parametrize("option", ["", "nobody:knows"])
+def test_the_dashboard_shows_no_way_back_where_there_is_none(way_back, option):
+    way_back(option)
+    assert "Back to the site" not in text_of(logged_in("view").get("/about/"))
