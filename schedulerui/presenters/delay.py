@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,6 +33,12 @@ class Delay:
     def is_late(self) -> bool:
         """Whether somebody should look."""
         return self.p99 is not None and self.p99 > LATE
+
+    @property
+    def slower(self) -> str:
+        """The runs that are late, or else later than nearly all, as the list of runs is asked for them."""
+        seconds = LATE if self.is_late else math.floor(1000 * (self.p99 or 0)) / 1000
+        return f"late>{seconds:g}s"
 
 
 def delay_of(*, n_beats: int, now: datetime) -> Delay:

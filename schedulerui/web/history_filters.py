@@ -17,6 +17,7 @@ from schedulerui.presenters import state_word, trigger_word
 from schedulerui.presenters.changes import VERBS
 from schedulerui.web.filters import LANGUAGE
 from schedulerui.web.forms.fields import UtcTime
+from schedulerui.web.lateness import sent_later, sent_within
 from schedulerui.web.list_filter import DurationFilter, ListFilter, like
 from schedulerui.web.words import all_hold, schedules_with
 
@@ -78,7 +79,7 @@ class RunFilter(ListFilter):
     qualifiers = {
         "state:": "state", "schedule:": "of", "task:": "task", "worker:": "worker", "queue:": "queue", "trigger:": "trigger",
         "origin:": "trigger", "due<": "due_within", "due>": "due_before", "started<": "started_within",
-        "duration>": "longer", "duration<": "shorter",
+        "duration>": "longer", "duration<": "shorter", "late>": "late_over", "late<": "late_within",
     }  # fmt: skip
     conditions = {
         "state": in_state,
@@ -92,8 +93,22 @@ class RunFilter(ListFilter):
         "started_within": lambda value, now: Q(started_at__gte=now - value),
         "longer": lambda value, _now: Q(runtime__gt=value.total_seconds()),
         "shorter": lambda value, _now: Q(runtime__lt=value.total_seconds()),
+        "late_over": lambda value, _now: sent_later(value),
+        "late_within": lambda value, _now: sent_within(value),
     }
-    unindexed = ("q", "task", "worker", "queue", "trigger", "started_within", "longer", "shorter", "instance")
+    unindexed = (
+        "q",
+        "task",
+        "worker",
+        "queue",
+        "trigger",
+        "started_within",
+        "longer",
+        "shorter",
+        "late_over",
+        "late_within",
+        "instance",
+    )
     """Filters that no index answers: with one of them alone, only the newest runs are looked at."""
     bounding = ("schedule", "of", "due_from", "due_within")
 
@@ -128,6 +143,8 @@ class RunFilter(ListFilter):
     started_within = DurationFilter(label=gettext_lazy("Started within the last"), method="narrow")
     longer = DurationFilter(label=gettext_lazy("Ran longer than"), method="narrow")
     shorter = DurationFilter(label=gettext_lazy("Ran shorter than"), method="narrow")
+    late_over = DurationFilter(label=gettext_lazy("Sent later after it was due than"), method="narrow")
+    late_within = DurationFilter(label=gettext_lazy("Sent after it was due within"), method="narrow")
     schedule = django_filters.NumberFilter(
         label=gettext_lazy("Schedule"),
         field_name="schedule_id",

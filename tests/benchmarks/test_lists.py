@@ -49,6 +49,7 @@ PAGES = {
     "/runs/?sort=longest": TEXT,
     "/runs/?trigger=manual": TEXT,
     "/runs/?q=duration>95s": TEXT,
+    "/runs/?q=late>5s": TEXT,
     "/runs/?q=job_55": WORDS,
     "/runs/?q=team": WORDS,
     "/runs/?q=team+55": WORDS,

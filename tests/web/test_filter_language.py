@@ -87,6 +87,10 @@ def test_it_narrows_schedules_by_what_is_typed(reader, two, text, expected):
         ("due>3h", ["a", "b"]),
         ("duration>10s", ["b"]),
         ("duration<10s", ["c"]),
+        ("late>1m", ["b"]),
+        ("late>1m30.5s", []),
+        ("late<1m", ["c"]),
+        ("-late>1m due<3h", ["c"]),
         ("-state:failed,succeeded", ["c"]),
     ],
 )
@@ -100,8 +104,17 @@ def test_it_narrows_runs_by_what_is_typed(reader, text, expected):
         queue="mail",
         runtime=60,
         due_at=now - timedelta(days=1),
+        sent_at=now - timedelta(days=1) + timedelta(seconds=90.4),
     )
-    a_run(schedule_name="c", state="started", trigger="manual", worker="celery@two", runtime=2, due_at=now)
+    a_run(
+        schedule_name="c",
+        state="started",
+        trigger="manual",
+        worker="celery@two",
+        runtime=2,
+        due_at=now,
+        sent_at=now + timedelta(seconds=2),
+    )
     response = reader.get(RUNS, {"q": text})
     assert response.context["filter"].problems == []
     assert names(response) == expected

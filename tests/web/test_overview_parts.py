@@ -62,6 +62,19 @@ def test_a_delay_of_more_than_seconds_warns(reader, now):
     assert "tile tile--warn" in text_of(reader.get("/")).partition("Dispatch delay")[0].rpartition("<a ")[2]
 
 
+@pytest.mark.parametrize(("slowest", "asked"), [(3.25, "late>3.25s"), (7, "late>5s")])
+def test_the_delay_leads_to_the_runs_that_were_sent_the_latest(reader, now, slowest, asked):
+    a_beat(now)
+    sent(now, late=0.02, n=98)
+    sent(now, late=slowest, n=1)
+    sent(now, late=90, n=1)
+    link = html.unescape(text_of(reader.get("/")).partition("Dispatch delay")[0].rpartition('href="')[2])
+    response = reader.get(link.partition('"')[0])
+    assert response.context["filter"].text == asked
+    late = sorted((run.sent_at - run.due_at).total_seconds() for run in response.context["page"].rows)
+    assert late == ([90] if slowest < delay.LATE else [slowest, 90])
+
+
 def test_what_beat_did_not_send_says_nothing_of_its_delay(reader, now):
     a_beat(now)
     sent(now, late=5, trigger="manual")
