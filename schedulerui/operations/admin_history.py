@@ -42,10 +42,11 @@ def _message(change: Change) -> str:
     if change.action == "delete":
         return json.dumps([{"deleted": {}}])
     if change.diff:
-        return json.dumps([{"changed": {"fields": [_label(name) for name in change.diff]}}])
+        return json.dumps([{"changed": {"fields": [field_label(name) for name in change.diff]}}])
     return f"{change.action}: {change.note}" if change.note else change.action
 
 
-def _label(name: str) -> str:
+def field_label(name: str) -> str:
+    """Return a field's name for people; of a field that is no more, its own."""
     names = {field.name: field for field in Schedule._meta.concrete_fields}  # noqa: SLF001 - Django's documented introspection
     return str(getattr(names.get(name), "verbose_name", name))

@@ -10,7 +10,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from schedulerui.models import Change, Schedule
+from schedulerui.models import Change
+from schedulerui.operations.admin_history import field_label
 from schedulerui.presenters.values import redact
 
 VERBS: tuple[tuple[str, Any], ...] = (
@@ -111,12 +112,6 @@ def _difference(name: str, pair: list[Any], *, with_values: bool) -> Difference:
         return Difference(field=label, before=_("hidden"), after=_("hidden"))
     before, after = pair
     return Difference(field=label, before=value_text(redact(before)), after=value_text(redact(after)))
-
-
-def field_label(name: str) -> str:
-    """Return a field's name for people; of a field that is no more, its own."""
-    names = {field.name: field for field in Schedule._meta.concrete_fields}  # noqa: SLF001 - Django's documented introspection
-    return str(getattr(names.get(name), "verbose_name", name))
 
 
 def value_text(value: object) -> str:

@@ -14,8 +14,9 @@ from schedulerui.access import may, rights_of
 from schedulerui.conf import settings
 from schedulerui.models import Change, Schedule
 from schedulerui.operations import restoring
+from schedulerui.operations.admin_history import field_label
 from schedulerui.operations.errors import InvalidSchedule, VersionConflict
-from schedulerui.presenters.changes import change_row, differences_of, field_label
+from schedulerui.presenters.changes import change_row, differences_of
 from schedulerui.web.decorators import gate
 from schedulerui.web.found import schedule_or_404, sound_schedule_or_404
 from schedulerui.web.paging import page_of
