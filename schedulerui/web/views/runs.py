@@ -6,7 +6,7 @@ import re
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -19,7 +19,7 @@ from schedulerui.web.bulk import RUN_ACTIONS, offered
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.history_filters import LONGEST, ORDER_WORDS, SCANNED, Looked, RunFilter
 from schedulerui.web.keyset import Order, keyset_page
-from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
+from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_key, newest_of, news
 from schedulerui.web.paging import (
     COMMON_CAP,
     COUNT_CAP,
@@ -93,7 +93,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         "is_capped": is_capped,
         "looked_at": looked.since,
         "n_looked_at": SCANNED,
-        "newest": (_newest() if looked.newest is None else looked.newest) if page.is_first else None,
+        "newest": (newest_key(Run) if looked.newest is None else looked.newest) if page.is_first else None,
         "schedule": _schedule_of(request, found),
         "rights": rights,
         "picks": True,
@@ -121,10 +121,6 @@ def _page(
     if page.is_all:  # a second walk through what no index finds would tell the same
         return page, len(page.rows), False
     return page, *capped_count(looked.rows, is_exact=request.GET.get("count") == "exact", most=most)
-
-
-def _newest() -> int:
-    return Run.objects.aggregate(newest=Max("pk"))["newest"] or 0
 
 
 def _schedule_of(request: HttpRequest, found: RunFilter) -> Schedule | None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -22,7 +21,7 @@ from schedulerui.web.bulk import offered
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.filters import ORDER_WORDS, ORDERS, ScheduleFilter, order_of
 from schedulerui.web.keyset import keyset_page
-from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_of, news
+from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_key, newest_of, news
 from schedulerui.web.paging import COUNT_CAP, WALK_CAP, capped_count
 from schedulerui.web.saved import views_of
 
@@ -111,7 +110,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         "query": found.query(),
         "count": count,
         "is_capped": is_capped,
-        "newest": _newest() if page.is_first else None,
+        "newest": newest_key(Schedule) if page.is_first else None,
         "rights": rights,
         "bulk_actions": offered(rights),
         "here": request.get_full_path(),
@@ -119,7 +118,3 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         "poll_every": settings().POLL_EVERY,
         "celery_app": settings().CELERY_APP.rpartition(".")[0],
     }
-
-
-def _newest() -> int:
-    return Schedule.objects.aggregate(newest=Max("pk"))["newest"] or 0
