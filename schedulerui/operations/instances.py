@@ -16,7 +16,6 @@ from django.db import connection, models
 from django.db.models.base import ModelState
 
 Made = TypeVar("Made", bound=models.Model)
-Decode = Callable[[list[Any]], list[Any]]
 LENGTHS = frozenset({19, 26})
 """How long Django's own spelling of a moment in SQLite is, without and with microseconds."""
 
