@@ -19,7 +19,7 @@ GROUPS = {
 """Modules, each with the name of what its tests stay together with."""
 
 
-class Together(LoadScopeScheduling):
+class Together(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist tells no types
     """Gives each process the next test, or the next group of tests."""
 
     def _split_scope(self, nodeid: str) -> str:
