@@ -90,13 +90,17 @@ def start(
 ) -> Queued:
     """Commit a run that a person asked for, with its audit row, and publish it after that; the same key is the same run.
 
-    Must not be called inside a transaction.
+    Must not be called inside a transaction. Raises Schedule.DoesNotExist.
     """
     action, actor, now = asked.action, asked.actor, asked.now
     try:
         with transaction.atomic():
-            if asked.waits and schedule is not None and _is_held(schedule, now=now):
-                wait(run)
+            if schedule is not None:
+                # The write comes first: on every database that is a lock, which claims, promotions and a deletion take too.
+                if not Schedule.objects.filter(pk=schedule.pk).update(version=F("version")):
+                    raise Schedule.DoesNotExist
+                if asked.waits and _is_held(schedule, now=now):
+                    wait(run)
             run.save(force_insert=True)
             note_last_run(run)
             if schedule is not None:
@@ -122,11 +126,9 @@ def wait(run: Run) -> None:
 
 
 def _is_held(schedule: Schedule, *, now: datetime) -> bool:
-    """Tell whether something of it is active; until the transaction ends no beat claims or promotes another run of it."""
+    """Tell whether something of a schedule that is locked is active, and its runs must not overlap."""
     if schedule.overlap == Overlap.ALLOW:
         return False
-    # The write comes first: on every database that is a lock, which claims and promotions take too.
-    Schedule.objects.filter(pk=schedule.pk).update(version=F("version"))
     queued_since = now - timedelta(seconds=settings().STALE_QUEUED_AFTER)
     found = Run.objects.filter(schedule=schedule).in_the_way(queued_since=queued_since)
     grace = schedule.cancel_grace

@@ -202,3 +202,20 @@ def test_a_claim_passes_over_rows_that_somebody_holds_and_is_not_held_up(minutel
             claimed = pool.submit(claim_beside).result(timeout=60)  # while the others are held
         assert {run.schedule_id for run in claimed} == {schedule.pk for schedule in minutely} - set(held)
     assert {run.schedule_id for run in claim(now, owner="one")} == set(held)
+
+
+def test_a_click_and_a_deletion_end_as_one_after_the_other_would(make_schedule, actor):
+    def click(pk, token):
+        try:
+            return runs.run_now(pk, token=token, actor=actor, now=NOON, publish=lambda _run: None).created
+        except Schedule.DoesNotExist:
+            return False
+
+    for number in range(N_ROUNDS):
+        made = make_schedule()
+        at_the_same_moment(
+            partial(click, made.pk, f"token {number}"),
+            partial(schedules.delete, made.pk, actor=actor, now=NOON),
+        )
+    assert not Schedule.objects.exists()
+    assert not Run.objects.filter(schedule__isnull=False).exists()

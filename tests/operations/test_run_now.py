@@ -6,6 +6,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from schedulerui import dispatch
 from schedulerui.models import Change, Run, Schedule, ScheduleState
@@ -82,3 +83,20 @@ def test_a_run_that_waited_for_the_broker_forgets_the_reason_once_it_is_sent(mak
     runs.mark_sent([run], sent_at=NOON)
     run.refresh_from_db()
     assert (run.state, run.reason) == ("sent", "")
+
+
+def test_a_schedule_that_is_deleted_in_the_middle_of_a_click_is_as_one_that_was_not_there(
+    make_schedule, actor, sent
+):
+    schedule = make_schedule()
+
+    def is_deleted_before(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and Schedule.objects.filter(pk=schedule.pk).exists():
+            ScheduleState.objects.all().delete()
+            Schedule.objects.filter(pk=schedule.pk)._raw_delete("default")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(is_deleted_before), pytest.raises(Schedule.DoesNotExist):
+        press(schedule, actor)
+    assert not Run.objects.exists()
+    assert sent.sent == []
