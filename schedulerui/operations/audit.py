@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from schedulerui.facts import Actor
@@ -40,6 +41,20 @@ def difference(before: Mapping[str, object], after: Mapping[str, object]) -> dic
     return {name: [before.get(name), after[name]] for name in after if before.get(name) != after[name]}
 
 
+def write(action: str, *, actor: Actor, now: datetime, note: str = "", **subject: Any) -> Change:
+    """Write one line: who did what and when; ``subject`` are the columns about what it was done to, if to a schedule."""
+    return Change.objects.create(
+        at=now,
+        action=action[:24],
+        user_id=actor.user_id,
+        actor=actor.name[:150],
+        via=actor.via,
+        address=actor.address[:45],
+        note=note[:500],
+        **subject,
+    )
+
+
 def record(
     schedule: Schedule,
     *,
@@ -51,20 +66,17 @@ def record(
 ) -> Change:
     """Write the audit row of a change to ``schedule``, whose values are those after the change."""
     after = snapshot(schedule)
-    change = Change.objects.create(
-        at=now,
-        action=action,
-        user_id=actor.user_id,
-        actor=actor.name[:150],
-        via=actor.via,
-        address=actor.address[:45],
+    change = write(
+        action,
+        actor=actor,
+        now=now,
+        note=note,
         schedule=schedule if schedule.pk else None,
         schedule_uuid=schedule.uuid,
         schedule_name=schedule.name,
         version=schedule.version,
         diff=difference(before, after) if before is not None else {},
         snapshot=after,
-        note=note[:500],
     )
     admin_history.write(change, schedule_id=schedule.pk)
     return change
@@ -72,18 +84,15 @@ def record(
 
 def record_for_run(run: Run, *, action: str, actor: Actor, now: datetime) -> Change:
     """Write the audit row of something done to one run, also when its schedule is deleted or it never had one."""
-    change = Change.objects.create(
-        at=now,
-        action=action,
-        user_id=actor.user_id,
-        actor=actor.name[:150],
-        via=actor.via,
-        address=actor.address[:45],
+    change = write(
+        action,
+        actor=actor,
+        now=now,
+        note=f"run {run.uuid}",
         schedule_id=run.schedule_id,
         schedule_uuid=run.schedule.uuid if run.schedule is not None else None,
         schedule_name=run.schedule_name,
         version=run.schedule_version,
-        note=f"run {run.uuid}",
     )
     admin_history.write(change, schedule_id=run.schedule_id)
     return change

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, remote
 from schedulerui.facts import Actor
-from schedulerui.models import Change, Worker
+from schedulerui.models import Worker
+from schedulerui.operations import audit
 from schedulerui.operations.workers import state_of
 
 MOST_PROCESSES = 1_000
@@ -89,15 +90,7 @@ def _audit(
 ) -> None:
     said = ", ".join(f"{name} {value}" for name, value in arguments.items())
     note = f"{worker.hostname} ({worker.instance}): {said}: {outcome.sentence}".replace("\x00", "")
-    Change.objects.create(
-        at=now,
-        action=f"worker_{verb}"[:24],
-        user_id=actor.user_id,
-        actor=actor.name[:150],
-        via=actor.via,
-        address=actor.address[:45],
-        note=note[:500],
-    )
+    audit.write(f"worker_{verb}", actor=actor, now=now, note=note)
 
 
 def _whole(arguments: Arguments, field: str, *, least: int, most: int) -> int:

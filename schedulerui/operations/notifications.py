@@ -9,7 +9,8 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from schedulerui.facts import Actor, RunState
-from schedulerui.models import Change, Notification, Run, Schedule
+from schedulerui.models import Notification, Run, Schedule
+from schedulerui.operations import audit
 
 LEASE = timedelta(seconds=60)
 """For how long a claimed message belongs to the monitor that claimed it."""
@@ -121,15 +122,7 @@ def try_channels(channels: Sequence[str], *, actor: Actor, now: datetime) -> int
     ]
     with transaction.atomic():
         Notification.objects.bulk_create(messages, ignore_conflicts=True)
-        Change.objects.create(
-            at=now,
-            action="try_channels",
-            user_id=actor.user_id,
-            actor=actor.name[:150],
-            via=actor.via,
-            address=actor.address[:45],
-            note=", ".join(channels)[:500],
-        )
+        audit.write("try_channels", actor=actor, now=now, note=", ".join(channels))
     return len(messages)
 
 

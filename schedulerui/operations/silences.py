@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from schedulerui.facts import Actor
-from schedulerui.models import Change, Schedule, Silence
+from schedulerui.models import Schedule, Silence
+from schedulerui.operations import audit
 
 LONGEST = timedelta(days=30)
 
@@ -64,16 +65,13 @@ def purge(*, now: datetime, older_than: timedelta = timedelta(days=30)) -> int:
 
 def _audit(action: str, silence: Silence, *, actor: Actor, now: datetime) -> None:
     schedule = silence.schedule
-    Change.objects.create(
-        at=now,
-        action=action,
-        user_id=actor.user_id,
-        actor=actor.name[:150],
-        via=actor.via,
-        address=actor.address[:45],
+    audit.write(
+        action,
+        actor=actor,
+        now=now,
+        note=f"until {silence.ends_at:%Y-%m-%d %H:%M} UTC: {silence.reason}",
         schedule=schedule,
         schedule_uuid=schedule.uuid if schedule else None,
         schedule_name=schedule.name if schedule else "",
         version=schedule.version if schedule else 0,
-        note=f"until {silence.ends_at:%Y-%m-%d %H:%M} UTC: {silence.reason}"[:500],
     )
