@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
+from schedulerui.conf import settings
 from schedulerui.models import Beat
 
 
@@ -26,6 +29,11 @@ def tick(beat: Beat) -> bool:
             degraded=beat.degraded,
         )
     )
+
+
+def ticking(*, now: datetime) -> QuerySet[Beat]:
+    """Return the beats that were heard of within ``BEAT_STALE_AFTER`` seconds."""
+    return Beat.objects.filter(seen_at__gte=now - timedelta(seconds=settings().BEAT_STALE_AFTER))
 
 
 def sign_off(beat: Beat) -> None:

@@ -15,8 +15,8 @@ from django.db.models import F, Q
 
 from schedulerui.conf import settings
 from schedulerui.facts import WITH_WORKER, Kind, RunState
-from schedulerui.models import Beat, Finding, Queue, Run, Schedule, Worker
-from schedulerui.operations import occurrences, workers
+from schedulerui.models import Finding, Queue, Run, Schedule, Worker
+from schedulerui.operations import beats, occurrences, workers
 
 COUNT_MAX = 1_000
 """Most broken rows of a kind that are counted; more are "at least" so many."""
@@ -87,7 +87,7 @@ def scan(
     *, now: datetime, after: int = 0, limit: int | None = 200, window: timedelta = occurrences.WINDOW
 ) -> Scan:
     """Ask everything. Compares the occurrences of up to ``limit`` schedules with ids above ``after``; None: of all."""
-    is_beating = Beat.objects.filter(seen_at__gte=_stale(now)).exists()
+    is_beating = beats.ticking(now=now).exists()
     compared = occurrences.compare(now=now, after=after, limit=limit, window=window)
     found = [
         overdue(now) if is_beating else Found(invariant=Invariant.OVERDUE),
@@ -187,7 +187,7 @@ def ownerless(now: datetime) -> Found:
 
     Asks nothing while no beat ticks, or one that does not tell its app.
     """
-    told = [row.software for row in Beat.objects.filter(seen_at__gte=_stale(now)).only("software")]
+    told = [row.software for row in beats.ticking(now=now).only("software")]
     apps = {each.get("app") for each in told}
     if not apps or None in apps:
         return Found(invariant=Invariant.OWNERLESS)
@@ -215,10 +215,6 @@ def _gap(gap: occurrences.Gap) -> Example:
 
 def _of_run(run: Run, detail: str) -> Example:
     return Example(name=run.schedule_name or run.task, detail=detail, run=str(run.uuid))
-
-
-def _stale(now: datetime) -> datetime:
-    return now - timedelta(seconds=settings().BEAT_STALE_AFTER)
 
 
 def _is_late(schedule: Schedule, now: datetime) -> bool:

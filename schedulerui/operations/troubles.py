@@ -13,7 +13,8 @@ from django.db.models import Q, QuerySet
 
 from schedulerui.conf import settings
 from schedulerui.facts import Actor, RunState, Trigger
-from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState
+from schedulerui.models import Alert, Run, Schedule, ScheduleState
+from schedulerui.operations import beats
 
 LOOKED_AT = 2_000
 """Most rows that one question looks at."""
@@ -67,8 +68,7 @@ def of_schedules(*, now: datetime) -> Findings:
 
 def is_ticking(*, now: datetime) -> bool:
     """Return whether some beat ticks and can work; one query."""
-    stale_at = now - timedelta(seconds=settings().BEAT_STALE_AFTER)
-    return Beat.objects.filter(seen_at__gte=stale_at, degraded="").exists()
+    return beats.ticking(now=now).filter(degraded="").exists()
 
 
 def _failing() -> Findings:

@@ -9,11 +9,9 @@ from typing import Any
 from django.db.models import Aggregate, Count, Max, Q, QuerySet, Sum, Value
 from django.db.models.fields import CharField
 
-from schedulerui.conf import settings
 from schedulerui.facts import ACTIVE, RunState
 from schedulerui.models import (
     Alert,
-    Beat,
     Change,
     Finding,
     Notification,
@@ -21,14 +19,14 @@ from schedulerui.models import (
     Schedule,
     ScheduleState,
 )
-from schedulerui.operations import workers
+from schedulerui.operations import beats, workers
 from schedulerui.operations.notifications import NEEDLESS
+from schedulerui.operations.troubles import QUEUED
 from schedulerui.presenters.findings import OLD_AFTER
 from schedulerui.presenters.values import digest
 
 FAILING = tuple(str(state) for state in (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT))
 FAILING_OFF = "n_failing_off"
-QUEUED = tuple(str(state) for state in (RunState.PENDING, RunState.SENT, RunState.RECEIVED))
 UNTAKEN_AFTER = timedelta(minutes=1)
 """Age at which a message that waits is told of: others are on their way."""
 
@@ -109,7 +107,6 @@ def _tiles(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]
     lately = shown.runs.filter(state=RunState.MISSED, due_at__gte=now - timedelta(hours=24))
     overdue = Q(state="waiting", created_at__lt=now - UNTAKEN_AFTER) | Q(state="failed")
     untold = shown.messages.filter(overdue, created_at__gte=now - timedelta(hours=24))
-    ticking = Beat.objects.filter(seen_at__gte=now - timedelta(seconds=settings().BEAT_STALE_AFTER))
     scanned = Finding.objects.filter(checked_at__gte=now - OLD_AFTER)
     return [
         _tagged(due, "n_due"),
@@ -120,7 +117,7 @@ def _tiles(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]
         _tagged(untold.exclude(channel="ping").exclude(error__in=NEEDLESS), "n_untold"),
         _tagged(shown.runs.filter(state__in=QUEUED), "n_queued"),
         _tagged(workers.online(now=now), "n_workers"),
-        _tagged(ticking, "n_beats"),
+        _tagged(beats.ticking(now=now), "n_beats"),
         _tagged(scanned, "n_broken", Sum("n")),
         _tagged(scanned, "n_scanned"),
     ]
