@@ -16,6 +16,7 @@ import django
 from schedulerui import __version__
 from schedulerui.clock import Clock, SystemClock
 from schedulerui.models import Beat
+from schedulerui.operations.reports import clean
 from schedulerui.operations.store import DJANGO, Store
 from schedulerui.operations.zone_data import zone_data_version
 
@@ -23,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 LATENCY_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds in seconds of the stretches in which the lateness of messages is counted."""
+REASON_MAX = 500
+"""Most characters of what a beat says it lacks."""
 STEP_SHOWN_FOR = 600.0
 """Seconds for which the heartbeat tells that the clock was set."""
 
@@ -79,7 +82,7 @@ class Heart:
         row.clock_seen_at = max(self._furthest or moment, moment)
         row.clock_offset = (moment - SystemClock().now()).total_seconds()
         row.latency = dict(self._latency)
-        row.lag, row.dispatched, row.degraded = self._lag, self._dispatched, self._degraded[:500]
+        row.lag, row.dispatched, row.degraded = self._lag, self._dispatched, self._degraded
         if self._row is None or not self._store.tick_beat(row):
             row.pk = None
             self._store.register_beat(row)
@@ -92,7 +95,8 @@ class Heart:
 
     def degrade(self, reason: str) -> None:
         """Say why the beat cannot work as it should; written with the next heartbeat."""
-        reason = " ".join(reason.replace("\x00", "").split())
+        # What is no text would refuse each heartbeat, and so each claim, from then on.
+        reason = " ".join(clean(reason, limit=REASON_MAX).split())
         if reason != self._degraded:
             self._degraded, self._is_dirty = reason, True
 
