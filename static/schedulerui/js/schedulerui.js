@@ -334,7 +334,7 @@
       input.focus();
       input.dispatchEvent(new Event("input", { bubbles: true }));
     };
-    input.addEventListener("input", ask);
+    input.addEventListener("input", () => { if (/\s$/.test(input.value)) show(false, ++asked); else ask(); });
     input.addEventListener("blur", () => show(false));
     list.addEventListener("pointerdown", (event) => {
       event.preventDefault();
