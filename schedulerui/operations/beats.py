@@ -36,6 +36,11 @@ def ticking(*, now: datetime) -> QuerySet[Beat]:
     return Beat.objects.filter(seen_at__gte=now - timedelta(seconds=settings().BEAT_STALE_AFTER))
 
 
+def is_fresh(seen_at: datetime, *, now: datetime) -> bool:
+    """Return whether a beat that was last heard of then counts as ticking."""
+    return now - seen_at <= timedelta(seconds=settings().BEAT_STALE_AFTER)
+
+
 def sign_off(beat: Beat) -> None:
     """Delete the row of a beat that ends in an orderly way."""
     Beat.objects.filter(instance=beat.instance).delete()

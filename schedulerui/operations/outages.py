@@ -11,9 +11,8 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from schedulerui.canvas import leaves
-from schedulerui.conf import settings
 from schedulerui.models import Beat, Queue, Schedule
-from schedulerui.operations import workers
+from schedulerui.operations import beats, workers
 from schedulerui.operations.troubles import LOOKED_AT, Findings, Trouble
 
 MEASURED_WITHIN = timedelta(seconds=60)
@@ -37,17 +36,16 @@ QueueOf = Callable[[Addressed], str]
 
 def of_beats(*, now: datetime) -> Findings:
     """Return one trouble when schedules are on and no beat can work; at most two queries."""
-    stale_at = now - timedelta(seconds=settings().BEAT_STALE_AFTER)
-    beats = list(Beat.objects.order_by("-seen_at").values_list("seen_at", "degraded")[:50])
-    ticking = [degraded for seen_at, degraded in beats if seen_at >= stale_at]
+    newest = list(Beat.objects.order_by("-seen_at").values_list("seen_at", "degraded")[:50])
+    ticking = [degraded for seen_at, degraded in newest if beats.is_fresh(seen_at, now=now)]
     if any(not degraded for degraded in ticking):
         return Findings()
     if not Schedule.objects.filter(next_run_at__isnull=False).exists():
         return Findings()
     if ticking:
         message = f"No beat can work: {ticking[0]}"
-    elif beats:
-        message = f"No beat has ticked since {beats[0][0]:%Y-%m-%d %H:%M:%S} UTC: nothing is sent."
+    elif newest:
+        message = f"No beat has ticked since {newest[0][0]:%Y-%m-%d %H:%M:%S} UTC: nothing is sent."
     else:
         message = "No beat is running: nothing is sent."
     return Findings(troubles=(Trouble(key="beat", kind="beat", state="down", message=message[:500]),))

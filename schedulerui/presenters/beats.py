@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
 from schedulerui.models import Beat
+from schedulerui.operations.beats import is_fresh
 from schedulerui.presenters.values import digest, printable
 
 STEP_TOLD = 60.0
@@ -56,8 +57,7 @@ def card_of(beats: Sequence[Beat], *, now: datetime) -> BeatCard:
             seen_at=None,
             n_ticking=0,
         )
-    stale_after = timedelta(seconds=settings().BEAT_STALE_AFTER)
-    ticking = [beat for beat in beats if now - beat.seen_at <= stale_after]
+    ticking = [beat for beat in beats if is_fresh(beat.seen_at, now=now)]
     if not ticking:
         return BeatCard(
             family="fail",

@@ -25,6 +25,7 @@ from schedulerui.conf import settings
 from schedulerui.facts import ACTIVE, RunState
 from schedulerui.models import Alert, Beat, Finding, Notification, Queue, Run, Schedule
 from schedulerui.operations import workers
+from schedulerui.operations.beats import is_fresh
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 WINDOW = timedelta(hours=1)
@@ -129,8 +130,7 @@ def _decisions(now: datetime) -> Iterator[Metric]:
 def _beats(now: datetime) -> Iterator[Metric]:
     beats = list(Beat.objects.order_by("-seen_at")[:LISTED])
     named = _newest([(beat.host, beat.pid, beat) for beat in beats])
-    limit = timedelta(seconds=settings().BEAT_STALE_AFTER)
-    n_ticking = sum(now - beat.seen_at <= limit for beat in beats)
+    n_ticking = sum(is_fresh(beat.seen_at, now=now) for beat in beats)
     yield _one("schedulerui_beats_ticking", "Beats with a recent tick.", n_ticking)
     age = GaugeMetricFamily("schedulerui_beat_age_seconds", "Seconds since its last tick.", labels=["beat"])
     sent = CounterMetricFamily("schedulerui_beat_messages", "Messages that it has sent.", labels=["beat"])

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from schedulerui.conf import settings
 from schedulerui.models import Beat, Queue, Worker
+from schedulerui.operations.beats import is_fresh
 from schedulerui.operations.workers import state_of
 from schedulerui.operations.zone_data import zone_data_version
 from schedulerui.presenters.moments import stamp
@@ -144,19 +145,18 @@ def worker_row(worker: Worker, *, now: datetime, successor: Worker | None) -> Wo
 
 def beat_rows(beats: Iterable[Beat], *, now: datetime) -> list[BeatRow]:
     """Return the lines of beats; one that has not ticked for a while is silent."""
-    limit = timedelta(seconds=settings().BEAT_STALE_AFTER)
     here = zone_data_version()
     return [
         BeatRow(
             instance=beat.instance,
             name=f"{beat.host}:{beat.pid}",
-            state=process_state("online" if now - beat.seen_at <= limit else "offline"),
+            state=process_state("online" if is_fresh(beat.seen_at, now=now) else "offline"),
             seen_at=beat.seen_at,
             started_at=beat.started_at,
             dispatched=beat.dispatched,
             lag=beat.lag,
             degraded=beat.degraded,
-            other_zones=_other_zones(beat, here) if now - beat.seen_at <= limit else "",
+            other_zones=_other_zones(beat, here) if is_fresh(beat.seen_at, now=now) else "",
         )
         for beat in beats
     ]

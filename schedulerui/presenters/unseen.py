@@ -7,13 +7,14 @@ the one just switched, knows of it.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.db.models import Subquery
 from django.utils.translation import gettext as _
 
 from schedulerui.conf import settings
 from schedulerui.models import Beat
+from schedulerui.operations.beats import is_fresh
 
 MARK = re.compile(r"[0-9a-f]+\.([0-9]{13})w?")
 WAITS = "w"
@@ -29,7 +30,7 @@ def mark_of(switched_at: datetime, *, seen_at: datetime | None, now: datetime) -
     """Return what stands behind the digest of a row switched then; empty once a beat has ticked (``seen_at``) after it."""
     if seen_at is not None and seen_at > switched_at:
         return ""
-    is_ticking = seen_at is not None and now - seen_at <= timedelta(seconds=settings().BEAT_STALE_AFTER)
+    is_ticking = seen_at is not None and is_fresh(seen_at, now=now)
     return f".{round(switched_at.timestamp() * MILLISECONDS)}{'' if is_ticking else WAITS}"
 
 
