@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.http import Http404, HttpRequest
 
 from schedulerui.access import is_limited, may, visible
@@ -25,24 +27,21 @@ def schedule_or_404(request: HttpRequest, pk: int, *, verb: str = "view") -> Sch
 
     Raises Http404 for one that is not there or that ACCESS_FILTER leaves out, and Refused.
     """
-    if is_limited() and not visible(request.user, Schedule.objects.filter(pk=pk)).exists():
-        raise Http404
-    try:
-        found = read_schedule(pk)
-    except Schedule.DoesNotExist:
-        raise Http404 from None
-    if not may(request.user, verb, found):
-        raise Refused(verb)
-    return found
+    return _found(request, pk, verb=verb, read=read_schedule)
 
 
 def sound_schedule_or_404(request: HttpRequest, pk: int, *, verb: str) -> Schedule:
     """Return a schedule that is there as it was stored, never with a default for what cannot be read; else as above."""
+    return _found(request, pk, verb=verb, read=lambda pk: Schedule.objects.select_related("state").get(pk=pk))
+
+
+def _found(request: HttpRequest, pk: int, *, verb: str, read: Callable[[int], Schedule]) -> Schedule:
     if is_limited() and not visible(request.user, Schedule.objects.filter(pk=pk)).exists():
         raise Http404
-    found = Schedule.objects.select_related("state").filter(pk=pk).first()
-    if found is None:
-        raise Http404
+    try:
+        found = read(pk)
+    except Schedule.DoesNotExist:
+        raise Http404 from None
     if not may(request.user, verb, found):
         raise Refused(verb)
     return found
