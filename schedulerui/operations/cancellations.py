@@ -17,14 +17,14 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, remote
-from schedulerui.facts import FINISHED, Actor, Overlap, RunState, progress
+from schedulerui.facts import FINISHED, WITH_WORKER, Actor, Overlap, RunState, progress
 from schedulerui.models import Part, Run, Schedule
 from schedulerui.operations import audit, outcomes, parts
 from schedulerui.planning import SUPERSEDED
 
 logger = logging.getLogger(__name__)
 
-ABROAD = (RunState.SENT, RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
+ABROAD = (RunState.SENT, *WITH_WORKER)
 """States in which a broker or a worker has the message."""
 NOT_BEGUN = (RunState.SENT, RunState.RECEIVED, RunState.RETRYING)
 AT_HOME = (RunState.WAITING, RunState.PENDING)
