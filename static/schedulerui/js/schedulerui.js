@@ -4,14 +4,16 @@
   const root = document.documentElement;
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const on = (kind, does, options) => document.addEventListener(kind, does, options);
+  const lang = root.lang || "en";
   const status = $("[data-live-status]");
   /* A request that a newer one replaced is no error, and what failed is told on the page: neither is for the console. */
   const QUIET = ["htmx:afterRequest", "htmx:sendAbort"];
   if (window.htmx) htmx.logger = (node, name, detail) => { if (QUIET.includes(name)) delete detail.error; };
 
   /* Times: the words of presenters/moments.py, corrected by the server's clock. */
-  const words = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "always" });
-  const now = new Intl.RelativeTimeFormat(root.lang || "en", { numeric: "auto" }).format(0, "second");
+  const words = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
+  const now = new Intl.RelativeTimeFormat(lang, { numeric: "auto" }).format(0, "second");
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   /* The viewer's own clock, in the zone that was chosen for all moments, else in the browser's. */
   const chosen = $("[name=zone][aria-pressed=true]")?.value;
@@ -27,7 +29,7 @@
     if (size < 3600) return say(60, "minute");
     return size < 172800 ? say(3600, "hour") : say(86400, "day");
   };
-  const clock = () => new Date(Date.now() + skew).toLocaleTimeString(root.lang || "en", { hour12: false, timeZone });
+  const clock = () => new Date(Date.now() + skew).toLocaleTimeString(lang, { hour12: false, timeZone });
   const tick = () => {
     for (const node of $$("[data-clock]")) node.textContent = `${clock()} ${timeZone}`;
     for (const node of $$("time.ago, time .ago")) {
@@ -49,9 +51,7 @@
     const idle = (Date.now() - active) / 300000;
     return Math.min(60000, every * (idle < 1 ? 1 : 2 ** Math.ceil(idle))) * (0.95 + Math.random() / 10);
   };
-  const wake = () => {
-    for (const node of parts()) due.set(node.id, 0);
-  };
+  const wake = () => parts().forEach((node) => due.set(node.id, 0));
   const ask = (node) => node.dispatchEvent(new CustomEvent("schedulerui:poll"));
   const poll = () => {
     tick();
@@ -76,30 +76,30 @@
     status.hidden = false;
     updated();
     $("[data-retry]", status).onclick = () => parts().forEach(ask);
-    $("button", status).addEventListener("click", (event) => {
+    $("button", status).onclick = ({ target }) => {
       paused = !paused;
-      event.target.textContent = paused ? status.dataset.resume : status.dataset.pause;
+      target.textContent = paused ? status.dataset.resume : status.dataset.pause;
       if (!paused) wake();
-    });
+    };
   }
   setInterval(poll, 1000);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { active = Date.now(); wake(); poll(); } });
+  on("visibilitychange", () => { if (!document.hidden) { active = Date.now(); wake(); poll(); } });
   for (const kind of ["pointermove", "keydown"]) {
-    document.addEventListener(kind, () => {
+    on(kind, () => {
       const was = active;
       active = Date.now();
       if (active - was > 300000) wake();
     }, { passive: true });
   }
-  document.addEventListener("schedulerui:wake", wake);
+  on("schedulerui:wake", wake);
   /* While somebody's own request is under way nothing is drawn anew: its answer finds the row that asked. */
-  document.addEventListener("htmx:beforeRequest", ({ detail: { elt, xhr } }) => {
+  on("htmx:beforeRequest", ({ detail: { elt, xhr } }) => {
     if (elt.matches("[data-live]")) return;
     asking += 1;
     xhr.addEventListener("loadend", () => { asking -= 1; });
     for (const node of parts()) htmx.trigger(node, "htmx:abort");
   });
-  document.addEventListener("htmx:configRequest", ({ detail }) => {
+  on("htmx:configRequest", ({ detail }) => {
     if (detail.elt.matches("[data-filter]")) for (const [name, value] of [...detail.formData]) if (value === "") detail.formData.delete(name);
     if (!detail.elt.matches("[data-live-have]")) return;
     detail.parameters.have = $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(",");
@@ -117,13 +117,13 @@
   };
   dressRows(document);
   /* What somebody has open stays: the next poll after that brings it. */
-  document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => { if ($("details.menu[open]", detail.target)) detail.shouldSwap = false; });
-  document.addEventListener("htmx:load", ({ detail }) => {
+  on("htmx:oobBeforeSwap", ({ detail }) => { if ($("details.menu[open]", detail.target)) detail.shouldSwap = false; });
+  on("htmx:load", ({ detail }) => {
     dressRows(detail.elt);
     if (detail.elt.matches?.("[data-v]")) detail.elt.classList.add("is-fresh");
     tick();
   });
-  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  on("htmx:afterRequest", ({ detail }) => {
     const date = Date.parse(detail.xhr.getResponseHeader("Date") || "");
     if (date && Math.abs(date - Date.now() - skew) > 2000) skew = date - Date.now();
     if (!status || !detail.elt.matches("[data-live]") || detail.failed || !detail.xhr.status) return;
@@ -131,7 +131,7 @@
     const again = failing.delete(detail.elt.id);
     if (!failing.size && (again || detail.elt.id !== "beat")) updated();
   });
-  document.addEventListener("schedulerui:beat", ({ detail }) => {
+  on("schedulerui:beat", ({ detail }) => {
     const time = $("#beat time");
     if (time && detail.seen_at) time.dateTime = detail.seen_at;
     tick();
@@ -154,15 +154,11 @@
       notice({ kind: "fail", text: reason(xhr) || $("#words").dataset.failed.replace("%s", code) });
     }
   };
-  for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) document.addEventListener(kind, failure);
+  for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) on(kind, failure);
 
   /* Notices */
   const KINDS = { ok: "success", warn: "warning", fail: "error" };
-  const dress = (node) => {
-    const close = $("[data-dismiss]", node);
-    close.hidden = false;
-    close.addEventListener("click", () => node.remove());
-  };
+  const dress = (node) => Object.assign($("[data-dismiss]", node), { hidden: false, onclick: () => node.remove() });
   const notice = ({ kind, text, href, link, undo, target }) => {
     const node = $("#notice-template").content.firstElementChild.cloneNode(true);
     node.classList.replace("notice--success", `notice--${KINDS[kind] || "info"}`);
@@ -176,7 +172,7 @@
       form.action = undo;
       if (!$(target)) target = "";
       if (target === "#schedule-actions") form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "place", value: "page" }));
-      for (const [name, value] of Object.entries(target ? { post: undo, target, swap: "outerHTML" } : {})) form.setAttribute(`hx-${name}`, value);
+      if (target) for (const [name, value] of Object.entries({ post: undo, target, swap: "outerHTML" })) form.setAttribute(`hx-${name}`, value);
       htmx.process(form);
     } else form.remove();
     dress(node);
@@ -187,11 +183,11 @@
     if (kind === "ok") setTimeout(() => { if (!node.matches(":hover, :focus-within")) node.remove(); }, 10000);
   };
   $$("[data-notice]").forEach(dress);
-  document.addEventListener("schedulerui:notice", ({ detail }) => notice(detail));
+  on("schedulerui:notice", ({ detail }) => notice(detail));
 
   /* What stands in a block is copied where the browser lets a page do so. */
   root.classList.toggle("copies", Boolean(navigator.clipboard));
-  document.addEventListener("click", ({ target: { dataset } }) => {
+  on("click", ({ target: { dataset } }) => {
     if (dataset?.copy) navigator.clipboard.writeText($(`#${dataset.copy}`).textContent).then(() => notice({ kind: "ok", text: dataset.done }), () => {});
   });
 
@@ -207,25 +203,25 @@
   /* Shift and a click: the dialog is sent as it comes, and not shown. The second click of a double one is none. */
   let quick = null;
   let pressed = 0;
-  document.addEventListener("click", (event) => {
+  on("click", (event) => {
     quick = event.shiftKey && event.target.closest("[data-quick] .button[id^=run-]");
     if (!quick) return;
     if (asking || Date.now() - pressed < 1000) event.stopPropagation(event.preventDefault());
     else pressed = Date.now();
   }, true);
-  document.addEventListener("click", (event) => {
+  on("click", (event) => {
     const link = event.target.closest("[data-dialog]");
     if (!link || !window.htmx || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     htmx.ajax("GET", link.pathname + link.search, { source: link, target: slot, swap: "innerHTML" }).catch(() => {});
   });
-  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  on("htmx:beforeRequest", ({ detail }) => {
     if (detail.target !== slot || slot.contains(detail.elt)) return;
     opener = document.activeElement === document.body ? detail.elt : document.activeElement;
     /* A menu closes behind the dialog. */
     opener = opener.closest("details.menu")?.firstElementChild || opener;
   });
-  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  on("htmx:afterSwap", ({ detail }) => {
     if (detail.target !== slot) return;
     const dialog = $("dialog", slot);
     if (!dialog) return leave();
@@ -235,22 +231,21 @@
       opener.blur();
       return $("form", dialog).requestSubmit();
     }
-    dialog.addEventListener("close", leave);
-    dialog.addEventListener("click", (event) => {
-      if (event.target === dialog || event.target.closest("[data-close]")) {
-        event.preventDefault();
-        dialog.close();
-      }
-    });
+    dialog.onclose = leave;
+    dialog.onclick = (event) => {
+      if (event.target !== dialog && !event.target.closest("[data-close]")) return;
+      event.preventDefault();
+      dialog.close();
+    };
     dialog.showModal();
     $("[autofocus]", dialog)?.focus();
   });
 
   /* Menus come into view, and close on Escape and when somebody goes elsewhere; a form with changes asks before it is left. */
-  document.addEventListener("toggle", ({ target }) => { if (target.matches(".menu[open]")) target.lastElementChild.scrollIntoView({ block: "nearest" }); }, true);
+  on("toggle", ({ target }) => { if (target.matches(".menu[open]")) target.lastElementChild.scrollIntoView({ block: "nearest" }); }, true);
   const closeMenus = (but) => $$("details.menu[open]").forEach((menu) => { if (menu !== but) menu.open = false; });
-  for (const kind of ["click", "focusin"]) document.addEventListener(kind, ({ target }) => closeMenus(target.closest("details.menu")));
-  document.addEventListener("keydown", (event) => {
+  for (const kind of ["click", "focusin"]) on(kind, ({ target }) => closeMenus(target.closest("details.menu")));
+  on("keydown", (event) => {
     if (event.key === "Escape") {
       if (event.target.closest("[data-filter]") && !event.defaultPrevented) event.target.blur();
       const menu = $("details.menu[open]");
@@ -286,7 +281,7 @@
     g: () => { going = Date.now(); },
     ".": () => { if (status && !status.hidden) $("button", status).click(); },
   };
-  document.addEventListener("keydown", (event) => {
+  on("keydown", (event) => {
     const { key, target } = event;
     const typing = target.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable], [role=combobox]");
     if (!document.body.hasAttribute("data-keys") || typing || $("dialog[open]") || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -298,8 +293,8 @@
   });
   for (const form of $$("form[data-guard]")) {
     let dirty = false;
-    form.addEventListener("input", () => { dirty = true; });
-    form.addEventListener("submit", () => { dirty = false; });
+    form.oninput = () => { dirty = true; };
+    form.onsubmit = () => { dirty = false; };
     addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
   }
 
@@ -310,13 +305,13 @@
     const list = $("#complete");
     let asked = 0;
     const mark = (option) => {
-      for (const node of list.children) node.setAttribute("aria-selected", String(node === option));
+      for (const node of list.children) node.ariaSelected = node === option;
       input.setAttribute("aria-activedescendant", option ? option.id : "");
       option?.scrollIntoView({ block: "nearest" });
     };
     const show = (open) => {
       list.hidden = !open;
-      input.setAttribute("aria-expanded", String(open));
+      input.ariaExpanded = open;
       mark(null);
     };
     const ask = async () => {
@@ -355,9 +350,10 @@
 
   /* Rows that are ticked stay ticked when they are drawn anew; the bar says how many there are. */
   root.classList.add("js");
+  const PICK = "#rowform input[name=id]";
   const ticked = new Set();
   const count = () => {
-    const boxes = $$("#rowform input[name=id]");
+    const boxes = $$(PICK);
     for (const node of boxes) node.checked = ticked.has(node.id);
     const bar = $("#bulk");
     if (!bar) return;
@@ -368,28 +364,27 @@
     all.hidden = false;
     all.checked = boxes.length > 0 && ticked.size === boxes.length;
   };
-  document.addEventListener("change", ({ target }) => {
-    if (target.matches("[data-pick-all]")) for (const node of $$("#rowform input[name=id]")) ticked[target.checked ? "add" : "delete"](node.id);
-    else if (target.matches("#rowform input[name=id]")) ticked[target.checked ? "add" : "delete"](target.id);
-    else return;
-    count();
+  on("change", ({ target }) => {
+    const boxes = target.matches("[data-pick-all]") ? $$(PICK) : [target].filter((node) => node.matches(PICK));
+    for (const node of boxes) ticked[target.checked ? "add" : "delete"](node.id);
+    if (boxes.length) count();
   });
-  document.addEventListener("htmx:afterSettle", ({ detail }) => {
+  on("htmx:afterSettle", ({ detail }) => {
     if (detail.target.id === "results") {
       ticked.clear();
       const query = $("[data-query]");
       for (const field of $$("[data-save-view] [name=query]")) field.value = query ? query.dataset.query : "";
-      $("#id_q")?.setAttribute("aria-invalid", String(Boolean($("#filter-problems .problem"))));
+      if ($("#id_q")) $("#id_q").ariaInvalid = Boolean($("#filter-problems .problem"));
     }
     count();
   });
-  document.addEventListener("htmx:oobAfterSwap", count);
-  for (const node of $$("#rowform input[name=id]:checked")) ticked.add(node.id);
+  on("htmx:oobAfterSwap", count);
+  for (const node of $$(`${PICK}:checked`)) ticked.add(node.id);
   count();
 
   /* The form's preview and its check: what they find wrong is said at the field, of those outside the rule once it was left. */
   const touched = new Set();
-  document.addEventListener("change", ({ target }) => {
+  on("change", ({ target }) => {
     const field = target.closest("[data-guard] .field");
     if (field) touched.add(field);
   });
@@ -400,10 +395,10 @@
     const ids = new Set((control.getAttribute("aria-describedby") || "").split(" ").filter(Boolean));
     place.textContent = said ? said.textContent : "";
     field.classList.toggle("field--bad", Boolean(said));
-    control.setAttribute("aria-invalid", String(Boolean(said)));
+    control.ariaInvalid = Boolean(said);
     control.setAttribute("aria-describedby", [...ids.add(place.id)].join(" "));
   };
-  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  on("htmx:afterSwap", ({ detail }) => {
     if (detail.target.id === "preview") $$(".when .field").forEach((field) => tell(field, detail.target));
     if (detail.target.id === "invalid") touched.forEach((field) => tell(field, detail.target));
   });
