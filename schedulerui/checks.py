@@ -117,12 +117,17 @@ def check_celery(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> lis
         url = str(celery_app.conf.broker_write_url or celery_app.conf.broker_url or "")
         options = dict(celery_app.conf.broker_transport_options or {})
         limit = _longest_late_task(celery_app)
+        is_eager = bool(celery_app.conf.task_always_eager)
     except dispatch.NoCeleryApp as error:
         return [_error("E002", str(error), "Nothing can be sent or read from Celery without it.")]
     except Exception as error:  # noqa: BLE001 - importing the host's module may raise anything, and check must go on
         message = f'SCHEDULERUI["CELERY_APP"] cannot be imported: {type(error).__name__}: {error}'
         return [_error("E002", message, "Nothing can be sent or read from Celery without it.")]
-    return [*_check_confirms(url, options), *_check_visibility(url, options, limit)]
+    return [
+        *_check_confirms(url, options),
+        *_check_visibility(url, options, limit),
+        *_check_eager(is_eager=is_eager),
+    ]
 
 
 def check_flower(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> list[CheckMessage]:
@@ -180,6 +185,16 @@ def _check_visibility(url: str, options: dict[str, Any], limit: float) -> list[C
     )
     hint = 'Set broker_transport_options["visibility_timeout"] to more seconds than the longest task takes.'
     return [_warning("W002", message, hint)]
+
+
+def _check_eager(*, is_eager: bool) -> list[CheckMessage]:
+    if not is_eager:
+        return []
+    message = (
+        "task_always_eager is on: beat and the pages run each task themselves, one after the other, and its runs stay 'sent', "
+        "because no worker tells of them."
+    )
+    return [_warning("W006", message, "Leave it to tests, and start a worker.")]
 
 
 def _check_mount(url: str) -> list[CheckMessage]:

@@ -152,6 +152,13 @@ def test_it_says_so_when_the_access_function_cannot_be_imported(configure):
     assert "'tests.nowhere.may'" in found()["E007"].msg
 
 
+@pytest.mark.parametrize(("is_eager", "warned"), [(True, ["W006"]), (False, [])])
+def test_it_warns_when_beat_would_run_the_tasks_itself(celery_with, is_eager, warned):
+    celery_with(task_always_eager=is_eager)
+
+    assert list(found()) == warned
+
+
 @pytest.mark.parametrize("options", [{}, {"confirm_publish": False}])
 def test_it_warns_when_rabbitmq_does_not_confirm(celery_with, options):
     celery_with(broker_url=RABBIT, broker_transport_options=options)
