@@ -9,6 +9,7 @@ from django.urls import include, path
 from schedulerui.web.health import healthz
 
 handler404 = "schedulerui.web.missing.missing"
+handler500 = "schedulerui.web.failed.failed"
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path(

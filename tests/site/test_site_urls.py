@@ -6,6 +6,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import override_settings
 
+from schedulerui.web.failed import failed
+
 
 @pytest.fixture(autouse=True)
 def site_urls():
@@ -82,3 +84,17 @@ def test_an_address_that_does_not_exist_is_told_in_the_frame_to_people_alone(cli
     assert 'class="rail' in framed.content.decode()
     assert "There is nothing at this address." in framed.content.decode()
     assert client.post("/nowhere/").status_code == 404
+
+
+def test_a_mistake_of_the_site_is_told_with_what_to_do_and_without_its_reason(rf):
+    looked = failed(rf.get("/runs/?q=a"))
+    assert looked.status_code == 500
+    assert '<a class="button" href="/runs/?q=a">Try again</a>' in looked.content.decode()
+    did = failed(rf.post("/schedules/1/run/")).content.decode()
+    assert "it may or may not have been done" in did
+    assert '<a class="button" href="/">Look how things stand</a>' in did
+
+
+def test_a_mistake_in_the_templates_is_told_plainly(rf, settings):
+    settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
+    assert b"Server Error (500)" in failed(rf.get("/")).content
