@@ -102,6 +102,11 @@ class QueueRow:
     error: str
     is_old: bool
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether messages wait and nobody takes them."""
+        return bool(self.depth) and self.consumers == 0
+
 
 def process_state(key: str) -> StateWord:
     """Return the chip of a process's state."""

@@ -147,6 +147,15 @@ def test_it_marks_an_old_measurement(reader):
     assert [queue.is_old for queue in reader.get(URL).context["queues"]] == [False, True]
 
 
+def test_it_flags_a_queue_that_nobody_takes_from(reader):
+    Queue.objects.create(name="mail", depth=1_200, consumers=0, measured_at=NOON)
+    page = text_of(reader.get(URL))
+    assert "1,200" in page
+    assert page.count("Nobody takes from it.") == 1
+    Queue.objects.update(depth=0)
+    assert "Nobody takes from it." not in text_of(reader.get(URL))
+
+
 def test_it_answers_a_poll_with_nothing_until_something_changes(reader):
     worker = a_worker()
     since = reader.get(URL).context["since"]
