@@ -147,7 +147,7 @@ def test_the_poll_answers_nothing_while_nothing_changed(reader, still, django_as
     assert response.content == b""
 
 
-def test_the_poll_answers_only_the_sections_that_changed(reader):
+def test_the_poll_answers_only_the_sections_that_changed(reader, still):
     schedule = a_schedule()
     known = have(reader.get("/"))
     a_run(schedule)

@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.utils import translation
 
+from schedulerui import clock
 from tests.web.people import HOSTILE, check_gate, check_methods, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +101,9 @@ def test_it_escapes_hostile_text(reader, text):
         assert "<img" not in text_of(response)
 
 
-def test_jitter_is_shown_in_the_times_and_depends_on_the_uuid_that_is_saved(reader):
+def test_jitter_is_shown_in_the_times_and_depends_on_the_uuid_that_is_saved(reader, monkeypatch):
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
     spread = {**CRON, "expression": "0 * * * *", "jitter": "3600", "uuid": str(uuid.uuid4())}
     first, again = (reader.get(URL, spread).context["preview"] for _ in range(2))
     assert first.times == again.times
