@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from schedulerui.models import Schedule, ScheduleState
+from schedulerui import clock
+from schedulerui.models import Beat, Schedule, ScheduleState
 from tests.browser.accessibility import at_every_width
 from tests.browser.test_pages import poll, rows, visit
 
@@ -114,3 +115,26 @@ def test_without_a_script_the_row_has_a_link_to_its_page(page_without_javascript
     expect(page_without_javascript).to_have_url(re.compile(rf"/schedules/{rows['Fine']}/$"))
     page_without_javascript.locator("#schedule-actions summary").click()
     expect(page_without_javascript.get_by_role("link", name="Copy")).to_be_visible()
+
+
+def test_a_row_just_switched_says_so_until_the_poll_after_a_tick(page, rows, visit):
+    visit(page)("/schedules/?sort=name")
+    page.get_by_role("switch", name="Fine").click()
+    row = page.locator(f"#schedule-{rows['Fine']}")
+    expect(row).to_contain_text("takes effect at beat's next tick")
+    expect(page.locator("#schedule-rows").get_by_text("takes effect")).to_have_count(1)
+    Beat.objects.update(seen_at=clock.now())
+    poll(page)
+    expect(row).not_to_contain_text("takes effect")
+    expect(page.get_by_role("switch", name="Fine")).to_be_focused()
+
+
+def test_a_menu_lies_over_the_bar_of_the_selected_rows(page, rows, visit):
+    visit(page)("/schedules/?sort=name")
+    page.set_viewport_size({"width": 1280, "height": 560})
+    page.locator("tbody [name=id]").first.check()
+    page.locator("#schedule-rows summary").nth(2).click()
+    covered = """link => { const box = link.getBoundingClientRect();
+      return !link.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)); }"""
+    links = panel(page).get_by_role("link")
+    assert [links.nth(n).inner_text() for n in range(links.count()) if links.nth(n).evaluate(covered)] == []
