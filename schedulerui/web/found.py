@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 from django.http import Http404, HttpRequest
 
 from schedulerui.access import is_limited, may, visible
-from schedulerui.models import Schedule
+from schedulerui.models import Run, Schedule
 from schedulerui.models.damaged import read_schedule
 
 MOST_DIGITS = 18
@@ -43,6 +44,17 @@ def _found(request: HttpRequest, pk: int, *, verb: str, read: Callable[[int], Sc
     except Schedule.DoesNotExist:
         raise Http404 from None
     if not may(request.user, verb, found):
+        raise Refused(verb)
+    return found
+
+
+def run_or_404(request: HttpRequest, uuid: UUID, *, verb: str = "view") -> Run:
+    """Return a run with its schedule, where the person may know of it and may ``verb`` its schedule; raises as above."""
+    try:
+        found = visible(request.user, Run.objects.select_related("schedule")).get(uuid=uuid)
+    except Run.DoesNotExist:
+        raise Http404 from None
+    if not may(request.user, verb, found.schedule):
         raise Refused(verb)
     return found
 

@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from schedulerui.access import PERMISSIONS, may, rights_of
 from schedulerui.web.csp import POLICY
 from schedulerui.web.decorators import gate
-from tests.web.people import a_schedule, check_gate, check_methods, logged_in, text_of
+from tests.web.people import a_run, a_schedule, check_gate, check_methods, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -140,6 +140,19 @@ def test_the_host_may_decide_itself(settings):
     rights = rights_of(user)
     assert rights.view
     assert not rights.operate
+
+
+def all_but_salaries(_user, _verb, obj):
+    return getattr(obj, "name", "") != "Salaries"
+
+
+def test_the_host_is_asked_about_the_schedule_of_a_run_too(settings):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS": f"{__name__}.all_but_salaries"}
+    client = logged_in()
+    for name, status in (("Backup", 200), ("Salaries", 403)):
+        schedule = a_schedule(name=name)
+        assert client.get(f"/schedules/{schedule.pk}/").status_code == status
+        assert client.get(f"/runs/{a_run(schedule).uuid}/").status_code == status
 
 
 def test_it_works_in_a_host_without_the_htmx_middleware():

@@ -6,16 +6,17 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 
 from schedulerui import clock
-from schedulerui.access import may, visible
+from schedulerui.access import may
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Run
 from schedulerui.operations import cancellations
 from schedulerui.presenters.runs import run_row
 from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.web.found import run_or_404
 from schedulerui.web.responses import actor_of, see_other, with_message
 
 
@@ -23,9 +24,7 @@ from schedulerui.web.responses import actor_of, see_other, with_message
 @gate("operate", methods=("GET", "HEAD", "POST"))
 def cancel(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Ask, then cancel; to end a body that runs needs the right to control workers."""
-    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
-    if not may(request.user, "operate", found.schedule):
-        return error_page(request, 403, sentence=SENTENCES["operate"])
+    found = run_or_404(request, uuid, verb="operate")
     may_terminate = may(request.user, "control_workers", found.schedule)
     if request.method != "POST":
         context = {

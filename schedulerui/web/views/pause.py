@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django_htmx.http import trigger_client_event
 
 from schedulerui import clock
-from schedulerui.access import may, rights_of
+from schedulerui.access import rights_of
 from schedulerui.models import Schedule
 from schedulerui.operations import pauses
 from schedulerui.operations.errors import InvalidSchedule
@@ -19,7 +19,7 @@ from schedulerui.presenters.moments import zone_of
 from schedulerui.presenters.policies import pause_of
 from schedulerui.presenters.schedules import schedule_row
 from schedulerui.presenters.unseen import mark_of
-from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
+from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.forms.pause import PauseForm
 from schedulerui.web.found import schedule_or_404
 from schedulerui.web.responses import actor_of, back_from, back_to, see_other, with_message, with_notice
@@ -28,9 +28,7 @@ from schedulerui.web.responses import actor_of, back_from, back_to, see_other, w
 @gate("operate", methods=("GET", "HEAD", "POST"))
 def pause(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask until when and why; POST pauses, or changes the pause that there is."""
-    schedule = schedule_or_404(request, pk)
-    if not may(request.user, "operate", schedule):
-        return error_page(request, 403, sentence=SENTENCES["operate"])
+    schedule = schedule_or_404(request, pk, verb="operate")
     now, zone = clock.now(), zone_of(schedule.tz)
     if request.method != "POST":
         initial = {"reason": schedule.pause_reason}

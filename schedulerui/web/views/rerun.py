@@ -8,21 +8,21 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
-from schedulerui.access import may, visible
+from schedulerui.access import may
 from schedulerui.facts import Overlap
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import reruns
 from schedulerui.operations.reruns import Click, Values
 from schedulerui.operations.runs import Queued
 from schedulerui.presenters.warnings import warnings_of
-from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.web.decorators import error_page, gate
 from schedulerui.web.forms.values import ValuesForm
-from schedulerui.web.found import sound_schedule_or_404
+from schedulerui.web.found import run_or_404, sound_schedule_or_404
 from schedulerui.web.hints import takes_of
 from schedulerui.web.rates import refused_for_rate
 from schedulerui.web.responses import actor_of, see_other, with_message
@@ -36,9 +36,6 @@ Launch = Callable[[str, Values | None], Queued]
 def run_custom(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the values, filled with the schedule's own for those who may see them; POST runs it once."""
     schedule = sound_schedule_or_404(request, pk, verb="run_custom")
-    refusal = _refuse(request, schedule, "run_custom")
-    if refusal is not None:
-        return refusal
     start = Values(args=list(schedule.args), kwargs=dict(schedule.kwargs), queue=schedule.queue)
 
     def launch(token: str, values: Values | None) -> Queued:
@@ -59,10 +56,7 @@ def run_custom(request: HttpRequest, pk: int) -> HttpResponse:
 @gate("operate", methods=("GET", "HEAD", "POST"))
 def run_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Ask once more, with a form for those who may change the values; POST runs it as a run of its own."""
-    earlier = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
-    refusal = _refuse(request, earlier.schedule, "operate")
-    if refusal is not None:
-        return refusal
+    earlier = run_or_404(request, uuid, verb="operate")
 
     def launch(token: str, values: Values | None) -> Queued:
         return reruns.run_again(earlier.pk, values=values, click=_click(request, token))
@@ -86,12 +80,6 @@ def _click(request: HttpRequest, token: str) -> Click:
 def _is_even(request: HttpRequest) -> bool:
     """Whether it is to go although a run of its schedule is active."""
     return request.POST.get("even") == "yes"
-
-
-def _refuse(request: HttpRequest, schedule: Schedule | None, verb: str) -> HttpResponse | None:
-    if may(request.user, verb, schedule):
-        return None
-    return error_page(request, 403, sentence=SENTENCES[verb])
 
 
 def _answer(

@@ -6,15 +6,14 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
-from schedulerui.access import may, visible
 from schedulerui.models import Run
 from schedulerui.operations import resend
-from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.web.decorators import gate
+from schedulerui.web.found import run_or_404
 from schedulerui.web.responses import actor_of, see_other, with_message
 
 
@@ -22,9 +21,7 @@ from schedulerui.web.responses import actor_of, see_other, with_message
 @gate("operate", methods=("POST",))
 def run_resend(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Send the run again and lead back to its page, with a sentence about what came of it."""
-    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
-    if not may(request.user, "operate", found.schedule):
-        return error_page(request, 403, sentence=SENTENCES["operate"])
+    found = run_or_404(request, uuid, verb="operate")
     kind, text = _resend(request, found)
     with_message(request, text, kind=kind)
     return see_other(request, reverse("schedulerui:run", args=[uuid]))

@@ -5,22 +5,20 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, results
-from schedulerui.access import may, visible
 from schedulerui.models import Run
 from schedulerui.presenters.blocks import Block, block, json_block, traceback_block
-from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.web.decorators import gate
+from schedulerui.web.found import run_or_404
 
 
 @gate("view_values", methods=("GET", "HEAD"))
 def run_result(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Answer the stored result, or the sentence that says why there is none to show."""
-    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
-    if not may(request.user, "view_values", found.schedule):
-        return error_page(request, 403, sentence=SENTENCES["view_values"])
+    found = run_or_404(request, uuid, verb="view_values")
     context: dict[str, object] = {"run": found, "name": found.schedule_name or found.task, "blocks": []}
     try:
         stored = _read(found)

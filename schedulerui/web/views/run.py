@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 
 from schedulerui import clock, dispatch, results
 from schedulerui.access import may, visible
@@ -24,6 +24,7 @@ from schedulerui.presenters.pickup import PickupRow, part_row, pickup_row
 from schedulerui.presenters.runs import attempt_rows, is_decision, is_over, run_row, sentence
 from schedulerui.presenters.timeline import timeline_of
 from schedulerui.web.decorators import gate, htmx_of
+from schedulerui.web.found import run_or_404
 from schedulerui.web.responses import unchanged
 
 N_ATTEMPTS = 100
@@ -41,7 +42,7 @@ def run(request: HttpRequest, uuid: UUID) -> HttpResponse:
     since = _since(request, uuid, now=now)
     if is_htmx and request.GET.get("since") == since:
         return unchanged()
-    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
+    found = run_or_404(request, uuid)
     attempts = list(found.attempts.all()[:N_ATTEMPTS])
     parts = list(found.parts.all()) if found.canvas else []
     pickup = _pickup(found, now)

@@ -5,20 +5,16 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 
-from schedulerui.access import may, visible
-from schedulerui.models import Run
 from schedulerui.presenters.blocks import GIVEN, text_of
-from schedulerui.web.decorators import SENTENCES, error_page, gate
+from schedulerui.web.decorators import gate
+from schedulerui.web.found import run_or_404
 
 
 @gate("view_values", methods=("GET", "HEAD"))
 def run_value(request: HttpRequest, uuid: UUID, key: str) -> HttpResponse:
     """Answer the value with secrets covered, to be saved and never shown by the browser; 404 where the run has none."""
-    found = get_object_or_404(visible(request.user, Run.objects.select_related("schedule")), uuid=uuid)
-    if not may(request.user, "view_values", found.schedule):
-        return error_page(request, 403, sentence=SENTENCES["view_values"])
+    found = run_or_404(request, uuid, verb="view_values")
     try:
         text = text_of(found, key)
     except KeyError:
