@@ -19,10 +19,6 @@ from schedulerui.web.keyset import Order
 from schedulerui.web.list_filter import DurationFilter, ListFilter, like
 from schedulerui.web.words import all_hold
 
-SHOWN_STATES = (
-    RunState.SUCCEEDED, RunState.FAILED, RunState.LOST, RunState.MISSED, RunState.SKIPPED, RunState.STARTED,
-    RunState.RETRYING, RunState.UNSENT,
-)  # fmt: skip
 LANGUAGE = {
     "type": "search",
     "role": "combobox",
@@ -62,7 +58,7 @@ ORDER_WORDS = {
 def state_choices() -> list[tuple[str, Any]]:
     """Return groups first, then the states by their words."""
     groups = [("failing", _("Failing")), ("error", _("Rule broken")), ("never", _("Never ran"))]
-    return [*groups, *((str(state), state_word(state)) for state in SHOWN_STATES)]
+    return [*groups, *((str(state), state_word(state)) for state in RunState)]
 
 
 def in_state(value: str, _now: datetime) -> Q:

@@ -89,8 +89,15 @@ class ListFilter(django_filters.FilterSet):
             if term.is_negated or "," in term.value or merged.get(name, "").strip() or not term.value:
                 self.extra.append(term)
             else:
-                merged[name] = term.value
+                merged[name] = self._meant(name, term.value)
         return merged
+
+    def _meant(self, name: str, value: str) -> str:
+        """Return the choice whose word was typed as pages show it, with hyphens for spaces; other values as they are."""
+        choices = self.base_filters[name].extra.get("choices", ())
+        words = {key: str(word).casefold() for key, word in (choices() if callable(choices) else choices)}
+        typed = value.replace("-", " ").casefold()
+        return value if value in words else next((key for key, word in words.items() if word == typed), value)
 
     @cached_property
     def controls(self) -> forms.Form:
@@ -107,9 +114,9 @@ class ListFilter(django_filters.FilterSet):
         name = self.qualifiers[term.qualifier]
         field, asked = self.form.fields[name], Q()
         try:
-            values = [field.clean(value) for value in term.value.split(",") if value]
+            values = [field.clean(self._meant(name, value)) for value in term.value.split(",") if value]
         except ValidationError as error:
-            return Q(), [f"{term.qualifier} {message}" for message in error.messages]
+            return Q(), [f"{term.qualifier} {self._wrong(name, error)}"]
         if not values:
             return Q(), [_("Nothing stands after “%(qualifier)s”.") % {"qualifier": term.qualifier}]
         for value in values:
@@ -120,13 +127,24 @@ class ListFilter(django_filters.FilterSet):
     def problems(self) -> list[str]:
         """Sentences about what could not be used; empty when every part of the address was understood."""
         found = []
-        for name, messages in self.form.errors.items():
+        for name, errors in self.form.errors.as_data().items():
             label = self.form.fields[name].label or name
-            found.append(f"{label}: {' '.join(str(message) for message in messages)}")
+            found.append(f"{label}: {' '.join(self._wrong(name, error) for error in errors)}")
         unknown = [key for key in self.given if key not in self.filters and key not in self.ignored_keys]
         found += [_("There is no filter named “%(name)s”.") % {"name": key[:60]} for key in unknown]
         found += [sentence for _asked, sentences in self._asked for sentence in sentences]
         return found + self._unknown_qualifiers()
+
+    def _wrong(self, name: str, error: ValidationError) -> str:
+        """Return what is wrong with a value; of one that is no choice, what it may be."""
+        if getattr(error, "code", "") != "invalid_choice":
+            return " ".join(str(message) for message in error.messages)
+        known = [str(key) for key, _word in self.form.fields[name].widget.choices if key]
+        given = str((error.params or {}).get("value", ""))[:60]
+        return _("There is no “%(value)s”. It may be one of: %(known)s.") % {
+            "value": given,
+            "known": ", ".join(known),
+        }
 
     def _unknown_qualifiers(self) -> list[str]:
         sentence = _(
@@ -206,7 +224,11 @@ class ListFilter(django_filters.FilterSet):
             if name is not None:
                 label = str(self.form.fields[name].label)
                 label = _("Not %(label)s") % {"label": label} if term.is_negated else label
-                values = ", ".join(self.value_words(name, value) for value in term.value.split(","))
+                values = ", ".join(
+                    self.value_words(name, self._meant(name, value))
+                    for value in term.value.split(",")
+                    if value
+                )
                 found.append((label, values, self._address_without([term])))
         return found
 

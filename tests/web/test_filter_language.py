@@ -64,6 +64,9 @@ def names(response):
         ('"nightly report" -hourly', ["Nightly report"]),
         ("-nightly", ["Hourly"]),
         ("state:failed nightly next<3d", ["Nightly report"]),
+        ("-state:Failed,rule-broken", ["Hourly"]),
+        ("kind:by-hand-only", []),
+        ("state:waiting", []),
     ],
 )
 def test_it_narrows_schedules_by_what_is_typed(reader, two, text, expected):
@@ -92,6 +95,9 @@ def test_it_narrows_schedules_by_what_is_typed(reader, two, text, expected):
         ("late<1m", ["c"]),
         ("-late>1m due<3h", ["c"]),
         ("-state:failed,succeeded", ["c"]),
+        ("state:running", ["c"]),
+        ("trigger:by-hand", ["c"]),
+        ("state:not-sent", []),
     ],
 )
 def test_it_narrows_runs_by_what_is_typed(reader, text, expected):
@@ -124,9 +130,10 @@ def test_it_narrows_runs_by_what_is_typed(reader, text, expected):
     ("text", "said"),
     [
         ("colour:red", "There is no qualifier “colour:”"),
-        ("state:flying", "flying"),
-        ("-state:flying", "flying"),
-        ("state:failed,flying", "flying"),
+        ("state:flying", "There is no “flying”. It may be one of: failing, error, never, "),
+        ("-state:flying", "There is no “flying”. It may be one of: "),
+        ("state:failed,flying", "There is no “flying”. It may be one of: "),
+        ("on:maybe", "It may be one of: on, off, paused."),
         ("next<soon", "Write a duration"),
         ("state:", "Nothing stands after “state:”"),
         ("state<1h", "There is no qualifier “state&lt;”"),
