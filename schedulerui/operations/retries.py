@@ -17,6 +17,8 @@ from schedulerui.models import Run, Schedule
 from schedulerui.planned import NAMESPACE, task_id
 
 RETRIED = frozenset({RunState.FAILED, RunState.LOST, RunState.UNSENT})
+BEGUN = frozenset({RunState.FAILED, RunState.LOST})
+"""Those of them of which a body had begun."""
 LONGEST = timedelta(days=1)
 """Longest wait between two tries, however often it was doubled."""
 COPIED = (
@@ -53,7 +55,9 @@ def next_try(ended: Run, schedule: Schedule, *, state: RunState) -> Run | None:
     """
     number = ended.retry_number + 1
     is_unknown = state is RunState.UNSENT and ended.delivery_mode == Delivery.AT_MOST_ONCE
-    if number > schedule.retry_max or not schedule.enabled or is_unknown:
+    # Somebody, or a newer time, wanted the end of this one: that it came otherwise than as wished makes it no more wanted.
+    is_unwanted = state in BEGUN and ended.cancel_requested_at is not None
+    if number > schedule.retry_max or not schedule.enabled or is_unknown or is_unwanted:
         return None
     first = ended.retry_of or ended
     now = ended.finished_at or ended.due_at

@@ -200,6 +200,16 @@ def test_nothing_is_tried_again_unless_the_schedule_says_so(make_schedule, limit
     assert Run.objects.count() == 1
 
 
+@pytest.mark.parametrize("state", [RunState.FAILED, RunState.LOST])
+def test_a_run_whose_end_was_asked_for_is_not_tried_again(make_schedule, state):
+    make_schedule(every=1, period="days", retry_max=1, retry_after=60)
+    (run,) = claim(NOW + DAY)
+    sent(run)
+    Run.objects.update(cancel_requested_at=NOW + DAY, cancel_requested_by="ana", cancel_terminate=True)
+    fail(run, at=NOW + DAY + SECOND, state=state)
+    assert list(Run.objects.values_list("state", flat=True)) == [state]
+
+
 def test_a_lost_run_is_tried_again_once_and_not_if_it_succeeds_late(make_schedule):
     make_schedule(every=1, period="days", retry_max=1, retry_after=60)
     now = NOW + DAY

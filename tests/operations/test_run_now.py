@@ -89,11 +89,12 @@ def test_a_schedule_that_is_deleted_in_the_middle_of_a_click_is_as_one_that_was_
     make_schedule, actor, sent
 ):
     schedule = make_schedule()
+    is_deleted: list[bool] = []
 
     def is_deleted_before(execute, sql, params, many, context):
-        if sql.startswith("UPDATE") and Schedule.objects.filter(pk=schedule.pk).exists():
-            ScheduleState.objects.all().delete()
-            Schedule.objects.filter(pk=schedule.pk)._raw_delete("default")
+        if sql.startswith("UPDATE") and not is_deleted:
+            is_deleted.append(True)
+            Schedule.objects.filter(pk=schedule.pk).delete()
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(is_deleted_before), pytest.raises(Schedule.DoesNotExist):
