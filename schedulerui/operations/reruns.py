@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from schedulerui.conf import settings
-from schedulerui.facts import FINISHED, Actor, RunState, Trigger, progress
+from schedulerui.facts import FINISHED, Actor, RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import runs
 from schedulerui.operations.errors import OperationError
@@ -109,15 +107,7 @@ def _copy(earlier: Run, *, token: str, actor: Actor, now: datetime) -> Run:
             queue=earlier.queue,
             canvas=earlier.canvas,
             created_at=now,
-            trigger=Trigger.MANUAL,
-            actor=actor.name[:150],
-            due_at=now,
-            task_id=str(uuid.uuid4()),
-            state=RunState.PENDING,
-            progress=progress(RunState.PENDING),
-            publishes=1,
-            owner=f"{actor.via}:{actor.name}"[:120],
-            lease_until=now + timedelta(seconds=settings().DISPATCH_LEASE),
+            **runs.of_click(actor=actor, now=now),
         )
     run.key = f"m:again:{earlier.pk}:{token}"[:120]
     run.retry_of = earlier

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Model
@@ -198,20 +199,25 @@ def mark_unsent(run: Run, *, reason: str, now: datetime) -> bool:
 def manual_run(schedule: Schedule, *, token: str, actor: Actor, now: datetime) -> Run:
     """Return the run of one click on a schedule, not saved yet."""
     run = Run(
-        key=_key(schedule.pk, token),
-        trigger=Trigger.MANUAL,
-        actor=actor.name[:150],
-        due_at=now,
-        task_id=str(uuid.uuid4()),
-        state=RunState.PENDING,
-        progress=progress(RunState.PENDING),
-        publishes=1,
-        owner=f"{actor.via}:{actor.name}"[:120],
-        lease_until=now + timedelta(seconds=settings().DISPATCH_LEASE),
-        **snapshot_of(schedule, now=now),
+        key=_key(schedule.pk, token), **of_click(actor=actor, now=now), **snapshot_of(schedule, now=now)
     )
     tokens.fill(run)
     return run
+
+
+def of_click(*, actor: Actor, now: datetime) -> dict[str, Any]:
+    """Return the columns of a run that somebody asks for: due at once, and about to be published by whoever asks."""
+    return {
+        "trigger": Trigger.MANUAL,
+        "actor": actor.name[:150],
+        "due_at": now,
+        "task_id": str(uuid.uuid4()),
+        "state": RunState.PENDING,
+        "progress": progress(RunState.PENDING),
+        "publishes": 1,
+        "owner": f"{actor.via}:{actor.name}"[:120],
+        "lease_until": now + timedelta(seconds=settings().DISPATCH_LEASE),
+    }
 
 
 def _publish(run: Run, publish: Publish, *, now: datetime) -> Queued:
