@@ -7,14 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from django.db import ProgrammingError, connection, transaction
-from django.utils.translation import gettext as _
+from django.db import connection, transaction
 
 from schedulerui import clock
 from schedulerui.access import Visitor, may, visible
 from schedulerui.models import ScheduleState
 from schedulerui.presenters.glance import Glance, failing_badge, glance_of
-from schedulerui.web.away import AWAY, is_behind
+from schedulerui.web.away import AWAY, trouble_of
 from schedulerui.web.shown import shown_to
 
 logger = logging.getLogger(__name__)
@@ -74,13 +73,9 @@ def _trouble(error: Exception) -> str:
 
     Raises the error itself where a statement was wrong and the database is not behind.
     """
-    behind = is_behind(error)
-    if isinstance(error, ProgrammingError) and not behind:
-        raise error
+    _is_behind, sentence = trouble_of(error)
     logger.error("The schedules cannot be told of: %s", error)
-    if behind:
-        return _("The tables of the database are not those of this version: migrations are to be run.")
-    return _("The database does not answer, or is too busy to answer in time.")
+    return sentence
 
 
 def _in_savepoint(ask: Callable[[], T]) -> T:

@@ -42,9 +42,7 @@ def database_away(request: HttpRequest, error: Exception, *, is_fragment: bool) 
 
     Raises the error itself where a statement was wrong and the database is not behind.
     """
-    behind = is_behind(error)
-    if isinstance(error, ProgrammingError) and not behind:
-        raise error
+    behind, sentence = trouble_of(error)
     logger.error("The database did not answer %s: %s", request.path, error)
     if connection.settings_dict.get("ATOMIC_REQUESTS") and connection.in_atomic_block:
         transaction.set_rollback(True)  # nothing of a request that failed half way is kept
@@ -54,9 +52,7 @@ def database_away(request: HttpRequest, error: Exception, *, is_fragment: bool) 
         "status": 503,
         "is_behind": behind,
         "missing": missing[0] if missing else "",
-        "sentence": _("The tables of the database are not those of this version: migrations are to be run.")
-        if behind
-        else _("The database does not answer, or is too busy to answer in time."),
+        "sentence": sentence,
         "advice": _("Nothing is lost: the page comes back as soon as the database does.")
         if is_look and not behind
         else _("Nothing is lost: the page comes back as soon as they are.")
@@ -68,6 +64,18 @@ def database_away(request: HttpRequest, error: Exception, *, is_fragment: bool) 
     # Without the request: a host's context processors may ask the database too.
     text = render_to_string(template, context)
     return HttpResponse(text, status=503, headers={"Retry-After": str(RETRY_AFTER)})
+
+
+def trouble_of(error: Exception) -> tuple[bool, str]:
+    """Return whether migrations are to be run, and what is wrong in a sentence.
+
+    Raises the error itself where a statement was wrong and the database is not behind.
+    """
+    if is_behind(error):
+        return True, _("The tables of the database are not those of this version: migrations are to be run.")
+    if isinstance(error, ProgrammingError):
+        raise error
+    return False, _("The database does not answer, or is too busy to answer in time.")
 
 
 def is_behind(error: Exception) -> bool:
