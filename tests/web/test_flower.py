@@ -15,7 +15,6 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from schedulerui import conf
 from schedulerui.web import flower_proxy
 from tests.web.people import HOSTILE, a_run, a_schedule, a_worker
 
@@ -84,10 +83,8 @@ def upstream():
 def configure(settings):
     def to(**options):
         settings.SCHEDULERUI = {**settings.SCHEDULERUI, **options}
-        conf.reset()
 
-    yield to
-    conf.reset()
+    return to
 
 
 @pytest.fixture
