@@ -87,6 +87,9 @@ ACTIVE: frozenset[RunState] = frozenset(
 WITH_WORKER = (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
 """States in which a worker has had the message, or that of some part of a canvas, and the end is not told."""
 
+DECIDED = frozenset({RunState.SKIPPED, RunState.MISSED})
+"""States of rows that were born finished: decisions, which never had a task."""
+
 MAX_ATTEMPT = 9_999
 MAX_DELIVERY = 99
 

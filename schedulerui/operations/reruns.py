@@ -9,14 +9,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from schedulerui.facts import FINISHED, Actor, RunState
+from schedulerui.facts import DECIDED, FINISHED, Actor, RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import runs
 from schedulerui.operations.errors import OperationError
 from schedulerui.operations.runs import Publish, Queued
-
-NEVER_RAN = frozenset({RunState.SKIPPED, RunState.MISSED})
-"""Decisions: they can be run after all, once, with the values that the schedule has now."""
 
 
 class NotRerunnable(OperationError):
@@ -83,8 +80,9 @@ def original_values(earlier: Run) -> Values:
 
 
 def _copy(earlier: Run, *, token: str, actor: Actor, now: datetime) -> Run:
+    # A decision can be run after all, with the values that the schedule has now.
     if (
-        RunState(earlier.state) in NEVER_RAN
+        RunState(earlier.state) in DECIDED
         and earlier.schedule is not None
         and not earlier.args
         and not earlier.kwargs

@@ -13,7 +13,7 @@ from django.db.models.functions import Greatest, Least
 
 from schedulerui.clock import Clock
 from schedulerui.crash import crash_point
-from schedulerui.facts import RunState, Trigger, progress
+from schedulerui.facts import DECIDED, RunState, Trigger, progress
 from schedulerui.models import Beat, Run, Schedule, ScheduleState
 from schedulerui.operations import (
     beats,
@@ -251,9 +251,6 @@ DJANGO = DjangoStore()
 def _due(now: datetime, *, of_intervals: bool) -> QuerySet[Schedule]:
     due: QuerySet[Schedule] = Schedule.objects.due(now)
     return due.filter(kind="interval") if of_intervals else due
-
-
-DECIDED = frozenset({str(RunState.SKIPPED), str(RunState.MISSED)})
 
 
 def _note_last_runs(rows: Sequence[Run]) -> None:

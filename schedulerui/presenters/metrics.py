@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from schedulerui import __version__
 from schedulerui.conf import settings
-from schedulerui.facts import ACTIVE, RunState
+from schedulerui.facts import ACTIVE, DECIDED, RunState
 from schedulerui.models import Alert, Beat, Finding, Notification, Queue, Run, Schedule
 from schedulerui.operations import workers
 from schedulerui.operations.beats import is_fresh
@@ -110,9 +110,7 @@ def _runs(now: datetime) -> Iterator[Metric]:
 
 
 def _decisions(now: datetime) -> Iterator[Metric]:
-    decided = Run.objects.filter(
-        state__in=[RunState.SKIPPED, RunState.MISSED], due_at__gt=now - WINDOW, due_at__lte=now
-    ).order_by()
+    decided = Run.objects.filter(state__in=DECIDED, due_at__gt=now - WINDOW, due_at__lte=now).order_by()
     counts: dict[tuple[str, str], int] = {}
     for state, reason, n in decided.values_list("state", "reason").annotate(n=Sum("count"))[:LISTED]:
         key = (state, reason_label(reason))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from schedulerui.facts import FINISHED, RunState
+from schedulerui.facts import DECIDED, FINISHED, RunState
 from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters.remembered import Remembered
 from schedulerui.presenters.tally import FAILING
@@ -20,7 +20,7 @@ LOOKED_AT = 10_000
 N_CHEAP = 500
 """Runs that are looked through again whenever something moves; more of them once a minute."""
 N_RANKED = 5
-TRIED = frozenset(map(str, FINISHED - {RunState.SKIPPED, RunState.MISSED, RunState.CANCELLED}))
+TRIED = frozenset(map(str, FINISHED - DECIDED - {RunState.CANCELLED}))
 """States of runs that were to happen and are over."""
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from schedulerui.facts import FINISHED, RunState
+from schedulerui.facts import DECIDED, FINISHED, RunState
 from schedulerui.models import Attempt, Run
 from schedulerui.operations.masking import masked
 from schedulerui.presenters.moments import stamp
@@ -100,7 +100,7 @@ def run_row(run: Run) -> RunRow:
 def sentence(run: Run) -> str:
     """Return in words what has become of a run."""
     state = RunState(run.state)
-    if run.count > 1 and state in {RunState.MISSED, RunState.SKIPPED}:
+    if run.count > 1 and state in DECIDED:
         return " ".join([str(SENTENCES[state]), _covered(run)])
     if state is RunState.CANCELLED and run.cancel_requested_at is not None:
         return _("Called off while it was on its way: workers are told not to begin it.")
@@ -123,7 +123,7 @@ def is_over(run: Run) -> bool:
 
 def is_decision(run: Run) -> bool:
     """Return whether it was decided against and never had a task."""
-    return run.state in {RunState.SKIPPED, RunState.MISSED}
+    return run.state in DECIDED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from schedulerui.facts import FINISHED, RunState
+from schedulerui.facts import DECIDED, FINISHED, RunState
 from schedulerui.models import Run
 from schedulerui.presenters.moments import duration
 
@@ -24,7 +24,7 @@ STATIONS: tuple[tuple[str, Any, Any], ...] = (
     ("started", gettext_lazy("Started"), gettext_lazy("Wait in the worker")),
     ("finished", gettext_lazy("Finished"), gettext_lazy("Run time")),
 )
-NEVER_SENT = frozenset({RunState.SKIPPED, RunState.MISSED, RunState.UNSENT, RunState.CANCELLED})
+NEVER_SENT = DECIDED | {RunState.UNSENT, RunState.CANCELLED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
