@@ -58,7 +58,8 @@ class Heart:
             "sum": 0.0
         }
         self._instance = uuid.uuid4()
-        self.name = f"{socket.gethostname()}:{os.getpid()}:{self._instance}"[:120]
+        # A run's owner is this name: however long that of the machine is, it must tell two beats apart.
+        self.name = f"{socket.gethostname()[:70]}:{os.getpid()}:{self._instance}"
 
     def beat(self, now: datetime) -> None:
         """Tell that this beat ticked at ``now`` (the database's clock)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import timedelta
 from unittest import mock
 
@@ -42,6 +43,13 @@ def test_it_signs_in_and_tells_how_it_is(loop, clock, make_schedule):
     loop.close()
     loop.close()
     assert not Beat.objects.exists()
+
+
+def test_two_beats_on_a_machine_with_a_long_name_have_names_of_their_own(clock, monkeypatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "a" * 250)
+    names = {Loop(app=app, clock=clock, options=Settings(), max_sleep=1.0).heart.name for _ in range(2)}
+    assert len(names) == 2
+    assert max(map(len, names)) <= 120
 
 
 def test_it_writes_no_heartbeat_on_every_tick(loop, clock, django_assert_max_num_queries):
