@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Model
 
 from schedulerui.facts import RunState, progress
-from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.models import Change, Run, Schedule, ScheduleState
 
 TASKS = 183
 QUEUES = ("", "mail", "billing", "reports", "bulk")
@@ -48,6 +49,27 @@ def fill(*, n_schedules: int, n_runs: int, now: datetime) -> None:
     for first in range(0, n_runs, RUNS_AT_ONCE):
         _runs(first, min(first + RUNS_AT_ONCE, n_runs) - 1, n_schedules=n_schedules, now=now)
     with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def fill_changes(n_changes: int, *, now: datetime) -> None:
+    """Insert changes by fifty people, one every 30 seconds back from ``now``, as wide as edits are."""
+    vendor = connection.vendor
+    moment = now.strftime("%Y-%m-%d %H:%M:%S")
+    given = {
+        "at": _BEFORE[vendor].format(moment=moment, step=30),
+        "action": "'edit'",
+        "actor": "'person' || (n % 50)",
+        "via": "'browser'",
+        "schedule_name": "'schedule ' || (n % 1000)",
+    }
+    snapshot = {f"field_{number}": "x" * 30 for number in range(25)}
+    names, values, params = _columns(Change(at=now, snapshot=snapshot), given)
+    numbers = _NUMBERS[vendor].format(first=0, last=n_changes - 1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO schedulerui_change ({names}) SELECT {values} FROM {numbers} AS numbers", params
+        )
         cursor.execute("ANALYZE")
 
 
@@ -107,7 +129,7 @@ def _runs(first: int, last: int, *, n_schedules: int, now: datetime) -> None:
         "state": f"CASE n % 100 {shown} ELSE 'succeeded' END",
         "progress": f"CASE n % 100 {marks} ELSE {progress(RunState.SUCCEEDED)} END",
     }
-    names, values, params = _columns(given)
+    names, values, params = _columns(Run(), given)
     numbers = _NUMBERS[vendor].format(first=first, last=last)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -117,10 +139,10 @@ def _runs(first: int, last: int, *, n_schedules: int, now: datetime) -> None:
         )
 
 
-def _columns(given: dict[str, str]) -> tuple[str, str, list[Any]]:
-    """Return the columns of a run, for each its expression or the model's default, and the defaults."""
-    plain, names, values, params = Run(), [], [], []
-    for field in Run._meta.concrete_fields:
+def _columns(plain: Model, given: dict[str, str]) -> tuple[str, str, list[Any]]:
+    """Return the columns of a row, for each its expression or what ``plain`` has, and the latter."""
+    names, values, params = [], [], []
+    for field in plain._meta.concrete_fields:
         if field.primary_key:
             continue
         names.append(connection.ops.quote_name(str(field.column)))

@@ -165,6 +165,30 @@ def test_it_needs_the_same_number_of_queries_however_many_changes_there_are(
         auditor.get(URL)
 
 
+def test_a_filter_without_an_index_looks_through_the_newest_and_on_request_through_all(auditor, monkeypatch):
+    monkeypatch.setattr("schedulerui.web.history_filters.SCANNED_CHANGES", 3)
+    for number in range(120):
+        Change.objects.create(
+            at=NOON + timedelta(minutes=number), action="edit", actor="bo" if number else "ana"
+        )
+    page = auditor.get(URL, {"actor": "ana"})
+    assert verbs(page) == []
+    assert "among the newest" in text_of(page)
+    assert 'href="?actor=ana&amp;count=exact"' in text_of(page)
+    assert len(verbs(auditor.get(URL, {"actor": "ana", "count": "exact"}))) == 1
+    assert len(text_of(auditor.get(URL, {"actor": "ana", "as": "csv"})).splitlines()) == 1
+    assert len(text_of(auditor.get(URL, {"actor": "ana", "count": "exact", "as": "csv"})).splitlines()) == 2
+    assert "among the newest" not in text_of(auditor.get(URL))
+    seen, link = 0, f"{URL}?actor=bo&count=exact"
+    while link:
+        page = auditor.get(link)
+        seen += len(verbs(page))
+        older = page.context["page"].older
+        link = f"{URL}?actor=bo&count=exact&older={older.replace('+', '%2B')}" if older else ""
+        assert not older or "actor=bo&amp;count=exact&amp;older=" in text_of(page)
+    assert seen == 119
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_it_shows_hostile_text_as_text(auditor, text):
     Change.objects.create(

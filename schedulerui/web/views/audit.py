@@ -13,7 +13,7 @@ from schedulerui.models import Change
 from schedulerui.presenters.changes import change_row
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.exports import changes_as_csv
-from schedulerui.web.history_filters import ChangeFilter
+from schedulerui.web.history_filters import SCANNED_CHANGES, ChangeFilter
 from schedulerui.web.paging import page_of
 
 EXPORTED_MOST = 10_000
@@ -27,15 +27,19 @@ def audit(request: HttpRequest) -> HttpResponse:
     asked = request.GET.copy()
     is_file = asked.pop("as", None) == ["csv"]
     found = ChangeFilter(asked, queryset=changes, now=clock.now())
+    looked = found.looked_through(is_exact=asked.get("count") == "exact")
     if is_file:
-        return _file(found.narrowed, with_values=may(request.user, "view_values"))
-    page = page_of(found.narrowed, moment="at", request=request, size=settings().PAGE_SIZE)
+        return _file(looked.rows, with_values=may(request.user, "view_values"))
+    page = page_of(looked.rows, moment="at", request=request, size=settings().PAGE_SIZE)
     with_values = may(request.user, "view_values")
     context = {
         "filter": found,
         "page": page,
         "rows": [change_row(change, with_values=with_values) for change in page.rows],
         "query": found.query(),
+        "looked_at": looked.since,
+        "n_looked_at": SCANNED_CHANGES,
+        "is_exact": asked.get("count") == "exact",
         "most": EXPORTED_MOST,
         "now": clock.now(),
     }

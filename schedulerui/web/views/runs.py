@@ -79,7 +79,8 @@ def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> list[Run]:
 def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
     found = RunFilter(request.GET, queryset=allowed, now=now)
-    looked = found.looked_through(is_exact=request.GET.get("count") == "exact")
+    is_exact = request.GET.get("count") == "exact"
+    looked = found.looked_through(is_exact=is_exact)
     page, count, is_capped = _page(request, found, looked, allowed)
     rights = rights_of(request.user)
     return {
@@ -91,6 +92,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
         "orders": ORDER_WORDS,
         "count": count,
         "is_capped": is_capped,
+        "is_exact": is_exact,
         "looked_at": looked.since,
         "n_looked_at": SCANNED,
         "newest": (newest_key(Run) if looked.newest is None else looked.newest) if page.is_first else None,
