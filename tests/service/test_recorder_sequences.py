@@ -57,15 +57,14 @@ def test_each_way_a_task_can_end_is_told(start_worker, send, app):
         "killed": send("rec.suicide"),
         "killed_late": send("rec.die_once"),
         "twice": send("rec.add", 3, 4, n_messages=2),
-        "revoked": send("rec.add", 1, 2, countdown=12),
-        "terminated": send("rec.slow", 40),
+        "terminated": send("rec.slow", 60),
     }
     stranger = app.send_task("rec.add", (5, 6), task_id=str(uuid.uuid4()))
     unnamed = app.send_task("rec.touch", (os.devnull,), task_id=str(uuid.uuid4()))
-    reached(runs["revoked"], S.RECEIVED)
-    app.control.revoke(runs["revoked"].task_id)
     reached(runs["terminated"], S.STARTED)
     app.control.revoke(runs["terminated"].task_id, terminate=True)
+    runs["revoked"] = reached(send("rec.add", 1, 2, countdown=12), S.RECEIVED)
+    app.control.revoke(runs["revoked"].task_id)
 
     added = reached(runs["added"], S.SUCCEEDED)
     assert (added.result, added.worker, attempts_of(added)) == ("3", "one@here", [(0, 1, "succeeded")])
@@ -80,7 +79,9 @@ def test_each_way_a_task_can_end_is_told(start_worker, send, app):
     ]
     retried = reached(runs["retried"], S.SUCCEEDED)
     assert attempts_of(retried) == [(0, 1, "retrying"), (1, 1, "retrying"), (2, 1, "succeeded")]
-    assert [line[-5:] for line in retried.log.splitlines() if "try" in line] == ["try 0", "try 1", "try 2"]
+    # Under its own number each; a process may tell the end of a try after another process has told of the next one.
+    tries = sorted(line[-5:] for line in retried.log.splitlines() if "try" in line)
+    assert tries == ["try 0", "try 1", "try 2"]
     assert reached(runs["soft"], S.FAILED).exception.startswith("SoftTimeLimitExceeded")
     hard = reached(runs["hard"], S.FAILED)
     assert hard.exception.startswith("TimeLimitExceeded")
