@@ -60,7 +60,8 @@ class Sender:
                 with held():
                     goes_on = self._send_batch(started + self._options.DISPATCH_LEASE / 2)
             except dispatch.NotAllTaken as error:
-                self._lose_part(error)
+                if self._goes_on_without(error):
+                    continue
                 break
             except dispatch.BrokerUnavailable as error:
                 if self._goes_on_after(str(error)):
@@ -157,19 +158,47 @@ class Sender:
         if self._producer is not None:
             self._out.forget(producer=self._producer)
 
-    def _lose_part(self, error: dispatch.NotAllTaken) -> None:
-        """Let go of a broker that did not take a whole batch: note what it has taken, and give back the rest."""
+    def _goes_on_without(self, error: dispatch.NotAllTaken) -> bool:
+        """Do without what the broker did not take of a batch; returns whether the others may go on.
+
+        They do when it was one by itself that had failed before. All that failed go by themselves from now on, so that one that
+        breaks the connection, or whose queue takes nothing, is told apart.
+        """
         batch = [self._untried.popleft() for _ in range(self._n_collected)]
+        is_alone = len(batch) == 1 and batch[0].pk in self._suspects
         left = self._take_untried()
         lost = error.refused | error.in_doubt
         self._untried.extend(run for place, run in enumerate(batch) if place not in lost)
         self._note(len(self._untried))
         self.heart.degrade(f"broker: {error}")
         self._drop_producer()
+        for place in sorted(lost):
+            self._suspects.blame(batch[place].pk, n_sent=self._n_sent)
         in_doubt = [run for place, run in enumerate(batch) if place in error.in_doubt]
         refused = [run for place, run in enumerate(batch) if place in error.refused]
-        self._give_back(in_doubt, reason=str(error), is_tried=True)
-        self._give_back([*refused, *left], reason=str(error), is_tried=False)
+        self._put_off(in_doubt, reason=str(error), is_tried=True)
+        self._put_off(refused, reason=str(error), is_tried=False)
+        if is_alone and self._connect():
+            self._untried = deque(left)
+            return True
+        self._give_back(left, reason=str(error), is_tried=False)
+        return False
+
+    def _put_off(self, failed: list[Run], *, reason: str, is_tried: bool) -> None:
+        """Give back what the broker did not take, each as long as it should wait; give up what others go without."""
+        waits: dict[float, list[Run]] = {}
+        for run in failed:
+            if self._suspects.is_guilty(run.pk):
+                self._give_up(run, reason, is_in_doubt=is_tried)
+            else:
+                waits.setdefault(self._suspects.patience(run.pk), []).append(run)
+        for wait, runs in waits.items():
+            self._give_back(runs, reason=reason, is_tried=is_tried, wait=wait)
+
+    def _give_up(self, run: Run, reason: str, *, is_in_doubt: bool) -> None:
+        self._suspects.forget(run.pk)
+        told = f"the broker takes others: {reason}"
+        self._store.mark_unsent(run, reason=told, now=self._clock.now(), is_in_doubt=is_in_doubt)
 
     def _goes_on_after(self, reason: str) -> bool:
         """Do without a message that failed as if the broker were away; returns whether the others may go on."""
@@ -183,10 +212,7 @@ class Sender:
         self._drop_producer()
         logger.warning("run %s failed again: %s", run.uuid, reason, extra={"action": "failed_again"})
         if self._suspects.is_guilty(run.pk):
-            self._suspects.forget(run.pk)
-            self._store.mark_unsent(
-                run, reason=f"the broker takes others: {reason}", now=self._clock.now(), is_in_doubt=True
-            )
+            self._give_up(run, reason, is_in_doubt=True)
         else:
             self._give_back([run], reason=reason, is_tried=True, wait=self._suspects.wait(run.pk))
         if self._connect():

@@ -22,8 +22,9 @@ class Suspects:
     def __bool__(self) -> bool:
         return bool(self._known)
 
-    def __contains__(self, pk: object) -> bool:
-        return pk in self._known
+    def __contains__(self, pk: int) -> bool:
+        """Whether it has failed more than once: then it goes by itself."""
+        return pk in self._known and self._known[pk][0] > 1
 
     def blame(self, pk: int, *, n_sent: int) -> None:
         """Note that it failed when this beat had sent ``n_sent`` messages in all."""
@@ -37,9 +38,14 @@ class Suspects:
         return pk in self._known and self._known[pk][1] >= GIVEN_UP_AFTER
 
     def wait(self, pk: int) -> float:
-        """Return the seconds until it should be tried again."""
+        """Return the seconds until it should be prepared again, which failed before the broker was asked."""
         n_tries = self._known.get(pk, (0, 0, 0))[0]
         return min(2.0 ** (n_tries - 1), WAIT_MAX) if n_tries > 1 else 0.0
+
+    def patience(self, pk: int) -> float:
+        """Return the seconds until the broker should be asked again to take it: none while it takes no other either."""
+        n_blamed = self._known.get(pk, (0, 0, 0))[1]
+        return min(2.0 ** (n_blamed - 1), WAIT_MAX) if n_blamed > 1 else 0.0
 
     def forget(self, pk: int) -> None:
         """Clear it."""

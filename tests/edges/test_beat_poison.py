@@ -8,12 +8,14 @@ import pytest
 from celery import Celery
 from django.db import connection
 
+from schedulerui import dispatch
 from schedulerui.beat import suspects
 from schedulerui.beat.loop import Loop
+from schedulerui.beat.ports import DjangoSession, Ports
 from schedulerui.conf import Settings
 from schedulerui.models import Beat, Run, Schedule
 from schedulerui.operations import quarantine
-from schedulerui.operations.store import PUBLISHES_MAX
+from schedulerui.operations.store import DJANGO, PUBLISHES_MAX
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BAD, GOOD = "shop.bad", "shop.good"
@@ -72,7 +74,7 @@ def test_it_is_given_up_when_the_broker_has_taken_others_in_between(clock, make_
     make_schedule(task=BAD, every=1, period="days")
     make_schedule(task=GOOD, every=1, period="seconds", grace=3600)
     clock.shift(days=1)
-    seconds(loop, clock, 40)
+    seconds(loop, clock, 80)
     run = Run.objects.get(task=BAD)
     assert run.state == "unsent"
     assert run.publishes >= suspects.GIVEN_UP_AFTER
@@ -131,3 +133,68 @@ def test_what_a_beat_lacks_is_told_although_it_is_no_text(clock):
     told = Beat.objects.get().degraded
     assert told.startswith("ValueError: or long")
     assert len(told) <= 500
+
+
+class Picky:
+    """A broker that takes messages by the batch, and does not take those of one task."""
+
+    def __init__(self, *, breaks=False):
+        self.breaks, self.waiting = breaks, []
+        self.is_full = False
+
+    def connect(self):
+        return self
+
+    def publish(self, run, *, producer):
+        self.waiting.append(run)
+        return True
+
+    def flush(self, *, producer):
+        batch, self.waiting = self.waiting, []
+        bad = {place for place, run in enumerate(batch) if run.task == BAD or self.is_full}
+        if bad and self.breaks:
+            raise dispatch.NotAllTaken("reset by peer", refused=(), in_doubt=range(len(batch)))
+        if bad:
+            raise dispatch.NotAllTaken("WRONGTYPE", refused=bad, in_doubt=())
+
+    def forget(self, *, producer):
+        self.waiting = []
+
+    def disconnect(self, producer):
+        self.waiting = []
+
+
+def loop_to(broker, clock):
+    ports = Ports(store=DJANGO, broker=broker, session=DjangoSession(idle=15.0))
+    return Loop(app=Celery(set_as_current=False), clock=clock, options=Settings(), max_sleep=1.0, ports=ports)
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_what_one_queue_does_not_take_is_given_up_and_the_others_go_on(clock, make_schedule, breaks):
+    loop = loop_to(Picky(breaks=breaks), clock)
+    make_schedule(task=BAD, every=1, period="days")
+    for _ in range(3):
+        make_schedule(task=GOOD, every=1, period="days")
+    clock.shift(days=1)
+    make_schedule(task="shop.later", every=10, period="seconds")
+    seconds(loop, clock, 60)
+    assert ends(GOOD) == ["sent"] * 3
+    assert ends("shop.later")[-5:] == ["sent"] * 5
+    run = Run.objects.get(task=BAD)
+    assert (run.state, run.reason[:24]) == ("unsent", "the broker takes others:")
+
+
+def test_a_broker_that_takes_nothing_for_a_while_loses_nothing_and_is_asked_again_and_again(
+    clock, make_schedule
+):
+    broker = Picky()
+    loop = loop_to(broker, clock)
+    for _ in range(3):
+        make_schedule(task=GOOD, every=1, period="days")
+    clock.shift(days=1)
+    broker.is_full = True
+    seconds(loop, clock, 60)
+    assert ends(GOOD) == ["pending"] * 3
+    broker.is_full = False
+    seconds(loop, clock, 3)
+    assert ends(GOOD) == ["sent"] * 3
