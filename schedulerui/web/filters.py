@@ -16,7 +16,7 @@ from schedulerui.models.choices import KINDS
 from schedulerui.presenters import state_word
 from schedulerui.presenters.tally import FAILING
 from schedulerui.web.keyset import Order
-from schedulerui.web.list_filter import DurationFilter, ListFilter, like
+from schedulerui.web.list_filter import DurationFilter, ListFilter, like, text_filter
 from schedulerui.web.words import all_hold
 
 LANGUAGE = {
@@ -82,10 +82,6 @@ def switched(value: str, _now: datetime) -> Q:
     return off & Q(paused_at__isnull=False) if value == "paused" else off
 
 
-def _text(label: Any, max_length: int) -> django_filters.CharFilter:
-    return django_filters.CharFilter(label=label, method="narrow", max_length=max_length)
-
-
 class ScheduleFilter(ListFilter):
     """Schedules by words, switch, state, kind, queue, task, zone, tag, owner, and how near their runs are."""
 
@@ -129,11 +125,11 @@ class ScheduleFilter(ListFilter):
     kind = django_filters.ChoiceFilter(
         label=_("Kind"), method="narrow", choices=KINDS, empty_label=_("Any kind")
     )
-    queue = _text(_("Queue"), 200)
-    task = _text(_("Task"), 200)
-    tz = _text(_("Time zone"), 63)
-    tag = _text(_("Tag"), 50)
-    owner = _text(_("Owner"), 150)
+    queue = text_filter(_("Queue"), 200)
+    task = text_filter(_("Task"), 200)
+    tz = text_filter(_("Time zone"), 63)
+    tag = text_filter(_("Tag"), 50)
+    owner = text_filter(_("Owner"), 150)
     next_within = DurationFilter(label=_("Next run within"), method="narrow")
     next_after = DurationFilter(label=_("Next run later than"), method="narrow")
     last_within = DurationFilter(label=_("Last run within"), method="narrow")

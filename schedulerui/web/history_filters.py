@@ -13,16 +13,16 @@ from django.utils.translation import gettext_lazy
 
 from schedulerui.facts import ACTIVE, RunState, Trigger
 from schedulerui.models import Change, Run
+from schedulerui.operations.troubles import FAILING
 from schedulerui.presenters import state_word, trigger_word
 from schedulerui.presenters.changes import VERBS
 from schedulerui.web.filters import LANGUAGE
 from schedulerui.web.forms.fields import UtcTime
 from schedulerui.web.lateness import sent_later, sent_within
-from schedulerui.web.list_filter import DurationFilter, ListFilter, like
+from schedulerui.web.list_filter import DurationFilter, ListFilter, like, text_filter
 from schedulerui.web.words import all_hold, schedules_with
 
-UNHAPPY = frozenset({RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT, RunState.EXPIRED})
-GROUPS = {"active": ACTIVE, "unhappy": UNHAPPY}
+GROUPS = {"active": ACTIVE, "unhappy": FAILING}
 GROUP_WORDS = {
     "active": gettext_lazy("Active: on the way or running"),
     "unhappy": gettext_lazy("Went wrong: failed, lost, not sent …"),
@@ -62,10 +62,6 @@ class MomentFilter(django_filters.Filter):
 def state_choices() -> list[tuple[str, Any]]:
     """Return groups first, then every single state by its word."""
     return [*GROUP_WORDS.items(), *((str(state), state_word(state)) for state in RunState)]
-
-
-def _text(label: Any, max_length: int) -> django_filters.CharFilter:
-    return django_filters.CharFilter(label=label, method="narrow", max_length=max_length)
 
 
 def in_state(value: str, _now: datetime) -> Q:
@@ -134,10 +130,10 @@ class RunFilter(ListFilter):
         method="narrow",
         empty_label=gettext_lazy("Anything"),
     )
-    of = _text(gettext_lazy("Schedule's name"), 190)
-    task = _text(gettext_lazy("Task"), 200)
-    worker = _text(gettext_lazy("Worker"), 255)
-    queue = _text(gettext_lazy("Queue"), 200)
+    of = text_filter(gettext_lazy("Schedule's name"), 190)
+    task = text_filter(gettext_lazy("Task"), 200)
+    worker = text_filter(gettext_lazy("Worker"), 255)
+    queue = text_filter(gettext_lazy("Queue"), 200)
     due_from = MomentFilter(label=gettext_lazy("Due from (UTC)"), field_name="due_at", lookup_expr="gte")
     due_to = MomentFilter(label=gettext_lazy("Due to (UTC)"), field_name="due_at", lookup_expr="lte")
     due_within = DurationFilter(label=gettext_lazy("Due within the last"), method="narrow")
@@ -145,8 +141,8 @@ class RunFilter(ListFilter):
     started_within = DurationFilter(label=gettext_lazy("Started within the last"), method="narrow")
     longer = DurationFilter(label=gettext_lazy("Ran longer than"), method="narrow")
     shorter = DurationFilter(label=gettext_lazy("Ran shorter than"), method="narrow")
-    late_over = DurationFilter(label=gettext_lazy("Sent later after it was due than"), method="narrow")
-    late_within = DurationFilter(label=gettext_lazy("Sent after it was due within"), method="narrow")
+    late_over = DurationFilter(label=gettext_lazy("Sent late by more than"), method="narrow")
+    late_within = DurationFilter(label=gettext_lazy("Sent late by at most"), method="narrow")
     schedule = django_filters.NumberFilter(
         label=gettext_lazy("Schedule"),
         field_name="schedule_id",

@@ -47,6 +47,11 @@ class DurationFilter(django_filters.Filter):
     field_class = DurationField
 
 
+def text_filter(label: Any, max_length: int) -> django_filters.CharFilter:
+    """Return a filter by text that asks what ``conditions`` has under its name."""
+    return django_filters.CharFilter(label=label, method="narrow", max_length=max_length)
+
+
 def like(column: str) -> Condition:
     """Return the condition that a column is a value, or begins with it where the value ends with a star."""
 
