@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -35,16 +36,17 @@ def host(settings):
 
 
 @pytest.fixture
-def limited(host):
-    """One schedule that may be known and one that may not, each with a run an hour ago."""
+def limited(host, monkeypatch):
+    """One schedule that may be known and one that may not, each with a run an hour ago. It is noon, far from another day."""
     host(ACCESS_FILTER=f"{__name__}.only_mine")
-    now = clock.now()
+    now = clock.now().replace(hour=12)
+    monkeypatch.setattr(clock, "now", lambda: now)
     found = {}
     for name, owner, task in (("Shown", "ana", "tests.add"), (HIDDEN, "bob", "hidden.task")):
         schedule = a_schedule(
             name, owner=owner, task=task, queue=f"q-{owner}", tags=f" t-{owner} ", expression="* * * * *"
         )
-        run = a_run(schedule, task=task, due_at=now)
+        run = a_run(schedule, task=task, due_at=now - timedelta(hours=1))
         found[owner] = (schedule, run)
     return found
 
