@@ -125,7 +125,7 @@ def test_style_and_script_stay_small():
 def test_a_run_on_paper_has_its_facts_and_no_controls(page, rows, visit):
     visit(page)(f"/runs/{Run.objects.order_by('pk')[0].uuid}/")
     page.emulate_media(media="print")
-    for part in (".rail", ".page-head__actions", ".live"):
+    for part in (".rail", ".page-head__actions", ".live", "nav.pager"):
         expect(page.locator(part).first).to_be_hidden()
     expect(page.locator("h1")).to_be_visible()
     expect(page.locator("main dl").first).to_be_visible()
