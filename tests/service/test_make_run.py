@@ -165,6 +165,7 @@ def test_it_ends_everything_in_time_and_starts_again_over_what_was_left(home, tm
         limit = STOP_WITHIN * pace.slowness(first.process.pid)
         assert first.process.terminate(within=limit) == 0
         assert [pid for pid in family if not is_gone(pid)] == []
+    (home / "broker.sock").unlink(missing_ok=True)  # there when the broker had to be killed
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(home / "broker.sock"))
     with Start(home, log=tmp_path / "second.log") as second:

@@ -62,7 +62,7 @@ class World:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=800,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
