@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from tests.service.world import World
 from tests.waiting import eventually
@@ -64,7 +65,8 @@ def assert_every_occurrence_has_one_row(world: World, *, states: set[str] | None
         "SELECT schedule_id, nominal_at, covers_until, count, state FROM schedulerui_run "
         "WHERE trigger = 'schedule' ORDER BY schedule_id, nominal_at"
     )
-    assert {row[0] for row in rows} >= set(every), "a schedule has no row at all"
+    without = set(every) - {row[0] for row in rows}
+    assert not without, f"no row at all: {_schedules(world, without)}"
     if states is not None:
         assert {row[4] for row in rows} <= states
     for schedule, group in itertools.groupby(rows, key=lambda row: row[0]):
@@ -87,3 +89,9 @@ def assert_each_message_has_its_row(world: World, messages: Counter[str] | None 
     assert set(found) == set(publishes)
     assert {task_id: n for task_id, n in found.items() if n > publishes[task_id]} == {}
     return Sums(n_runs=len(publishes), n_messages=found.total(), n_again=found.total() - len(found))
+
+
+def _schedules(world: World, ids: set[int]) -> list[tuple[Any, ...]]:
+    columns = "id, every, enabled, error, created_at, anchor_at, previous_nominal_at, runs_created"
+    among = ", ".join(str(number) for number in sorted(ids))
+    return world.rows(f"SELECT {columns} FROM schedulerui_schedule WHERE id IN ({among})")
