@@ -76,7 +76,7 @@ def upstream():
     server.released.set()
     server.shutdown()
     server.server_close()
-    thread.join(timeout=5)
+    thread.join(timeout=60)
 
 
 @pytest.fixture
@@ -459,7 +459,7 @@ def test_it_says_so_when_something_else_listens_there(mounted, reader, configure
         thread = threading.Thread(target=greet, daemon=True)
         thread.start()
         assert "broke off its answer" in text_of(down(reader))
-        thread.join(timeout=5)
+        thread.join(timeout=60)
 
 
 def test_it_says_so_when_flower_was_started_under_another_path(mounted, reader, configure):
