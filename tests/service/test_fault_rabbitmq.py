@@ -12,6 +12,7 @@ from tests.servers.rabbitmq import RabbitmqServer
 from tests.service.accounts import (
     assert_each_message_has_its_row,
     assert_every_occurrence_has_one_row,
+    each_schedule_has_run,
     everything_is_sent,
     n_runs,
     stop_creating,
@@ -44,6 +45,7 @@ def test_nothing_that_counts_as_sent_is_lost_when_rabbitmq_is_killed(make_world,
     eventually(lambda: n_runs(world, "state = 'sent'") > before, within=90, every=0.02, describe=beat.tail)
     took, slowness = time.monotonic() - back_at, pace.slowness(beat.pid)
     eventually(lambda: n_runs(world, "state = 'sent'") > before + 60, within=90, describe=beat.tail)
+    each_schedule_has_run(world)
     stop_creating(world)
     everything_is_sent(world)
     assert beat.terminate() == 0, beat.tail()
