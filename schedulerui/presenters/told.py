@@ -29,7 +29,8 @@ def sums(rows: QuerySet[Any]) -> dict[str, Subquery]:
 
 def stamp(row: Any) -> tuple[int, int]:
     """Return the stamp that a row annotated with ``sums`` has."""
-    return int(row.sum_of_keys), int(row.sum_of_progress)
+    # Where the host's filter leaves nobody anything to see, Django asks no sum, and the answer is none.
+    return int(row.sum_of_keys or 0), int(row.sum_of_progress or 0)
 
 
 def stamp_of(rows: Iterable[Run]) -> tuple[int, int]:
