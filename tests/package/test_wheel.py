@@ -109,6 +109,7 @@ def test_celery_finds_the_scheduler_by_its_entry_point(seen):
     assert seen["scheduler"] == "schedulerui.beat.scheduler.DatabaseScheduler"
 
 
+@pytest.mark.usefixtures("seen")  # it makes the schedule that is listed
 def test_the_commands_run(python, host):
     assert "Seen" in done(python, "manage.py", "schedulerui", "list", cwd=host)
     assert "status" in done(python.parent / "schedulerui", "--help", cwd=host)
