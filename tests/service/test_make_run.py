@@ -45,6 +45,14 @@ def fetch(url: str) -> tuple[int, str, str]:
             return answer.code, answer.headers.get("Location", ""), ""
 
 
+def answers(url: str) -> bool:
+    """Whether somebody listens there and says that all is well."""
+    try:
+        return fetch(url) == (200, "", "ok")
+    except OSError:
+        return False
+
+
 def logged_in(start: Start, password: str) -> urllib.request.OpenerDirector:
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar := CookieJar()))
     opener.open(start.url("/login/"), timeout=10).close()
@@ -125,6 +133,8 @@ def test_a_killed_process_is_restarted(running, name):
         within=90,
     )
     assert not is_gone(second)
+    if name == "web":
+        eventually(lambda: answers(running.url("/healthz")), within=90)
     if name in {"beat", "worker", "broker"}:
         n_before = running.runs("state = 'succeeded'")
         eventually(lambda: running.runs("state = 'succeeded'") > n_before, within=120)
