@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -25,6 +26,7 @@ MICROSECONDS = {
 }
 _SIZES = ((60, 0), (24, 0), (31, 1), (12, 1), (7, 0))
 _REFUSALS = (ValueError, TypeError, ParseException, RuntimeError, OverflowError)
+"""What Celery raises for a rule that it cannot read; RuntimeError is one that never comes, and JSON nested too deep."""
 
 
 def refusal(texts: Sequence[str]) -> str:
@@ -51,6 +53,8 @@ def coming(old: OldTask, *, now: datetime, zone: str, n: int = 3) -> list[dateti
     if not old.enabled or is_over or old.timing is None:
         return []
     try:
+        for text in (old.args, old.kwargs, old.headers):
+            json.loads(text or "null")  # a row that cannot be read is dropped there
         times = itertools.takewhile(lambda at: not old.expires or at < old.expires, _times(old, now, zone))
         return list(itertools.islice(times, 1 if old.one_off else n))
     except (*_REFUSALS, ImproperlyConfigured):

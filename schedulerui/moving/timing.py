@@ -8,7 +8,7 @@ from typing import Any
 
 from schedulerui.moving import old_times
 from schedulerui.moving.draft import Draft, Surroundings
-from schedulerui.recurrence import RuleError, zone
+from schedulerui.recurrence import RuleError, parse_rule, zone
 from schedulerui.recurrence.fields import FIELDS, LONGEST_TEXT, expand
 
 _SECOND = old_times.MICROSECONDS["seconds"]
@@ -70,7 +70,7 @@ def _set_crontab(draft: Draft, values: Mapping[str, Any], around: Surroundings) 
             f"Its zone is {name}, which its beat went by (DJANGO_CELERY_BEAT_TZ_AWARE is off), and not {written_in}"
         )
     refusal = old_times.refusal(texts)
-    if refusal and not _is_ours(texts):
+    if refusal and not _is_ours(expression):
         draft.by_hand(f"Celery cannot read its crontab, so it has never run: {refusal}", rule)
         return
     if refusal:
@@ -123,8 +123,12 @@ def _short_name(text: str) -> str:
     )
 
 
-def _is_ours(texts: Sequence[str]) -> bool:
-    return all(_ours(index, text) is not None for index, text in enumerate(texts))
+def _is_ours(expression: str) -> bool:
+    try:
+        parse_rule({"kind": "crontab", "expression": expression})
+    except RuleError:
+        return False
+    return True
 
 
 def _ours(index: int, text: str) -> tuple[int, ...] | None:

@@ -89,19 +89,22 @@ def _why_running(last: datetime | None, *, now: datetime, since_quiet: int) -> s
 
 def _lines(draft: Draft, *, now: datetime, dry_run: bool) -> Iterator[str]:
     said = ". ".join(draft.said)
-    name = ascii(draft.old.name)[1:-1] if not draft.old.name.isprintable() else draft.old.name
-    yield f"{draft.outcome:<8}  {name}{f': {said}.' if said else ''}"
+    yield _plain(f"{draft.outcome:<8}  {draft.old.name}{f': {said}.' if said else ''}")
     if not dry_run or draft.outcome is Outcome.SKIPPED:
         return
     new = importing.new_times(draft, now=now)
     former = importing.former_times(draft, now=now)
     tz = str(draft.fields["tz"])
-    if importing.is_same(draft, new, former):
-        if new:
-            yield f"          next: {_times(new, tz, now)} (before: the same)"
-        return
-    yield f"          next: {_times(new, tz, now)}"
-    yield f"        before: {_times(former, tz, now)}  <- differs"
+    if not importing.is_same(draft, new, former):
+        yield f"          next: {_times(new, tz, now)}"
+        yield f"        before: {_times(former, tz, now)}  <- differs"
+    elif new:
+        yield f"          next: {_times(new, tz, now)} (before: the same)"
+
+
+def _plain(text: str) -> str:
+    """Return one line for a terminal, whatever a row holds."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _times(times: Sequence[datetime], tz: str, now: datetime) -> str:
@@ -119,5 +122,6 @@ def _times(times: Sequence[datetime], tz: str, now: datetime) -> str:
 def _count(drafts: Sequence[Draft], *, dry_run: bool) -> str:
     counts = Counter(draft.outcome for draft in drafts)
     told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome)
-    ending = "nothing was written" if dry_run else "written"
+    is_empty = dry_run or counts[Outcome.SKIPPED] == len(drafts)
+    ending = "nothing was written" if is_empty else "written"
     return f"{len(drafts)} rows: {told}; {ending}." if len(drafts) != 1 else f"1 row: {told}; {ending}."
