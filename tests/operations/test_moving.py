@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def import_row(tables):
     return do
 
 
-CASES = {
+CASES: dict[str, tuple[Any, ...]] = {
     "an interval": (EVERY_MINUTE, ACCEPTED, "", {"kind": "interval", "every": 1, "period": "minutes"}),
     "an interval of days": ({"interval": (3, "days")}, ACCEPTED, "", {"every": 3, "period": "days"}),
     "microseconds that are seconds": (
@@ -259,7 +260,7 @@ def test_it_leaves_nothing_behind_when_one_schedule_cannot_be_stored(tables):
     assert not Schedule.objects.exists()
 
 
-AS_BEFORE = {
+AS_BEFORE: dict[str, dict[str, Any]] = {
     "a crontab": NIGHTLY,
     "a crontab in a zone": {**NIGHTLY, "zone": "America/New_York"},
     "both days": {"crontab": "0 0 13 * fri"},
@@ -291,11 +292,11 @@ def test_it_says_when_celery_would_have_run_at_once(import_row):
     assert importing.new_times(draft, now=NOW)[0] == NOW + timedelta(minutes=30)
 
 
-def test_it_does_as_celery_does_in_the_night_of_a_clock_change_but_for_what_is_told(import_row):
+def test_it_tells_where_the_night_of_a_clock_change_makes_a_difference(import_row):
     evening = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
-    draft, _schedule = import_row(
-        crontab="30 4 * * *", zone="Europe/Berlin", around=replace(AROUND, now=evening)
-    )
-    expected = [datetime(2026, 3, day, 2, 30, tzinfo=UTC) for day in (29, 30, 31)]
-    assert importing.new_times(draft, now=evening) == expected
-    assert importing.former_times(draft, now=evening) == expected
+    around = replace(AROUND, now=evening)
+    draft, _schedule = import_row(crontab="30 2 * * *", zone="Europe/Berlin", around=around)
+    new, former = importing.new_times(draft, now=evening), importing.former_times(draft, now=evening)
+    assert not importing.is_same(draft, new, former)
+    assert new[0] == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+    assert new[1:] == former[1:]
