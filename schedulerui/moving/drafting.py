@@ -15,8 +15,8 @@ from schedulerui.operations import schedules
 from schedulerui.operations.validation import is_text
 
 _LONGEST_NAME = 190
-_KEPT_TEXT = 60_000
-"""Most characters of unreadable JSON that are kept; the old row has the rest."""
+_KEPT_TEXT = 10_000
+"""Most characters of unreadable JSON that are kept, as six times as many may be stored; the old row has the rest."""
 _VALUES: dict[str, type] = {"args": list, "kwargs": dict, "headers": dict}
 _WORDS = {"args": "a JSON list", "kwargs": "a JSON object", "headers": "a JSON object"}
 _RULE = frozenset(
@@ -91,7 +91,8 @@ def _no_number(word: str) -> object:
 def _keep_text(draft: Draft, name: str, text: str, why: str) -> None:
     kept = _storable(text[:_KEPT_TEXT])
     draft.fields[name] = [kept] if _VALUES[name] is list else {"unreadable": kept}
-    draft.problems.append(f"The {name} {why}; the text is kept in their place")
+    most = f"its first {_KEPT_TEXT} characters are" if len(text) > _KEPT_TEXT else "the text is"
+    draft.problems.append(f"The {name} {why}; {most} kept in their place")
 
 
 def _set_sending(draft: Draft) -> None:
