@@ -59,11 +59,11 @@ def check(
     return validation.errors_of(candidate)
 
 
-def create(fields: Mapping[str, object], *, actor: Actor, now: datetime) -> Schedule:
+def create(fields: Mapping[str, object], *, actor: Actor, now: datetime, note: str = "") -> Schedule:
     """Create a schedule whose first run is the first one after ``now``; raises InvalidSchedule.
 
     Among the fields may be the ``uuid`` that a preview was made with: jitter and ``H`` depend on it. One that is taken is
-    replaced, and so is one that no database would make.
+    replaced, and so is one that no database would make. ``note`` goes into the audit log.
     """
     schedule = Schedule(created_at=now, updated_at=now)
     wanted = fields.get("uuid")
@@ -77,7 +77,7 @@ def create(fields: Mapping[str, object], *, actor: Actor, now: datetime) -> Sche
         with transaction.atomic():
             schedule.save(force_insert=True)
             ScheduleState.objects.create(schedule=schedule)
-            audit.record(schedule, action="create", actor=actor, now=now)
+            audit.record(schedule, action="create", actor=actor, now=now, note=note)
     except IntegrityError as error:
         raise _name_taken(schedule, error) from error
     return schedule

@@ -325,3 +325,8 @@ def test_rename_app_lets_the_schedules_of_code_go_with_the_new_name(nightly):
     assert Schedule.objects.get().source_app == "store"
     with pytest.raises(CommandError, match="There are schedules of 'store'"):
         say("rename-app", "shop", "store")
+
+
+def test_it_has_nothing_to_import_without_tables_of_django_celery_beat():
+    with pytest.raises(CommandError, match="no tables of django-celery-beat in this database"):
+        say("import-django-celery-beat")

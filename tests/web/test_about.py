@@ -49,3 +49,9 @@ def test_the_components_show_every_state_and_no_real_row(reader):
         assert part in text, part
     assert not [query["sql"] for query in queries if 'FROM "schedulerui_schedule"' in query["sql"]]
     assert text.count(' id="') == len(set(re.findall(r' id="([^"]+)"', text))), "an id stands twice"
+
+
+def test_it_names_the_command_that_takes_over_from_django_celery_beat(reader):
+    text = text_of(reader.get("/about/"))
+    assert "This database has no tables of django-celery-beat" in text
+    assert "python manage.py schedulerui import-django-celery-beat" in text

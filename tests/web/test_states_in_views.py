@@ -238,8 +238,19 @@ def test_the_admin_says_states_in_the_words_of_the_dashboard(now):
 
 
 EMPTY = {
-    "/": ("No schedules yet", "Nothing is to come", "Three steps", "celery -A tests.celery_app beat"),
-    "/schedules/": ("No schedules yet", "Three steps", "celery -A tests.celery_app beat"),
+    "/": (
+        "No schedules yet",
+        "Nothing is to come",
+        "Three steps",
+        "import-django-celery-beat",
+        "celery -A tests.celery_app beat",
+    ),
+    "/schedules/": (
+        "No schedules yet",
+        "Three steps",
+        "import-django-celery-beat",
+        "celery -A tests.celery_app beat",
+    ),
     "/schedules/?q=nobody": ("Search: nobody", "No schedule matches", "Clear the filter"),
     "/schedules/?q=nobody:1": ("There is no qualifier", "Nothing is shown until"),
     "/runs/": ("Nothing has run yet.",),

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from schedulerui.management.verbs import (
     adopting,
     checking,
+    importing,
     indexing,
     listing,
     monitor,
@@ -38,13 +39,17 @@ they compute with the data that they were started with."""
 RENAME_HELP = """\
 Let the schedules that the code of one Celery app defined (`beat_schedule`) belong to another, after the app got another name. Restart its
 beats after that: they take over what the code says now, and switch off what is gone from it."""
+IMPORT_HELP = """\
+Make a schedule of every row of django-celery-beat in this database, and say what became of each: accepted, changed, disabled
+(with the reason) or skipped. Its tables stay as they are, and nothing is made up for. May be called again: what is there is
+skipped. Refuses while the old beat runs."""
 INDEX_HELP = """\
 Make the indexes by which PostgreSQL finds words inside names, tasks and tags (extension pg_trgm), while everything goes on. Without
 them words are looked for row by row. May be called as often as one likes."""
 
 
 class Command(BaseCommand):
-    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, recompute, rename-app, index, monitor."
+    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, recompute, rename-app, import-django-celery-beat, index, monitor."
     requires_system_checks: list[
         str
     ] = []  # a probe asks `status` every few seconds; `check` is there for the others
@@ -81,6 +86,7 @@ class Command(BaseCommand):
         rename = _add(verbs, "rename-app", text=RENAME_HELP)
         rename.add_argument("old", help="the name that the Celery app had")
         rename.add_argument("new", help="the name that it has now")
+        importing.add_arguments(_add(verbs, "import-django-celery-beat", text=IMPORT_HELP))
         _add(verbs, "index", text=INDEX_HELP)
         _add(verbs, "monitor", text="Watch workers, queues and lost runs until SIGTERM or Ctrl-C.")
 
@@ -111,6 +117,11 @@ class Command(BaseCommand):
                 "next": lambda: upcoming.show(name, n=options["n"]),
                 "recompute": lambda: recomputing.show(dry_run=options["dry_run"]),
                 "rename-app": lambda: adopting.rename(options["old"], options["new"]),
+                "import-django-celery-beat": lambda: importing.run(
+                    dry_run=options["dry_run"],
+                    since_quiet=options["since_quiet"],
+                    even_if_running=options["even_if_running"],
+                ),
                 "index": indexing.make,
                 "run": lambda: running.run(name),
                 "enable": lambda: toggle.enable(name),

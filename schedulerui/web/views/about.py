@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from schedulerui import dispatch
 from schedulerui.conf import settings
 from schedulerui.models import Schedule
+from schedulerui.moving import rows
 from schedulerui.operations.zone_data import zone_data_version
 from schedulerui.presenters.frame import KEYS_COOKIE
 from schedulerui.presenters.keys import KEYS
@@ -58,6 +59,7 @@ def about(request: HttpRequest) -> HttpResponse:
         "has_flower": bool(settings().FLOWER_URL),
         "keep_days": settings().KEEP_RUNS_FOR_DAYS,
         "poll_every": settings().POLL_EVERY,
+        "old_rows": rows.look(),
     }
     return render(request, "schedulerui/pages/about.html", context)
 
