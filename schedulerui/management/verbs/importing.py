@@ -17,8 +17,8 @@ from schedulerui.moving import importing, rows
 from schedulerui.moving.draft import Draft, Outcome, Surroundings
 from schedulerui.presenters import moments
 
-QUIET = 60
-"""Seconds for which the old beat must not have written."""
+QUIET = 200
+"""Seconds for which the old beat must not have written: while it runs it writes every 180."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -55,7 +55,7 @@ def run(*, dry_run: bool, since_quiet: int, even_if_running: bool) -> str:
     warning = _why_running(importing.last_written_at(found), now=now, since_quiet=since_quiet)
     if warning and not dry_run and not even_if_running:
         raise CommandError(
-            f"{warning} Stop it first: two beats would send everything twice. Or say --even-if-running."
+            f"{warning} Stop it first: two beats would send everything twice. If it has stopped, say --even-if-running."
         )
     drafts = importing.plan(found, around)
     if not dry_run:
