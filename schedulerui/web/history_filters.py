@@ -29,7 +29,7 @@ GROUP_WORDS = {
 }
 SCANNED = 100_000
 """Newest runs that a filter without an index looks at."""
-SCANNED_CHANGES = 50_000
+SCANNED_CHANGES = 20_000
 """The same of changes, which are wider."""
 LONGEST = "longest"
 """The order of runs, the longest first, in an address."""
