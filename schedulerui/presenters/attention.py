@@ -58,9 +58,15 @@ def lists_of(shown: Shown, *, now: datetime) -> Mapping[str, QuerySet[Any]]:
         "queue": shown.alerts.filter(kind="queue", state="down").order_by("-since")[:N_SHOWN],
         "broken": rows.filter(enabled=True, next_run_at=None).exclude(error="").order_by("name")[:N_SHOWN],
         "pause": rows.filter(enabled=False, resume_at__lt=overdue_at).order_by("resume_at")[:N_SHOWN],
-        # Ordered by the state alone: it is sorted before its schedule is looked up, and only those shown are.
-        "unhappy": unhappy.order_by("-state__failure_streak", "state__schedule_id")[:N_SHOWN],
+        "unhappy": unhappy.order_by("-state__failure_streak", "name")[:N_SHOWN],
     }
+
+
+def alerts_of(shown: Shown, keys: Mapping[str, Sequence[int]]) -> Iterable[Alert]:
+    """Return the alerts of queues among the ``keys`` of ``lists_of``; one query if there are any."""
+    if not keys["queue"]:
+        return ()
+    return shown.alerts.filter(pk__in=keys["queue"]).order_by("-since")
 
 
 def attention(
@@ -78,10 +84,7 @@ def attention(
             [_of_broken(row) for row in of_kind["broken"]],
             [_of_task(each, rows) for each in unknown.tasks[:N_SHOWN]],
             [_of_pause(row) for row in of_kind["pause"]],
-            [
-                _of_run(row)
-                for row in sorted(of_kind["unhappy"], key=lambda row: (-row.failure_streak, row.name))
-            ],
+            [_of_run(row) for row in of_kind["unhappy"]],
         ]
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -12,16 +12,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from schedulerui.models import Alert, ScheduleState
-from schedulerui.models.damaged import readable
+from schedulerui.models import ScheduleState
 from schedulerui.models.short_lists import keys_of
 from schedulerui.operations.registered import UnknownTasks
 from schedulerui.presenters import attention
 from schedulerui.presenters.attention import AttentionRow
 from schedulerui.presenters.beats import BeatCard, beat_card
-from schedulerui.presenters.overview import unknown_now
+from schedulerui.presenters.overview import rows_of, unknown_now
 from schedulerui.presenters.remembered import Look
-from schedulerui.presenters.schedules import LIST_COLUMNS, ScheduleRow, schedule_row
 from schedulerui.presenters.tally import FAILING, Numbers, Shown, tally
 
 N_LINES = 5
@@ -73,13 +71,8 @@ def _lines(shown: Shown, unknown: UnknownTasks, *, now: datetime) -> tuple[Atten
     keys = keys_of(attention.lists_of(shown, now=now))
     wanted = {pk for kind in ("broken", "pause", "unhappy") for pk in keys[kind]}
     wanted |= {each.first for each in unknown.tasks[: attention.N_SHOWN]}
-    rows: dict[int, ScheduleRow] = {}
-    if wanted:
-        found = shown.schedules.select_related("state").only(*LIST_COLUMNS).filter(pk__in=wanted)
-        rows = {each.pk: schedule_row(each, now=now) for each in readable(found)}
-    alerts: Iterable[Alert] = ()
-    if keys["queue"]:
-        alerts = shown.alerts.filter(pk__in=keys["queue"]).order_by("-since")
+    rows = rows_of(shown, wanted, now=now) if wanted else {}
+    alerts = attention.alerts_of(shown, keys)
     return attention.attention(keys, rows=rows, alerts=alerts, unknown=unknown)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 
 from schedulerui.facts import WITH_WORKER, RunState
-from schedulerui.models import Alert, Finding
+from schedulerui.models import Finding
 from schedulerui.models.damaged import readable
 from schedulerui.models.short_lists import keys_of
 from schedulerui.operations.registered import UnknownTasks, registered_now, unknown_tasks
@@ -139,6 +139,11 @@ def _schedules(
 ) -> dict[int, ScheduleRow]:
     wanted = {pk for kind in ("broken", "pause", "unhappy", "upcoming") for pk in keys[kind]}
     wanted |= slow.ranking.keys | {each.first for each in slow.unknown.tasks[: attention.N_SHOWN]}
+    return rows_of(shown, wanted, now=now)
+
+
+def rows_of(shown: Shown, wanted: Collection[int], *, now: datetime) -> dict[int, ScheduleRow]:
+    """Return the rows of the schedules with these keys, by key; one query."""
     found = shown.schedules.select_related("state").only(*LIST_COLUMNS).filter(pk__in=wanted)
     return {each.pk: schedule_row(each, now=now) for each in readable(found)}
 
@@ -171,9 +176,7 @@ def _of_findings(numbers: Numbers, *, now: datetime) -> Section:
 def _attention(
     shown: Shown, keys: Mapping[str, Sequence[int]], slow: _Slow, rows: Mapping[int, ScheduleRow]
 ) -> Section:
-    alerts: Iterable[Alert] = ()
-    if keys["queue"]:
-        alerts = shown.alerts.filter(pk__in=keys["queue"]).order_by("-since")
+    alerts = attention.alerts_of(shown, keys)
     lines = attention.attention(keys, rows=rows, alerts=alerts, unknown=slow.unknown)
     return _section("attention", lines)
 
