@@ -5,19 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Q
 
 
-class IndexOfSome(models.Index):
-    """Rows for which ``where`` is true, so that writing the others does not cost an entry.
-
-    Django's own ``condition`` makes no index at all on MariaDB, and warns of it at each migration.
-    """
-
-    def __init__(self, *, where: Q, fields: list[str], name: str) -> None:
-        super().__init__(fields=fields, name=name)
-        self.where = where
+class _IndexByDatabase(models.Index):
+    """One that some databases make otherwise, and the others as it says."""
 
     def create_sql(
         self,
@@ -27,10 +21,31 @@ class IndexOfSome(models.Index):
         **options: Any,
     ) -> Any:
         """Return the statement that makes it."""
-        if not schema_editor.connection.features.supports_partial_indexes:
+        other = self.instead(schema_editor.connection)
+        if other is None:
             return super().create_sql(model, schema_editor, using=using, **options)
-        whole = models.Index(fields=self.fields, name=self.name, condition=self.where)
-        return whole.create_sql(model, schema_editor, using=using, **options)
+        return other.create_sql(model, schema_editor, using=using, **options)
+
+    def instead(self, connection: BaseDatabaseWrapper) -> models.Index | None:
+        """Return the index that this database makes in its place; None for itself."""
+        raise NotImplementedError
+
+
+class IndexOfSome(_IndexByDatabase):
+    """Rows for which ``where`` is true, so that writing the others does not cost an entry.
+
+    Django's own ``condition`` makes no index at all on MariaDB, and warns of it at each migration.
+    """
+
+    def __init__(self, *, where: Q, fields: list[str], name: str) -> None:
+        super().__init__(fields=fields, name=name)
+        self.where = where
+
+    def instead(self, connection: BaseDatabaseWrapper) -> models.Index | None:
+        """Return the partial index where there are such."""
+        if not connection.features.supports_partial_indexes:
+            return None
+        return models.Index(fields=self.fields, name=self.name, condition=self.where)
 
     def deconstruct(self) -> Any:
         """Return how a migration writes it."""
@@ -38,7 +53,7 @@ class IndexOfSome(models.Index):
         return path, arguments, {**options, "where": self.where}
 
 
-class IndexOfOutbox(models.Index):
+class IndexOfOutbox(_IndexByDatabase):
     """One with another column in second place on SQLite.
 
     The planner there has no statistics, and takes the index that names most of what is asked for: without this it would read
@@ -49,20 +64,11 @@ class IndexOfOutbox(models.Index):
         super().__init__(fields=fields, name=name)
         self.on_sqlite = on_sqlite
 
-    def create_sql(
-        self,
-        model: type[models.Model],
-        schema_editor: BaseDatabaseSchemaEditor,
-        using: str = "",
-        **options: Any,
-    ) -> Any:
-        """Return the statement that makes it."""
-        if schema_editor.connection.vendor != "sqlite":
-            return super().create_sql(model, schema_editor, using=using, **options)
-        fields = [self.fields[0], self.on_sqlite, *self.fields[1:]]
-        return models.Index(fields=fields, name=self.name).create_sql(
-            model, schema_editor, using=using, **options
-        )
+    def instead(self, connection: BaseDatabaseWrapper) -> models.Index | None:
+        """Return the one of SQLite."""
+        if connection.vendor != "sqlite":
+            return None
+        return models.Index(fields=[self.fields[0], self.on_sqlite, *self.fields[1:]], name=self.name)
 
     def deconstruct(self) -> Any:
         """Return how a migration writes it."""
