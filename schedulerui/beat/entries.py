@@ -10,6 +10,8 @@ from celery import Celery
 from celery.schedules import crontab, schedule, solar
 from kombu import Exchange, Queue
 
+from schedulerui.recurrence.fields import CELERY_NAMES
+
 SEND_OPTIONS = (
     "queue",
     "exchange",
@@ -26,7 +28,6 @@ SEND_OPTIONS = (
 KNOWN_ELSEWHERE = "django_celery_beat."
 """Its crontabs decide by themselves because of a zone of their own, which is kept."""
 _DECIDING = ("is_due", "remaining_estimate", "remaining_delta")
-_CELERY_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 
 
 class UnknownEntry(ValueError):
@@ -106,7 +107,7 @@ def _anchor(app: Celery, *, is_relative: bool) -> dict[str, object]:
 def expression_of(timing: crontab) -> str:
     """Return Celery's crontab as five fields in cron's order; sets and lists become comma lists."""
     # Celery keeps what was written in these attributes only; its public ones are the expanded sets.
-    given = (getattr(timing, f"_orig_{name}") for name in _CELERY_FIELDS)
+    given = (getattr(timing, f"_orig_{name}") for name in CELERY_NAMES)
     return " ".join(_field(value) for value in given)
 
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from schedulerui.moving.rows import OldTask
 
+RULE = ("expression", "every", "period", "anchor_at", "clocked_at_utc", "solar_event", "latitude", "longitude")  # fmt: skip
+"""Fields that say when, beside the kind and the zone."""
+
 
 class Outcome(StrEnum):
     """What the import does with a row."""
@@ -64,6 +67,6 @@ class Draft:
     def by_hand(self, problem: str, rule: str) -> None:
         """Keep a schedule without its rule, which stays readable in the description."""
         self.fields["kind"] = "manual"
-        for name in ("expression", "every", "period", "anchor_at", "clocked_at_utc", "solar_event", "latitude", "longitude"):  # fmt: skip
+        for name in RULE:
             self.fields.pop(name, None)
         self.problems.append(f"{problem}; it is kept without its rule ({rule})")

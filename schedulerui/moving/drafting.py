@@ -7,7 +7,7 @@ from collections.abc import Collection
 from datetime import UTC, timedelta
 
 from schedulerui.models import Schedule
-from schedulerui.moving.draft import Draft, Surroundings
+from schedulerui.moving.draft import RULE, Draft, Surroundings
 from schedulerui.moving.old_times import overdue_at
 from schedulerui.moving.rows import CLEANUP, OldTask
 from schedulerui.moving.timing import set_time, zone_of
@@ -19,9 +19,6 @@ _KEPT_TEXT = 10_000
 """Most characters of unreadable JSON that are kept, as six times as many may be stored; the old row has the rest."""
 _VALUES: dict[str, type] = {"args": list, "kwargs": dict, "headers": dict}
 _WORDS = {"args": "a JSON list", "kwargs": "a JSON object", "headers": "a JSON object"}
-_RULE = frozenset(
-    {"kind", "expression", "tz", "every", "period", "anchor_at", "clocked_at_utc", "solar_event", "latitude", "longitude"}
-)  # fmt: skip
 
 
 def draft_of(old: OldTask, around: Surroundings, *, taken: Collection[str] = ()) -> Draft:
@@ -131,7 +128,7 @@ def _settle(draft: Draft, around: Surroundings) -> None:
             return
         for name in [*errors]:
             sentence = " ".join(errors[name]).rstrip(".")
-            if name in _RULE:
+            if name in {"kind", "tz", *RULE}:
                 rule = ", ".join(str(value) for value in (draft.old.timing.values if draft.old.timing else {}).values())  # fmt: skip
                 draft.by_hand(f"Its time cannot be kept: {sentence}", rule)
                 break

@@ -14,9 +14,8 @@ from celery.schedules import ParseException, crontab, crontab_parser, solar
 from django.core.exceptions import ImproperlyConfigured
 
 from schedulerui.moving.rows import OldTask
+from schedulerui.recurrence.fields import CELERY_NAMES
 
-CRON_ORDER = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
-"""The order of an expression, which is not that of Celery's arguments."""
 MICROSECONDS = {
     "microseconds": 1,
     "seconds": 1_000_000,
@@ -32,7 +31,7 @@ _REFUSALS = (ValueError, TypeError, ParseException, RuntimeError, OverflowError)
 def refusal(texts: Sequence[str]) -> str:
     """Return why Celery takes no crontab of these five fields, in cron's order; empty when it does."""
     try:
-        crontab(**dict(zip(CRON_ORDER, texts, strict=True)))
+        crontab(**dict(zip(CELERY_NAMES, texts, strict=True)))
     except _REFUSALS as error:
         return (str(error).strip().partition("\n")[0] or type(error).__name__).rstrip(".")
     return ""
@@ -113,7 +112,7 @@ def _intervals(old: OldTask, every: timedelta, start: datetime) -> Iterator[date
 
 
 def _crontab(values: Mapping[str, Any], zone: str) -> crontab:
-    timing: Any = crontab(**{name: values[name] for name in CRON_ORDER})
+    timing: Any = crontab(**{name: values[name] for name in CELERY_NAMES})
     timing.tz = ZoneInfo(zone)  # the stubs say that nobody may set it
     found: crontab = timing
     return found

@@ -80,15 +80,20 @@ class OldTask:
         return self.expire_seconds or None
 
 
+class _Theirs:
+    """What all of their tables have in common."""
+
+    app_label = "django_celery_beat"
+    managed = False
+    apps = _REGISTRY
+
+
 class _Interval(models.Model):
     every = models.IntegerField()
     period = models.TextField()
 
-    class Meta:
-        app_label = "django_celery_beat"
+    class Meta(_Theirs):
         db_table = "django_celery_beat_intervalschedule"
-        managed = False
-        apps = _REGISTRY
 
     def __str__(self) -> str:
         return f"every {self.every} {self.period}"
@@ -102,11 +107,8 @@ class _Crontab(models.Model):
     day_of_week = models.TextField()
     timezone = models.TextField()
 
-    class Meta:
-        app_label = "django_celery_beat"
+    class Meta(_Theirs):
         db_table = "django_celery_beat_crontabschedule"
-        managed = False
-        apps = _REGISTRY
 
     def __str__(self) -> str:
         return f"crontab {self.pk}"
@@ -117,11 +119,8 @@ class _Solar(models.Model):
     latitude = models.DecimalField(max_digits=9, decimal_places=6)
     longitude = models.DecimalField(max_digits=9, decimal_places=6)
 
-    class Meta:
-        app_label = "django_celery_beat"
+    class Meta(_Theirs):
         db_table = "django_celery_beat_solarschedule"
-        managed = False
-        apps = _REGISTRY
 
     def __str__(self) -> str:
         return self.event
@@ -130,11 +129,8 @@ class _Solar(models.Model):
 class _Clocked(models.Model):
     clocked_time = models.DateTimeField()
 
-    class Meta:
-        app_label = "django_celery_beat"
+    class Meta(_Theirs):
         db_table = "django_celery_beat_clockedschedule"
-        managed = False
-        apps = _REGISTRY
 
     def __str__(self) -> str:
         return f"clocked {self.pk}"
@@ -164,11 +160,8 @@ class _Task(models.Model):
     solar_id = models.IntegerField(null=True)
     clocked_id = models.IntegerField(null=True)
 
-    class Meta:
-        app_label = "django_celery_beat"
+    class Meta(_Theirs):
         db_table = "django_celery_beat_periodictask"
-        managed = False
-        apps = _REGISTRY
 
     def __str__(self) -> str:
         return self.name

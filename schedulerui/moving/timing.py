@@ -9,7 +9,7 @@ from typing import Any
 from schedulerui.moving import old_times
 from schedulerui.moving.draft import Draft, Surroundings
 from schedulerui.recurrence import RuleError, parse_rule, zone
-from schedulerui.recurrence.fields import FIELDS, LONGEST_TEXT, expand
+from schedulerui.recurrence.fields import CELERY_NAMES, FIELDS, LONGEST_TEXT, expand
 
 _SECOND = old_times.MICROSECONDS["seconds"]
 _NAME_LENGTH = 3
@@ -56,7 +56,7 @@ def _set_interval(draft: Draft, values: Mapping[str, Any], around: Surroundings)
 
 
 def _set_crontab(draft: Draft, values: Mapping[str, Any], around: Surroundings) -> None:
-    texts = [str(values[name] or "").replace(" ", "") for name in old_times.CRON_ORDER]
+    texts = [str(values[name] or "").replace(" ", "") for name in CELERY_NAMES]
     expression, name = " ".join(texts), zone_of(values, around)
     rule = f"{expression} in {name}"
     try:

@@ -12,12 +12,12 @@ from schedulerui.models import Schedule
 from schedulerui.operations.audit import EDITABLE
 from schedulerui.presenters.values import redact
 from schedulerui.recurrence import CrontabRule, IntervalRule, RuleError, SolarRule
+from schedulerui.recurrence.fields import CELERY_NAMES
 
 VALUES = frozenset({"args", "kwargs", "headers", "options", "canvas"})
 """Fields that only those may see who may see values."""
 OPTIONS = ("queue", "exchange", "routing_key", "priority", "headers", "ignore_result", "soft_time_limit", "time_limit")  # fmt: skip
 """Fields that an entry of ``beat_schedule`` has among its options."""
-CELERY_FIELDS = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
 WIDTH = 100
 CALL = """\
 {imports}from schedulerui import clock
@@ -121,7 +121,7 @@ def _options(schedule: Schedule, *, with_values: bool) -> Mapping[str, object]:
 def _timing(schedule: Schedule) -> _Code | None:
     rule = schedule.rule()
     if isinstance(rule, CrontabRule) and not rule.day_or:
-        fields = zip(CELERY_FIELDS, rule.text.split(), strict=True)
+        fields = zip(CELERY_NAMES, rule.text.split(), strict=True)
         given = ", ".join(f"{name}={text!r}" for name, text in fields)
         return _Code(text=f"crontab({given})", source="from celery.schedules import crontab")
     if isinstance(rule, IntervalRule):

@@ -50,6 +50,8 @@ class Field:
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+CELERY_NAMES = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
+"""What Celery's crontab calls the fields, in the order of an expression, which is not that of its arguments."""
 FIELDS = (
     Field(name="minute", word=_("minute"), low=0, high=59, hint=_("use 0-59")),
     Field(name="hour", word=_("hour"), low=0, high=23, hint=_("use 0-23")),
