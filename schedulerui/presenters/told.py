@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db.models import BigIntegerField, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
 
-from schedulerui.conf import settings
 from schedulerui.models import Queue, Run, Worker
+from schedulerui.operations import workers
 
 
 class _SumOf(Subquery):
@@ -44,7 +44,6 @@ def of_pickup(*, now: datetime) -> dict[str, Any]:
 
     What depends on the clock alone may be said a minute late.
     """
-    gone_at = now - timedelta(seconds=settings().WORKER_OFFLINE_AFTER)
     fresh = Q(measured_at__gt=OuterRef("sent_at"))
     return {
         "depth": _over(Queue.objects.all(), Sum("depth")),
@@ -52,12 +51,7 @@ def of_pickup(*, now: datetime) -> dict[str, Any]:
         "n_unknown": _over(Queue.objects.exclude(error=""), Count("pk")),
         "n_fresh": _over(Queue.objects.filter(fresh), Count("pk")),
         "n_workers": _over(Worker.objects.all(), Count("pk")),
-        "n_gone": _over(
-            Worker.objects.filter(
-                Q(seen_at__lt=gone_at) | Q(died_at__isnull=False) | Q(stopped_at__isnull=False)
-            ),
-            Count("pk"),
-        ),
+        "n_online": _over(workers.online(now=now), Count("pk")),
     }
 
 

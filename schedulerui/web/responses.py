@@ -18,7 +18,17 @@ from schedulerui.web.client_address import client_address
 from schedulerui.web.decorators import htmx_of, page_of
 
 __all__ = [
-    "SeeOther", "actor_of", "back_from", "back_of_page", "back_to", "digest", "remember", "see_other", "unchanged", "with_message",
+    "SeeOther",
+    "actor_of",
+    "back_from",
+    "back_of_page",
+    "back_to",
+    "digest",
+    "remember",
+    "see_other",
+    "unchanged",
+    "wants_it_beside",
+    "with_message",
     "with_notice",
 ]  # fmt: skip
 
@@ -26,6 +36,11 @@ A_YEAR = 365 * 24 * 3600
 """Seconds."""
 Response = TypeVar("Response", bound=HttpResponse)
 LEVELS = {"ok": messages.SUCCESS, "warn": messages.WARNING, "fail": messages.ERROR}
+
+
+def wants_it_beside(request: HttpRequest) -> bool:
+    """Return whether a run is asked for even if one of its schedule is active."""
+    return request.POST.get("even") == "yes"
 
 
 class SeeOther(HttpResponseRedirect):

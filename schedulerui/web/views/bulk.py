@@ -38,7 +38,7 @@ from schedulerui.web.bulk import (
 from schedulerui.web.decorators import SENTENCES, error_page, gate, refuse
 from schedulerui.web.exports import as_csv, as_json, runs_as_csv, runs_as_json
 from schedulerui.web.forms.pause import PauseForm
-from schedulerui.web.responses import actor_of, back_from, see_other, with_message
+from schedulerui.web.responses import actor_of, back_from, see_other, wants_it_beside, with_message
 
 NAMED = 10
 """Rows that the question names."""
@@ -140,7 +140,7 @@ def _schedule_verb(
     given = form.cleaned_data if form is not None else {}
     until = form.until_at if isinstance(form, PauseForm) else None
     if key == "run":
-        return bulk.running(token=token, even_if_running=_is_even(request), **by)
+        return bulk.running(token=token, even_if_running=wants_it_beside(request), **by)
     verbs: dict[str, Callable[[], bulk.Verb]] = {
         "enable": lambda: bulk.switching(enabled=True, **by),
         "disable": lambda: bulk.switching(enabled=False, **by),
@@ -159,7 +159,7 @@ def _run_verb(
 ) -> AbstractContextManager[bulk_runs.Verb]:
     if key == "again":
         by: bulk.By = {"actor": actor_of(request), "now": now}
-        return bulk_runs.again(token=token, even_if_running=_is_even(request), **by)
+        return bulk_runs.again(token=token, even_if_running=wants_it_beside(request), **by)
     return nullcontext(bulk_runs.cancelling(actor=actor_of(request), now=now))
 
 
@@ -182,11 +182,6 @@ def _ask(
         "may_wait": key in WITH_TOKEN and kind.guarded(ids).exists(),
     }
     return render(request, "schedulerui/pages/bulk.html", context, status=status)
-
-
-def _is_even(request: HttpRequest) -> bool:
-    """Whether they are to go although a run of their schedule is active."""
-    return request.POST.get("even") == "yes"
 
 
 def _told(request: HttpRequest, kind: Kind, action: Action, outcome: bulk.Outcome) -> HttpResponse:

@@ -9,20 +9,18 @@ from django.shortcuts import render
 from django_htmx.http import trigger_client_event
 
 from schedulerui import clock
-from schedulerui.access import rights_of
 from schedulerui.models import Schedule
 from schedulerui.operations import pauses
 from schedulerui.operations.errors import InvalidSchedule
-from schedulerui.presenters import digest
 from schedulerui.presenters.beats import beat_card
 from schedulerui.presenters.moments import zone_of
 from schedulerui.presenters.policies import pause_of
-from schedulerui.presenters.schedules import schedule_row
 from schedulerui.presenters.unseen import mark_of
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.forms.pause import PauseForm
 from schedulerui.web.found import schedule_or_404
 from schedulerui.web.responses import actor_of, back_from, back_to, see_other, with_message, with_notice
+from schedulerui.web.views.toggle import where_it_stands
 
 
 @gate("operate", methods=("GET", "HEAD", "POST"))
@@ -75,16 +73,6 @@ def _pause(request: HttpRequest, schedule: Schedule, form: PauseForm, *, now: da
 
 def _fragment(request: HttpRequest, pk: int, *, now: datetime) -> HttpResponse:
     """Answer an empty dialog, and out of band where the schedule stands: its row, or the actions of its page."""
-    current = Schedule.objects.select_related("state").get(pk=pk)
-    row = schedule_row(current, now=now, mark=mark_of(now, seen_at=beat_card(now=now).seen_at, now=now))
-    is_page = request.POST.get("place") == "page"
-    context = {
-        "row": row,
-        "schedule": current,
-        "rights": rights_of(request.user),
-        "now": now,
-        "v": digest(row.enabled, row.version),
-        "oob": True,
-    }
-    template = "schedulerui/schedules/_actions.html" if is_page else "schedulerui/schedules/_row.html"
-    return trigger_client_event(render(request, template, context), "schedulerui:wake")
+    mark = mark_of(now, seen_at=beat_card(now=now).seen_at, now=now)
+    answer = where_it_stands(request, pk, now=now, mark=mark, oob=True)
+    return trigger_client_event(answer, "schedulerui:wake")

@@ -25,7 +25,7 @@ from schedulerui.web.forms.values import ValuesForm
 from schedulerui.web.found import run_or_404, sound_schedule_or_404
 from schedulerui.web.hints import takes_of
 from schedulerui.web.rates import refused_for_rate
-from schedulerui.web.responses import actor_of, see_other, with_message
+from schedulerui.web.responses import actor_of, see_other, wants_it_beside, with_message
 from schedulerui.web.views.run_now import sentence_of
 
 Launch = Callable[[str, Values | None], Queued]
@@ -74,12 +74,9 @@ def run_again(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 
 def _click(request: HttpRequest, token: str) -> Click:
-    return Click(token=token, actor=actor_of(request), now=clock.now(), even_if_running=_is_even(request))
-
-
-def _is_even(request: HttpRequest) -> bool:
-    """Whether it is to go although a run of its schedule is active."""
-    return request.POST.get("even") == "yes"
+    return Click(
+        token=token, actor=actor_of(request), now=clock.now(), even_if_running=wants_it_beside(request)
+    )
 
 
 def _answer(
@@ -123,7 +120,7 @@ def _page(
     shown = {
         **context,
         "form": form,
-        "is_even": _is_even(request),
+        "is_even": wants_it_beside(request),
         "takes": takes_of(str(context["task"])),
         "token": request.POST.get("token") or uuids.uuid4(),
     }

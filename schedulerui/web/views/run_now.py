@@ -26,7 +26,7 @@ from schedulerui.presenters.warnings import warnings_of
 from schedulerui.web.decorators import error_page, gate, htmx_of
 from schedulerui.web.found import sound_schedule_or_404
 from schedulerui.web.rates import refused_for_rate
-from schedulerui.web.responses import actor_of, see_other, with_message, with_notice
+from schedulerui.web.responses import actor_of, see_other, wants_it_beside, with_message, with_notice
 
 
 @transaction.non_atomic_requests  # the run is committed before it is published: a broker that is down loses nothing
@@ -69,7 +69,7 @@ def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
     refusal = refused_for_rate(request, of=schedule.pk, token=token, now=now)
     if refusal is not None:
         return refusal
-    even = request.POST.get("even") == "yes"
+    even = wants_it_beside(request)
     try:
         queued = runs.run_now(
             schedule.pk, token=token, actor=actor_of(request), now=now, even_if_running=even

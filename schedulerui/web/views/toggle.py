@@ -59,7 +59,7 @@ def _toggle(request: HttpRequest, pk: int, *, enabled: bool) -> HttpResponse:
         return see_other(request, back_from(request, anchor=f"schedule-{pk}"))
     target = "#schedule-actions" if is_on_page(request) else f"#schedule-{pk}"
     mark = mark_of(now, seen_at=card.seen_at, now=now) if card else ""
-    return with_notice(_fragment(request, pk, now=now, mark=mark), text, undo=undo, target=target)
+    return with_notice(where_it_stands(request, pk, now=now, mark=mark), text, undo=undo, target=target)
 
 
 def is_on_page(request: HttpRequest) -> bool:
@@ -67,8 +67,10 @@ def is_on_page(request: HttpRequest) -> bool:
     return request.POST.get("place") == "page"
 
 
-def _fragment(request: HttpRequest, pk: int, *, now: datetime, mark: str) -> HttpResponse:
-    """Answer what the switch stands in: a row of the list, or the actions of the schedule's page."""
+def where_it_stands(
+    request: HttpRequest, pk: int, *, now: datetime, mark: str, oob: bool = False
+) -> HttpResponse:
+    """Answer what the switch stands in: a row of the list, or the actions of the schedule's page; ``oob``: out of band."""
     current = Schedule.objects.select_related("state").get(pk=pk)
     row = schedule_row(current, now=now, mark=mark)
     context = {
@@ -77,6 +79,7 @@ def _fragment(request: HttpRequest, pk: int, *, now: datetime, mark: str) -> Htt
         "rights": rights_of(request.user),
         "now": now,
         "v": digest(row.enabled, row.version),
+        "oob": oob,
     }
     template = (
         "schedulerui/schedules/_actions.html" if is_on_page(request) else "schedulerui/schedules/_row.html"
