@@ -87,6 +87,9 @@ ACTIVE: frozenset[RunState] = frozenset(
 WITH_WORKER = (RunState.RECEIVED, RunState.STARTED, RunState.RETRYING)
 """States in which a worker has had the message, or that of some part of a canvas, and the end is not told."""
 
+FAILING = (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT, RunState.EXPIRED)
+"""Ends that are failures. A schedule whose newest run ended so is failing: to the filter, the tile, the rail and the alerts alike."""
+
 DECIDED = frozenset({RunState.SKIPPED, RunState.MISSED})
 """States of rows that were born finished: decisions, which never had a task."""
 

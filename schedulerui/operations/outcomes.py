@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from django.db import transaction
 
 from schedulerui import clock
-from schedulerui.facts import FINISHED, RunState
+from schedulerui.facts import FAILING, FINISHED, RunState
 from schedulerui.models import Run, ScheduleState
 from schedulerui.operations import retries
 
@@ -23,16 +23,14 @@ LETTERS: dict[RunState, str] = {
     RunState.REVOKED: "x",
     RunState.CANCELLED: "x",
     RunState.IGNORED: "x",
-    RunState.REJECTED: "x",
+    RunState.REJECTED: "r",
     RunState.LOST: "l",
     RunState.EXPIRED: "e",
     RunState.UNSENT: "u",
 }
 FAILURES = frozenset({RunState.FAILED, RunState.LOST})
 """States that lengthen the streak of failures; success ends it, everything else leaves it."""
-FAILED_LETTERS = tuple(
-    LETTERS[state] for state in (RunState.FAILED, RunState.LOST, RunState.EXPIRED, RunState.UNSENT)
-)
+FAILED_LETTERS = tuple(LETTERS[state] for state in FAILING)
 """Outcomes that are failures of what was to run; what was decided or called off is none."""
 EQUALS = 10
 """Runs up to which each counts as much in the usual run time; beyond, the newest counts a tenth."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q, QuerySet
 
 from schedulerui.conf import settings
-from schedulerui.facts import Actor, RunState, Trigger
+from schedulerui.facts import FAILING, Actor, RunState, Trigger
 from schedulerui.models import Alert, Run, Schedule, ScheduleState
 from schedulerui.operations import beats
 
@@ -20,8 +20,6 @@ LOOKED_AT = 2_000
 """Most rows that one question looks at."""
 SOONEST = timedelta(seconds=5)
 """Nothing younger than this is looked at: it may be on its way."""
-FAILING = (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT, RunState.EXPIRED)
-"""Ends that are failures; a schedule is failing until a later time of it succeeds."""
 QUEUED = (RunState.PENDING, RunState.SENT, RunState.RECEIVED)
 MOMENT = "%Y-%m-%d %H:%M:%S"
 OF_BEAT = (Trigger.SCHEDULE, Trigger.RETRY)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from schedulerui.facts import FAILING
 from schedulerui.models import ScheduleState
 from schedulerui.models.short_lists import keys_of
 from schedulerui.operations.registered import UnknownTasks
@@ -20,7 +21,7 @@ from schedulerui.presenters.attention import AttentionRow
 from schedulerui.presenters.beats import BeatCard, beat_card
 from schedulerui.presenters.overview import rows_of, unknown_now
 from schedulerui.presenters.remembered import Look
-from schedulerui.presenters.tally import FAILING, Numbers, Shown, tally
+from schedulerui.presenters.tally import Numbers, Shown, tally
 
 N_LINES = 5
 MOST = 99

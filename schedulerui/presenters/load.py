@@ -11,11 +11,10 @@ from typing import Any
 
 from django.db.models import Count, Min, QuerySet
 
-from schedulerui.facts import RunState
+from schedulerui.facts import FAILING, RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters.remembered import N_CHEAP, Look, Remembered
-from schedulerui.presenters.tally import FAILING
 from schedulerui.recurrence import CrontabRule, RuleError, SolarRule, parse_rule, upcoming
 from schedulerui.recurrence.load import by_quarter
 

@@ -12,11 +12,10 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
-from schedulerui.facts import WITH_WORKER
+from schedulerui.facts import FAILING, WITH_WORKER
 from schedulerui.models import Alert, Beat, Run, ScheduleState
 from schedulerui.operations import workers
 from schedulerui.presenters.beats import BeatCard, card_of
-from schedulerui.presenters.tally import FAILING
 from schedulerui.presenters.values import digest
 
 MOST = 99

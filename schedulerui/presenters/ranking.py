@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from schedulerui.facts import DECIDED, FINISHED, RunState
+from schedulerui.facts import DECIDED, FAILING, FINISHED, RunState
 from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters.remembered import Remembered
-from schedulerui.presenters.tally import FAILING
 
 WEEK = timedelta(days=7)
 LOOKED_AT = 10_000

@@ -30,6 +30,7 @@ LETTERS: Mapping[str, RunState] = {
     "m": RunState.MISSED,
     "k": RunState.SKIPPED,
     "e": RunState.EXPIRED,
+    "r": RunState.REJECTED,
     "x": RunState.REVOKED,
 }
 SUMMARY = (RunState.SUCCEEDED, RunState.FAILED, RunState.MISSED)

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Aggregate, Count, Max, Q, QuerySet, Sum, Value
 from django.db.models.fields import CharField
 
-from schedulerui.facts import ACTIVE, RunState
+from schedulerui.facts import ACTIVE, FAILING, RunState
 from schedulerui.models import (
     Alert,
     Change,
@@ -25,7 +25,6 @@ from schedulerui.operations.troubles import QUEUED
 from schedulerui.presenters.findings import OLD_AFTER
 from schedulerui.presenters.values import digest
 
-FAILING = tuple(str(state) for state in (RunState.FAILED, RunState.LOST, RunState.REJECTED, RunState.UNSENT))
 FAILING_OFF = "n_failing_off"
 UNTAKEN_AFTER = timedelta(minutes=1)
 """Age at which a message that waits is told of: others are on their way."""

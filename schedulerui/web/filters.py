@@ -10,11 +10,10 @@ from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from schedulerui.facts import RunState
+from schedulerui.facts import FAILING, RunState
 from schedulerui.models import Schedule
 from schedulerui.models.choices import KINDS
 from schedulerui.presenters import state_word
-from schedulerui.presenters.tally import FAILING
 from schedulerui.web.keyset import Order
 from schedulerui.web.list_filter import DurationFilter, ListFilter, like, text_filter
 from schedulerui.web.words import all_hold

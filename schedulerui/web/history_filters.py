@@ -11,9 +11,8 @@ from django import forms
 from django.db.models import Q, QuerySet, Subquery
 from django.utils.translation import gettext_lazy
 
-from schedulerui.facts import ACTIVE, RunState, Trigger
+from schedulerui.facts import ACTIVE, FAILING, RunState, Trigger
 from schedulerui.models import Change, Run
-from schedulerui.operations.troubles import FAILING
 from schedulerui.presenters import state_word, trigger_word
 from schedulerui.presenters.changes import VERBS
 from schedulerui.web.filters import LANGUAGE

@@ -17,12 +17,12 @@ from django.utils.translation import gettext_lazy as _
 
 from schedulerui import clock
 from schedulerui.access import is_limited, visible
+from schedulerui.facts import FAILING
 from schedulerui.models import Run, Schedule
 from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters import lanes
 from schedulerui.presenters.load import Load, Stretch, edges_between, load_of
 from schedulerui.presenters.moments import zone_shown
-from schedulerui.presenters.tally import FAILING
 from schedulerui.web.decorators import gate
 from schedulerui.web.filters import ScheduleFilter
 
