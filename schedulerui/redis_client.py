@@ -21,6 +21,12 @@ def timeouts(url: object, *, connect: float, answer: float) -> dict[str, float]:
     return {"socket_connect_timeout": connect, "socket_timeout": answer}
 
 
+def reading(celery_app: Any, *, within: float) -> dict[str, float]:
+    """Return the same for the broker that an app reads from, each ``within`` seconds."""
+    conf = celery_app.conf
+    return timeouts(conf.broker_read_url or conf.broker_url, connect=within, answer=within)
+
+
 class NotAllTaken(Exception):
     """The broker did not take a whole batch; ``refused`` and ``in_doubt`` are places in the order of collecting.
 

@@ -9,8 +9,8 @@ from typing import Any
 from celery import Celery
 from kombu import Connection
 
+from schedulerui import redis_client
 from schedulerui.error_text import error_text
-from schedulerui.redis_client import timeouts
 
 TIMEOUT = 2
 """Seconds to wait for a broker that does not answer."""
@@ -29,8 +29,9 @@ class Depth:
 def measure(app: Celery, names: Iterable[str]) -> list[Depth]:
     """Ask the broker about each queue over a fresh connection; a broker that is away is the error of every queue."""
     wanted = list(names)
+    options = redis_client.reading(app, within=TIMEOUT)
     try:
-        with app.connection_for_read(connect_timeout=TIMEOUT, transport_options=_timeouts(app)) as connection:
+        with app.connection_for_read(connect_timeout=TIMEOUT, transport_options=options) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=TIMEOUT)
             return list(_ask(connection, wanted))
     except Exception as error:  # noqa: BLE001 - each transport raises errors of its own; the page shows them
@@ -56,8 +57,3 @@ def _ask(connection: Connection, names: list[str]) -> Iterator[Depth]:
         finally:
             if getattr(channel, "is_open", True):
                 channel.close()
-
-
-def _timeouts(app: Celery) -> dict[str, float]:
-    url = app.conf.broker_read_url or app.conf.broker_url
-    return timeouts(url, connect=TIMEOUT, answer=TIMEOUT)

@@ -17,7 +17,7 @@ from typing import Any
 from celery import Celery
 from celery.events import EventReceiver
 
-from schedulerui import clock
+from schedulerui import clock, redis_client
 from schedulerui.operations import workers
 from schedulerui.operations.reports import clean
 from schedulerui.operations.workers import Heartbeat
@@ -32,6 +32,8 @@ ROUTING_KEY = "worker.#"
 NAMESPACE = uuid.UUID("1d6a0e6c-7c5e-5bb0-9a0e-2f1f5c1b7a55")
 WAIT_FIRST, WAIT_MAX = 1.0, 30.0
 """Seconds between two tries to reach the broker: doubled each time."""
+TIMEOUT = 2.0
+"""Seconds to wait for a broker that does not answer: Redis would be waited for without an end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,8 @@ class Ear:
 
     def _listen(self) -> None:
         celery_app = self._app()
-        with celery_app.connection_for_read(connect_timeout=2) as connection:
+        options = redis_client.reading(celery_app, within=TIMEOUT)
+        with celery_app.connection_for_read(connect_timeout=TIMEOUT, transport_options=options) as connection:
             receiver = EventReceiver(
                 connection, handlers={"*": self.hear}, routing_key=ROUTING_KEY, app=celery_app
             )

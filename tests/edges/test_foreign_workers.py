@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import uuid
 
 import pytest
@@ -12,6 +14,7 @@ from schedulerui.monitor import foreign
 from schedulerui.monitor.foreign import Ear, heard_in
 from schedulerui.operations import workers
 from schedulerui.testing import DULL_WEDNESDAY as NOW
+from tests.waiting import eventually
 
 HEARTBEAT = {
     "type": "worker-heartbeat", "hostname": "plain@there", "pid": 7, "active": 2, "processed": 9,
@@ -94,6 +97,33 @@ def test_our_own_worker_replaces_what_was_heard_of_it(db, ear, make_heartbeat):
     assert [row.heard_by for row in Worker.objects.all()] == ["recorder"]
     ear.hear(HEARTBEAT)
     assert foreign.store(ear.take(), now=NOW) == 0
+
+
+def test_a_redis_that_takes_connections_and_never_answers_is_given_up_and_asked_again(monkeypatch):
+    monkeypatch.setattr(foreign, "TIMEOUT", 0.2)
+    taken = []
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+
+        def take():
+            try:
+                while True:
+                    taken.append(mute.accept()[0])
+            except OSError:
+                return
+
+        thread = threading.Thread(target=take, daemon=True)
+        thread.start()
+        url = f"redis://127.0.0.1:{mute.getsockname()[1]}/0"
+        ear = Ear(lambda: Celery("unused", broker=url, set_as_current=False))
+        ear.start()
+        try:
+            eventually(lambda: len(taken) > 1, within=30, describe="a second try to connect")
+        finally:
+            ear.stop(within=0)
+            mute.shutdown(socket.SHUT_RDWR)
+            for connection in taken:
+                connection.close()
+    thread.join(10)
 
 
 @pytest.fixture
