@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
-
-from django.db import connection, transaction
+from typing import Protocol
 
 from schedulerui import clock
 from schedulerui.access import Visitor, may, visible
 from schedulerui.models import ScheduleState
 from schedulerui.presenters.glance import Glance, failing_badge, glance_of
-from schedulerui.web.away import AWAY, trouble_of
+from schedulerui.presenters.trouble import AWAY, in_savepoint, trouble_of
 from schedulerui.web.shown import shown_to
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 class Asking(Protocol):
@@ -49,7 +45,7 @@ def may_view_audit(request: Asking) -> bool:
 def glance_for(user: Visitor) -> Told:
     """Return what ``user`` is told at a glance; a sentence instead where the tables are not there, or the database is not."""
     try:
-        return Told(glance=_in_savepoint(lambda: glance_of(shown_to(user), now=clock.now())))
+        return Told(glance=in_savepoint(lambda: glance_of(shown_to(user), now=clock.now())))
     except AWAY as error:
         return Told(trouble=_trouble(error))
 
@@ -57,7 +53,7 @@ def glance_for(user: Visitor) -> Told:
 def badge_for(user: Visitor) -> str:
     """Return how many enabled schedules that ``user`` may know of fail now; empty for none, and where nobody can tell."""
     try:
-        return _in_savepoint(lambda: failing_badge(visible(user, ScheduleState.objects.all())))
+        return in_savepoint(lambda: failing_badge(visible(user, ScheduleState.objects.all())))
     except AWAY as error:
         _trouble(error)
         return ""
@@ -76,14 +72,3 @@ def _trouble(error: Exception) -> str:
     _is_behind, sentence = trouble_of(error)
     logger.error("The schedules cannot be told of: %s", error)
     return sentence
-
-
-def _in_savepoint(ask: Callable[[], T]) -> T:
-    """Ask so that a question that fails leaves the host's transaction as it was.
-
-    Only inside of one: begun for our sake it might take a lock for writing, as SQLite's immediate transactions do.
-    """
-    if not connection.in_atomic_block:
-        return ask()
-    with transaction.atomic():
-        return ask()

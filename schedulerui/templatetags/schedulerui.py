@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
@@ -13,14 +14,18 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from schedulerui import clock
-from schedulerui.access import rights_of, visible
+from schedulerui.access import Visitor, may, rights_of, visible
+from schedulerui.models import Alert, ScheduleState
 from schedulerui.presenters import StateWord, elements, moments, state_of
 from schedulerui.presenters.frame import UNDO_TAG, Frame, frame_of
 from schedulerui.presenters.lines import RunLines, ScheduleLines
 from schedulerui.presenters.rail import Known
 from schedulerui.presenters.runs import RunRow
 from schedulerui.presenters.schedules import ScheduleRow
+from schedulerui.presenters.standing import Standing, standing_of, unknown
+from schedulerui.presenters.trouble import in_savepoint
 
+logger = logging.getLogger(__name__)
 register = template.Library()
 
 
@@ -140,6 +145,18 @@ def run_line(context: template.Context, row: RunRow) -> str:
     return _runs(context).line(row, oob=bool(context.get("oob")))
 
 
+@register.inclusion_tag("schedulerui/hosts/status.html", takes_context=True)
+def schedulerui_status(context: template.Context) -> dict[str, object]:
+    """Say on a page of the host, in one line, how the schedules stand; nothing to people who may not look.
+
+    Three queries beside those for the permission. Never raises: what goes wrong is in the log, and where the person may look
+    the line says that nobody knows, and why.
+    """
+    user = getattr(context.get("request"), "user", None)
+    now = clock.now()  # a "now" of the context would be the host's own
+    return {"standing": None if user is None else _standing_for(user, now=now), "now": now}
+
+
 @register.filter
 def duration(seconds: float | None) -> str:
     """Show seconds as "12 ms", "1.2 s", "3 min 4 s"."""
@@ -157,6 +174,23 @@ def undo_of(message: Message) -> str:
     """Return the address that takes back what a message tells of; empty where there is none."""
     tags = message.extra_tags or ""
     return tags.removeprefix(UNDO_TAG) if tags.startswith(UNDO_TAG) else ""
+
+
+def _standing_for(user: Visitor, *, now: datetime) -> Standing | None:
+    try:
+        if not in_savepoint(lambda: may(user, "view")):
+            return None
+    except Exception:  # of a line on somebody else's page: who asks is unknown, so there is nothing to show
+        logger.exception("Whether somebody may look at the schedules cannot be told")
+        return None
+    try:
+        return in_savepoint(
+            lambda: standing_of(
+                visible(user, ScheduleState.objects.all()), visible(user, Alert.objects.all()), now=now
+            )
+        )
+    except Exception as error:  # noqa: BLE001 # the same: whatever it is, the host's page stands
+        return unknown(error)
 
 
 def _schedules(context: template.Context) -> ScheduleLines:

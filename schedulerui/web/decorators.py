@@ -18,7 +18,8 @@ from django_htmx.middleware import HtmxDetails
 from schedulerui.access import PERMISSIONS, may
 from schedulerui.presenters.frame import ZONE_COOKIE
 from schedulerui.presenters.moments import shown_in, zone_chosen
-from schedulerui.web.away import AWAY, database_away
+from schedulerui.presenters.trouble import AWAY
+from schedulerui.web.away import database_away
 from schedulerui.web.csp import dress
 from schedulerui.web.found import Refused
 

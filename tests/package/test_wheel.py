@@ -97,6 +97,13 @@ def test_flower_that_is_not_set_up_is_a_sentence_and_not_an_error(seen):
     assert seen["flower"] == [503, True]
 
 
+def test_a_page_of_the_project_says_how_the_schedules_stand_to_those_who_may_look(seen):
+    told, untold = seen["start"]
+    assert '<a href="/ops/schedules/">Schedules</a>: No beat is running' in told
+    assert 'href="/ops/schedules/alerts/">no alert is open</a>' in told
+    assert untold == "<main> </main>"
+
+
 def test_the_system_checks_find_nothing(python, host):
     assert "no issues" in done(python, "manage.py", "check", "--fail-level", "WARNING", cwd=host)
 
