@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Count, Min, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from schedulerui.canvas import Node, is_sound, leaves
-from schedulerui.models import Schedule
+from schedulerui.models import Schedule, Worker
 from schedulerui.operations import workers
 
 WORKERS = 200
 """Most workers that are asked what they know."""
+TOLD = ("tasks", "seen_at", "started_at", "stopped_at", "died_at")
 GROUPS = 2_000
 """Most different tasks and canvases that are looked at."""
 
@@ -27,6 +28,8 @@ class Unknown:
     task: str
     n: int
     first: int
+    since: datetime
+    """Since when, as far as rows tell: the schedules' oldest change until ``aged`` has asked the workers' rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,15 @@ class UnknownTasks:
 
     tasks: tuple[Unknown, ...] = ()
     n_schedules: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """The tasks that workers which are online know, when a worker that knew one was last heard of, and when the oldest began."""
+
+    known: frozenset[str]
+    known_at: Mapping[str, datetime]
+    began_at: datetime | None = None
 
 
 def registered_now(*, now: datetime) -> frozenset[str]:
@@ -55,24 +67,57 @@ def unknown_tasks(schedules: QuerySet[Schedule], *, known: Iterable[str]) -> Unk
     known = frozenset(known)
     counts: dict[str, Unknown] = {}
     n_schedules = 0
-    for sent, n, first in _groups(schedules):
+    for sent, n, first, since in _groups(schedules):
         n_schedules += n
         for task in sent:
             if task not in known:
-                before = counts.get(task, Unknown(task=task, n=0, first=first))
-                counts[task] = Unknown(task=task, n=before.n + n, first=min(before.first, first))
+                before = counts.get(task, Unknown(task=task, n=0, first=first, since=since))
+                counts[task] = Unknown(
+                    task=task,
+                    n=before.n + n,
+                    first=min(before.first, first),
+                    since=min(before.since, since),
+                )
     return UnknownTasks(
         tasks=tuple(sorted(counts.values(), key=lambda each: each.task)), n_schedules=n_schedules
     )
 
 
-def _groups(schedules: QuerySet[Schedule]) -> Iterator[tuple[list[str], int, int]]:
-    """Yield for each group of schedules that send the same: its tasks, how many there are, and the first one's key."""
+def heard_of(*, now: datetime) -> Heard:
+    """Return what the workers told that were heard of last; one query."""
+    rows = list(Worker.objects.order_by("-seen_at").only(*TOLD)[:WORKERS])
+    online = [each for each in rows if workers.state_of(each, now) in ("online", "stale")]
+    known_at: dict[str, datetime] = {}
+    for worker in reversed(rows):  # the one heard of last is the one that counts
+        known_at |= dict.fromkeys(map(str, worker.tasks), worker.seen_at)
+    return Heard(
+        known=frozenset(str(name) for worker in online for name in worker.tasks),
+        known_at=known_at,
+        began_at=min((worker.started_at for worker in online), default=None),
+    )
+
+
+def aged(found: UnknownTasks, heard: Heard) -> UnknownTasks:
+    """Return them with since when no worker knows each.
+
+    A worker that knew it was last heard of then. Where no row tells of one: since the oldest worker that is online began,
+    which knows it not, or since the schedules send it.
+    """
+    tasks = [
+        replace(each, since=max(each.since, heard.known_at.get(each.task) or heard.began_at or each.since))
+        for each in found.tasks
+    ]
+    return replace(found, tasks=tuple(tasks))
+
+
+def _groups(schedules: QuerySet[Schedule]) -> Iterator[tuple[list[str], int, int, datetime]]:
+    """Yield for each group of schedules that send the same: its tasks, how many there are, the first one's key, the oldest change."""
     enabled = schedules.filter(enabled=True).order_by()
     # As text: one damaged canvas must not hide all others, as a comparison of JSON would.
     groups = enabled.annotate(text=Cast("canvas", TextField())).values_list("task", "text")
-    for task, text, n, first in groups.annotate(n=Count("pk"), first=Min("pk")).order_by("task")[:GROUPS]:
-        yield tasks_of(task, _read(text)), n, first
+    told = groups.annotate(n=Count("pk"), first=Min("pk"), since=Min("updated_at")).order_by("task")
+    for task, text, n, first, since in told[:GROUPS]:
+        yield tasks_of(task, _read(text)), n, first, since
 
 
 def _read(text: str) -> Node:

@@ -14,20 +14,20 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
-from schedulerui.facts import RunState
+from schedulerui.facts import FAILING, RunState
 from schedulerui.models import Alert
 from schedulerui.operations.registered import Unknown, UnknownTasks
 from schedulerui.presenters.remembered import N_CHEAP, Remembered
 from schedulerui.presenters.runs import SENTENCES
 from schedulerui.presenters.schedules import ScheduleRow
 from schedulerui.presenters.states import StateWord, state_of
-from schedulerui.presenters.tally import FAILING, Shown
+from schedulerui.presenters.tally import Shown
 from schedulerui.presenters.values import digest
 
 N_SHOWN = 10
 N_OF_A_KIND = 2
 """How many of each kind are shown before any kind gets more."""
-UNHAPPY = (*FAILING, str(RunState.MISSED), str(RunState.EXPIRED))
+UNHAPPY = (*FAILING, RunState.MISSED)
 
 UNKNOWN: Remembered[UnknownTasks] = Remembered("unknown", is_cheap=lambda found: found.n_schedules <= N_CHEAP)
 
@@ -114,7 +114,7 @@ def _of_queue(alert: Alert) -> AttentionRow:
 
 
 def _of_broken(row: ScheduleRow) -> AttentionRow:
-    return _of_schedule(row, chip=state_of("error"), why=row.problem)
+    return _of_schedule(row, chip=state_of("error"), why=row.problem, at=row.changed_at)
 
 
 def _of_task(unknown: Unknown, rows: Mapping[int, ScheduleRow]) -> AttentionRow:
@@ -125,16 +125,21 @@ def _of_task(unknown: Unknown, rows: Mapping[int, ScheduleRow]) -> AttentionRow:
     ) % {"n": unknown.n}
     row = rows.get(unknown.first)
     if unknown.n == 1 and row is not None:
-        return _of_schedule(row, chip=state_of("unknown"), why=f"{why} {unknown.task}")
+        return _of_schedule(row, chip=state_of("unknown"), why=f"{why} {unknown.task}", at=unknown.since)
     address = f"{reverse('schedulerui:schedules')}?{urlencode({'task': unknown.task, 'on': 'on'})}"
     return AttentionRow(
-        key=f"task:{unknown.task}", name=unknown.task, url=address, chip=state_of("unknown"), why=why
+        key=f"task:{unknown.task}",
+        name=unknown.task,
+        url=address,
+        chip=state_of("unknown"),
+        why=why,
+        at=unknown.since,
     )
 
 
 def _of_pause(row: ScheduleRow) -> AttentionRow:
     why = f"{_('Beat has not switched it on again.')} {row.paused}"
-    return _of_schedule(row, chip=state_of("overslept"), why=why)
+    return _of_schedule(row, chip=state_of("overslept"), why=why, at=row.resume_at)
 
 
 def _of_run(row: ScheduleRow) -> AttentionRow:

@@ -37,7 +37,7 @@ SCHEDULE = (
 MORE = ' <a id="more-{pk}" class="button" href="{pk}/" aria-labelledby="more open-{pk}">{dots}</a>'
 DOTS = "\N{MIDLINE HORIZONTAL ELLIPSIS}"
 RUN = (
-    '<tr id="run-{pk}" role="row" data-v="{digest}"{oob}><td role="cell">{pick}{state}{count}{attempt}</td>'
+    '<tr id="run-{pk}" role="row" data-v="{digest}"{oob}><td role="cell">{pick}{state}{count}{attempt}{reason}</td>'
     '<th role="rowheader" scope="row" class="wide"><a class="row-name" id="run-{uuid}" href="{home}{uuid}/">{name}</a>'
     '<span class="sub mono">{task}</span></th><td role="cell" data-label="{due}">{due_at}</td>'
     '<td role="cell" data-label="{run_time}">{runtime}</td><td role="cell" data-label="{on}">{worker}</td>'
@@ -85,7 +85,7 @@ class ScheduleLines(_Lines):
         self.may_pick = rights.operate or rights.change or rights.delete
         self.words = {
             "on": _("On"), "off": _("Off"), "paused": _("Paused"), "run": _("Run now"),
-            "late": _("not sent yet"), "skipped": _("will be skipped"), "streak": _("failed %(n)s times in a row"),
+            "late": _("not sent yet"), "skipped": _("will be skipped"), "streak": _("%(n)s failed in a row"),
         }  # fmt: skip
 
     @cached_property
@@ -189,7 +189,8 @@ class ScheduleLines(_Lines):
         unseen = format_html('<span class="sub">{}</span>', sentence_of(row.mark)) if row.mark else EMPTY
         if row.next_run_at is None:
             return format_html('<span class="sub">{}</span>{}', row.paused or row.why_no_next, unseen)
-        drawn = elements.moment(row.next_run_at, now=self.now, zone=moments.zone_of(row.tz)) + unseen
+        zone = moments.zone_of(row.tz)
+        drawn = elements.moment(row.next_run_at, now=self.now, zone=zone, is_short=True) + unseen
         if row.is_next_skipped:
             drawn += format_html('<span class="sub">{}</span>', self.words["skipped"])
         if row.is_late:
@@ -230,6 +231,7 @@ class RunLines(_Lines):
             if row.count > 1
             else EMPTY,
             attempt=format_html(' <span class="small">{}</span>', attempt) if row.attempt > 1 else EMPTY,
+            reason=format_html('<span class="sub">{}</span>', row.reason) if row.reason else EMPTY,
             uuid=str(row.uuid),
             home=self.home,
             name=row.name,

@@ -14,7 +14,7 @@ from schedulerui.facts import WITH_WORKER, RunState
 from schedulerui.models import Finding
 from schedulerui.models.damaged import readable
 from schedulerui.models.short_lists import keys_of
-from schedulerui.operations.registered import UnknownTasks, registered_now, unknown_tasks
+from schedulerui.operations.registered import UnknownTasks, aged, heard_of, unknown_tasks
 from schedulerui.presenters import attention, load_strip, ranking
 from schedulerui.presenters.delay import Delay, delay_of
 from schedulerui.presenters.findings import OLD_AFTER, FindingRow, finding_rows
@@ -110,8 +110,10 @@ def unknown_now(told: Tally, shown: Shown, *, look: Look) -> UnknownTasks:
     """Return the tasks that no worker knows which is online, as this look at a page may see them."""
 
     def unknown() -> UnknownTasks:
-        known = registered_now(now=look.now)
-        return unknown_tasks(shown.schedules, known=known) if known else UnknownTasks()
+        heard = heard_of(now=look.now)
+        if not heard.known:
+            return UnknownTasks()
+        return aged(unknown_tasks(shown.schedules, known=heard.known), heard)
 
     return attention.UNKNOWN.get(unknown, look, stamp=(told.changed, told.numbers.n_workers))
 

@@ -72,7 +72,7 @@ class RunRow:
     @property
     def digest(self) -> str:
         """What changes exactly when the row looks different; the passing of time alone does not count."""
-        return digest(self.pk, self.progress, self.state.key, self.runtime, self.worker)
+        return digest(self.pk, self.progress, self.state.key, self.runtime, self.worker, self.reason)
 
 
 def run_row(run: Run) -> RunRow:

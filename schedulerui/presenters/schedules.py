@@ -18,7 +18,7 @@ from schedulerui.presenters.values import digest
 LIST_COLUMNS = (
     "uuid", "name", "task", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
     "clocked_at_local", "solar_event", "latitude", "longitude", "queue", "grace", "version", "next_nominal_at", "next_run_at",
-    "skips", "error", "paused_at", "paused_by", "pause_reason", "resume_at",
+    "skips", "error", "updated_at", "paused_at", "paused_by", "pause_reason", "resume_at",
     "state__last_run_at", "state__last_state", "state__failure_streak", "state__recent", "state__failure_rate",
     "state__usual_runtime",
 )  # fmt: skip
@@ -48,6 +48,9 @@ class ScheduleRow:
     is_late: bool
     """Due for longer than its grace and not sent."""
     why_no_next: str
+    changed_at: datetime
+    """When somebody last changed it, or it was put aside for its error."""
+    resume_at: datetime | None
     paused: str
     """Until when, by whom and why it is paused; empty when it is not, or was just switched off."""
     version: int
@@ -91,6 +94,8 @@ def schedule_row(schedule: Schedule, *, now: datetime, sort: str = "", mark: str
         is_next_skipped=_is_next_skipped(schedule),
         is_late=late_at is not None and late_at < now,
         why_no_next=_why_no_next(schedule, problem),
+        changed_at=schedule.updated_at,
+        resume_at=schedule.resume_at,
         paused=pause_of(schedule, now=now),
         version=schedule.version,
         figure=_figure(state, sort),

@@ -170,7 +170,9 @@ def test_the_poll_survives_nonsense(reader):
 
 
 @pytest.mark.parametrize("n_rows", [10, 200])
-def test_it_asks_the_same_number_of_queries_however_much_there_is(reader, n_rows, django_assert_num_queries):
+def test_it_asks_the_same_number_of_queries_however_much_there_is(
+    reader, still, n_rows, django_assert_num_queries
+):
     schedule = a_schedule("First")
     for number in range(n_rows):
         a_run(a_schedule(f"Schedule {number}"), state="started" if number % 2 else "failed")
