@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, Q
 
 from schedulerui.conf import settings
-from schedulerui.facts import WITH_WORKER, RunState
+from schedulerui.facts import FAILING, WITH_WORKER, RunState
 from schedulerui.models import Alert, Beat, Finding, Queue, Run, Schedule, Worker
 from schedulerui.presenters import moments, processes
 from schedulerui.presenters.processes import BeatRow, QueueRow, WorkerRow
@@ -67,7 +67,7 @@ def _schedules(*, now: datetime) -> dict[str, int]:
         on=Count("pk", filter=Q(enabled=True)),
         off=Count("pk", filter=Q(enabled=False)),
         in_error=Count("pk", filter=~Q(error="")),
-        failing=Count("pk", filter=Q(enabled=True, state__failure_streak__gt=0)),
+        failing=Count("pk", filter=Q(enabled=True, state__last_state__in=FAILING)),
         overdue=Count("pk", filter=is_late),
     )
 

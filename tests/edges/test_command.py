@@ -100,7 +100,7 @@ def test_it_stays_healthy_when_one_of_two_beats_can_work(make_beat):
 
 def test_it_reports_everything_as_json_when_asked(nightly, make_beat, now):
     make_beat(age=2)
-    ScheduleState.objects.filter(schedule=nightly).update(failure_streak=3)
+    ScheduleState.objects.filter(schedule=nightly).update(last_state="failed")
     Schedule.objects.filter(pk=nightly.pk).update(
         next_run_at=now - timedelta(minutes=5), next_nominal_at=now - timedelta(minutes=5)
     )

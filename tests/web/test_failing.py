@@ -12,6 +12,7 @@ from schedulerui.integrations.telling import badge_for
 from schedulerui.models import ScheduleState
 from schedulerui.operations import troubles
 from schedulerui.operations.outcomes import FAILED_LETTERS, LETTERS, failure_rate
+from schedulerui.presenters import status
 from schedulerui.presenters.spark import spark_of
 from schedulerui.presenters.states import state_of
 from tests.web.people import a_run, a_schedule, logged_in, text_of
@@ -39,6 +40,7 @@ def test_every_place_agrees_on_whether_a_schedule_fails(state):
         "rail": re.search(r'class="sr"> 1 failing<', text_of(overview)) is not None,
         "badge": badge_for(overview.wsgi_request.user) == "1",
         "attention": "The one" in text_of(overview).partition('id="overview-attention"')[2].partition("</section>")[0],
+        "status": status.collect(now=clock.now()).schedules["failing"] == 1,
         "alert": f"schedule:{schedule.pk}"
         in {each.key for each in troubles.of_schedules(now=clock.now()).troubles if each.state == "failing"},
     }  # fmt: skip
