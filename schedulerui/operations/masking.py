@@ -8,19 +8,46 @@ from functools import lru_cache
 from schedulerui.conf import settings
 
 HIDDEN = "***"
+GAP = r"[-_ .]?"
+"""What may stand between the words of a name: ``X-Api-Key`` is an ``api_key``."""
+BETWEEN = r"\\{0,8}[\"']?[ \t]{0,20}(?:=>|:=|[=:])[ \t]{0,20}"
+FOUND = (
+    r"\\{1,8}(?:\"[^\"]{0,8000}\"?|'[^']{0,8000}'?)"  # a text within a text, such as JSON in JSON
+    r"|[bru]{0,2}\"(?:\\[\s\S]|[^\"\\]){0,8000}\"?"
+    r"|[bru]{0,2}'(?:\\[\s\S]|[^'\\]){0,8000}'?"
+    r"|(?:(?:bearer|basic|digest|token)[ \t]{1,20})?[^\s,;&)\]}]+"
+)
+IN_ADDRESS = re.compile(r"(://[^\s/:@\"'<>]{0,200}:)[^\s/\"'<>]{1,1000}(?=@)")
+"""The password of an address such as ``redis://user:password@host``."""
+NO_LETTERS = re.compile(r"[\W_]+")
 
 
 def masked(text: str) -> str:
-    """Return text with the values hidden that stand behind a name like a secret: ``password=...``, ``"token": "..."``."""
+    """Return text with the values hidden that stand behind a name like a secret, ``password=...``, ``"token": "..."``, and in addresses."""
     pattern = _secrets(settings().REDACT)
-    return text if pattern is None else pattern.sub(rf"\1{HIDDEN}", text)
+    if pattern is None:
+        return text
+    return IN_ADDRESS.sub(rf"\1{HIDDEN}", pattern.sub(rf"\1{HIDDEN}", text))
+
+
+def is_secret(name: str) -> bool:
+    """Return whether a name contains one of the words of REDACT, however both are spelt."""
+    plain = _plain(name)
+    return any(word in plain for word in _words(settings().REDACT))
+
+
+def _plain(name: str) -> str:
+    return NO_LETTERS.sub("", name).lower()
+
+
+@lru_cache(maxsize=2)
+def _words(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(filter(None, map(_plain, names)))
 
 
 @lru_cache(maxsize=2)
 def _secrets(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    # Every repetition is bounded, so that no line takes long.
-    if not names:
-        return None
-    words = "|".join(re.escape(name) for name in names)
-    found = r"\"[^\"]{0,500}\"?|'[^']{0,500}'?|(?:(?:bearer|basic|token)\s)?[^\s,;&)\]}]{1,500}"
-    return re.compile(rf"((?:{words})[\w.-]{{0,40}}[\"']?\s?[=:]\s?)(?:{found})", re.IGNORECASE)
+    # Every repetition is bounded or ends the match, so that no text takes long.
+    spelt = [GAP.join(map(re.escape, filter(None, NO_LETTERS.split(name)))) for name in names]
+    words = "|".join(filter(None, spelt))
+    return re.compile(rf"((?:{words})[\w.-]{{0,40}}{BETWEEN})(?:{FOUND})", re.IGNORECASE) if words else None

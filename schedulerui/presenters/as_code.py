@@ -85,7 +85,7 @@ def _shown(value: object) -> object:
         return _Code(text=text, source="from datetime import datetime")
     if isinstance(value, Decimal):
         return _Code(text=f"Decimal({str(value)!r})", source="from decimal import Decimal")
-    return redact(value)
+    return value if isinstance(value, str) else redact(value)  # a name is code: it stays what it is
 
 
 def entry_of(schedule: Schedule, *, with_values: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from schedulerui.presenters.blocks import tidied
 from schedulerui.presenters.values import printable, redact
 
 LISTED = 50
@@ -95,7 +96,9 @@ def _lines(kind: str, told: Any, *, with_values: bool, runs: Mapping[str, str]) 
 
 def _values(request: Mapping[str, Any]) -> str:
     parts = [request.get("args") or [], request.get("kwargs") or {}]
-    shown = (part if isinstance(part, str) else json.dumps(redact(part), default=str) for part in parts)
+    shown = (
+        tidied(part) if isinstance(part, str) else json.dumps(redact(part), default=str) for part in parts
+    )
     return _text(" ".join(shown))
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from schedulerui.conf import settings
+from schedulerui.operations.masking import is_secret, masked
 
 HIDDEN = "••••••"
+DEEPEST = 64
+"""Levels of lists and objects that are shown; a task may return more than a page, or Python, can follow."""
+CUT = "…"
 
 
 def printable(text: str) -> str:
@@ -16,23 +19,24 @@ def printable(text: str) -> str:
 
 
 def redact(value: object) -> object:
-    """Return ``value`` with everything hidden that stands under a key named like a secret, at any depth; texts printable."""
-    secrets = tuple(part.lower() for part in settings().REDACT)
+    """Return ``value`` without secrets: what stands under a key named like one, at any depth, and in texts; all of it printable."""
+    return _redacted(value, level=0)
 
-    def walk(node: object) -> object:
-        if isinstance(node, Mapping):
-            return {
-                printable(str(key)): HIDDEN
-                if any(part in str(key).lower() for part in secrets)
-                else walk(item)
-                for key, item in node.items()
-            }
-        if isinstance(node, list | tuple):
-            items = [walk(item) for item in node]
-            return tuple(items) if isinstance(node, tuple) else items
-        return printable(node) if isinstance(node, str) else node
 
-    return walk(value)
+def _redacted(node: object, *, level: int) -> object:
+    if isinstance(node, str):
+        return printable(masked(node))
+    if not isinstance(node, Mapping | list | tuple):
+        return node
+    if level >= DEEPEST:
+        return CUT
+    if isinstance(node, Mapping):
+        return {
+            printable(str(key)): HIDDEN if is_secret(str(key)) else _redacted(item, level=level + 1)
+            for key, item in node.items()
+        }
+    items = [_redacted(item, level=level + 1) for item in node]
+    return tuple(items) if isinstance(node, tuple) else items
 
 
 def digest(*parts: object) -> str:
