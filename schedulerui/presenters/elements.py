@@ -23,11 +23,23 @@ _PARTS = re.compile(r"[^.]+[.]*|[.]+")
 
 
 def moment(
-    at: datetime, *, now: datetime, zone: tzinfo, is_utc_added: bool = False, with_seconds: bool = False
+    at: datetime,
+    *,
+    now: datetime,
+    zone: tzinfo,
+    is_utc_added: bool = False,
+    with_seconds: bool = False,
+    is_short: bool = False,
 ) -> SafeString:
-    """Return a moment relative to now, and absolute in ``zone`` or the one that the person has chosen, and in UTC if asked for."""
+    """Return a moment relative to now, and absolute in ``zone`` or the one that the person has chosen, and in UTC if asked for.
+
+    ``is_short``: without the day where the hour or the weekday says enough, for columns of lists.
+    """
     shown = moments.zone_shown(zone)
-    absolute = moments.absolute(at, now, shown, with_seconds=with_seconds)
+    if is_short:
+        absolute = moments.short(at, now, shown)
+    else:
+        absolute = moments.absolute(at, now, shown, with_seconds=with_seconds)
     if is_utc_added and str(shown) != "UTC":
         absolute = f"{absolute} · {moments.absolute(at, now, UTC, with_seconds=with_seconds)}"
     return format_html(

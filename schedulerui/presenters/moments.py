@@ -17,6 +17,8 @@ from django.utils.translation import gettext as _
 from schedulerui.recurrence.zones import known_zones
 
 MINUTE, HOUR, DAY = 60, 3600, 86_400
+WEEK = 7
+"""Days after which a weekday alone no longer names a day."""
 MILLISECOND = 0.001
 
 _shown: ContextVar[tzinfo | None] = ContextVar("schedulerui_zone_shown", default=None)
@@ -83,13 +85,26 @@ def absolute(moment: datetime, now: datetime, zone: tzinfo, *, with_seconds: boo
     """Return "Sat 21 Nov, 03:14 CET" in ``zone``; with the year when it is not this one's."""
     local = moment.astimezone(zone)
     with_year = local.year != now.astimezone(zone).year
-    day = _day(local.date(), with_year=with_year, language=get_language())
+    day = _day(local.date(), "D j M Y" if with_year else "D j M", language=get_language())
     return f"{day}, {local:{'%H:%M:%S' if with_seconds else '%H:%M'}} {zone_name(local)}"
 
 
+def short(moment: datetime, now: datetime, zone: tzinfo) -> str:
+    """Return what a person needs beside "in 5 hours": "03:14 CET" today, "Sat 03:14 CET" within a week, "5 Dec, 03:14 CET" later."""
+    local, today = moment.astimezone(zone), now.astimezone(zone).date()
+    time = f"{local:%H:%M} {zone_name(local)}"
+    n_days = abs((local.date() - today).days)
+    if not n_days:
+        return time
+    if n_days < WEEK:
+        return f"{_day(local.date(), 'D', language=get_language())} {time}"
+    form = "j M" if local.year == today.year else "j M Y"
+    return f"{_day(local.date(), form, language=get_language())}, {time}"
+
+
 @lru_cache(maxsize=4096)
-def _day(day: date, *, with_year: bool, language: str | None) -> str:
-    return date_format(day, "D j M Y" if with_year else "D j M")
+def _day(day: date, form: str, *, language: str | None) -> str:
+    return date_format(day, form)
 
 
 def zone_name(local: datetime) -> str:

@@ -52,12 +52,21 @@ def moment(
     now: datetime | None = None,
     utc: bool = False,
     seconds: bool = False,
+    short: bool = False,
 ) -> str:
-    """Show a moment: relative, and absolute in ``tz`` or where the person wants it; ``utc`` adds UTC, ``seconds`` shows them."""
+    """Show a moment: relative, and absolute in ``tz`` or where the person wants it, ``short`` in a column of a list.
+
+    ``utc`` adds UTC, ``seconds`` shows them.
+    """
     if at is None:
         return elements.NOTHING
     return elements.moment(
-        at, now=now or _now(context), zone=moments.zone_of(tz), is_utc_added=utc, with_seconds=seconds
+        at,
+        now=now or _now(context),
+        zone=moments.zone_of(tz),
+        is_utc_added=utc,
+        with_seconds=seconds,
+        is_short=short,
     )
 
 

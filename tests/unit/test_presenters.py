@@ -10,7 +10,7 @@ from schedulerui.facts import RunState
 from schedulerui.models import Beat
 from schedulerui.presenters import digest, redact, state_of, trigger_word
 from schedulerui.presenters.beats import card_of
-from schedulerui.presenters.moments import absolute, duration, iso, relative, zone_of
+from schedulerui.presenters.moments import absolute, duration, iso, relative, short, zone_of
 from schedulerui.presenters.overrun import usual_words
 from schedulerui.presenters.spark import spark_of
 
@@ -71,6 +71,26 @@ def test_absolute_times_are_in_the_zone_of_the_schedule():
 
 def test_another_year_is_said():
     assert absolute(datetime(2028, 2, 29, tzinfo=UTC), NOW, UTC) == "Tue 29 Feb 2028, 00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (0, "13:00 CET"),
+        (1, "Thu 13:00 CET"),
+        (-1, "Tue 13:00 CET"),
+        (6, "Tue 13:00 CET"),
+        (7, "11 Mar, 13:00 CET"),
+        (-64, "30 Dec 2025, 13:00 CET"),
+    ],
+)
+def test_a_column_says_the_day_only_where_the_hour_does_not_tell_it(days, words):
+    assert short(NOW + timedelta(days=days), NOW, ZoneInfo("Europe/Berlin")) == words
+
+
+def test_the_day_of_a_column_is_that_of_the_zone():
+    assert short(NOW, NOW - timedelta(hours=11, minutes=30), ZoneInfo("Asia/Kolkata")) == "17:30 IST"
+    assert short(NOW, NOW - timedelta(hours=11, minutes=30), ZoneInfo("America/New_York")) == "Wed 07:00 EST"
 
 
 def test_both_hours_of_an_autumn_night_can_be_told_apart():
