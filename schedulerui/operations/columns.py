@@ -49,16 +49,29 @@ def _reason(report: Report, run: Run | None, started_at: datetime | None) -> str
 def log(run: Run, attempt: Attempt, report: Report) -> dict[str, str]:
     """Return what the other attempts logged, and under a line of its own what this one did; the end is what is kept.
 
-    Kept also when the run is further along: the next attempt is often received before the end of the last one is told.
+    Kept also when the run is further along: the next attempt is often received before the end of the last one is told. What
+    a body tells while it runs stands under a line that says so, until its end tells all of it.
     """
     if not report.log:
         return {}
     limit = settings().LOG_TAIL_LIMIT
-    text = clean(report.log, limit=len(report.log))
-    if run.log or attempt.attempt or attempt.delivery > 1:
-        heading = f"=== attempt {attempt.attempt + 1}, delivery {attempt.delivery} ==="
-        text = "\n".join(part for part in (run.log, heading, text) if part)
+    name = f"attempt {attempt.attempt + 1}, delivery {attempt.delivery}"
+    so_far = f"=== {name}, so far ==="
+    before, text = _without(run.log, so_far), clean(report.log, limit=len(report.log))
+    if report.state is RunState.STARTED:
+        # Its line must be found again.
+        text = f"{so_far}\n{text[-max(1, limit - len(so_far) - len(CUT) - 1) :]}"
+    elif before or attempt.attempt or attempt.delivery > 1:
+        text = f"=== {name} ===\n{text}"
+    text = f"{before}\n{text}" if before else text
     return {"log": text if len(text) <= limit else CUT.lstrip() + text[len(text) - limit :]}
+
+
+def _without(log: str, heading: str) -> str:
+    """Return a log without what stands under this heading, up to the next attempt's."""
+    before, _found, mine = f"\n{log}".partition(f"\n{heading}\n")
+    _mine, following, after = f"\n{mine}".partition("\n=== attempt ")
+    return f"{before}{following}{after}".strip("\n")
 
 
 def missing_times(row: Run | Attempt, report: Report) -> Iterator[tuple[str, datetime]]:

@@ -53,6 +53,8 @@ def record(report: Report) -> bool:
         known = usual.look(report.task_id) if adopt(report) else None
     if known is None:
         return False
+    if usual.tell_log(known, report):
+        return False
     return usual.merge(known, report) or _merge(report)
 
 

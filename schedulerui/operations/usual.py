@@ -18,6 +18,8 @@ READ = (
     "schedule_id",
     "state",
     "progress",
+    "attempt",
+    "delivery",
     "received_at",
     "started_at",
     "worker_instance",
@@ -51,6 +53,17 @@ def merge(run: Run, report: Report) -> bool:
     if run.progress in ON_ITS_WAY and same and report.received_at is not None and is_further:
         return _write(run, report, is_first=False)
     return False
+
+
+def tell_log(run: Run, report: Report) -> bool:
+    """Keep what a body has logged so far; False when the report is no such one, or its body is not what the run is at."""
+    if report.state is not RunState.STARTED or not report.log or run.state != RunState.STARTED:
+        return False
+    if (run.attempt, run.worker_instance) != (report.attempt, report.instance):
+        return False
+    attempt = Attempt(run_id=run.pk, attempt=run.attempt, delivery=run.delivery)
+    log = columns.log(run, attempt, report)
+    return bool(statements.update(Run, log, where={"id": run.pk, "progress": run.progress}))
 
 
 def _write(run: Run, report: Report, *, is_first: bool) -> bool:

@@ -83,7 +83,7 @@ def on_prerun(*, task: Any, **_: Any) -> None:
     _settle()
     if not (getattr(task, "schedulerui_guards", False) and is_ours(context)):
         tell_start(task)
-    setattr(context, TAIL, tail.begin())
+    setattr(context, TAIL, tail.begin(tell=functools.partial(_tell_log, context)))
 
 
 @guarded
@@ -93,6 +93,14 @@ def tell_start(task: Any) -> None:
     if begun is not None:
         # A body that acknowledges late and kills its process is told of by nobody else.
         _send(task.request, RunState.STARTED, moment=begun[0], waits=bool(task.acks_late))
+
+
+@guarded
+def _tell_log(request: Any) -> None:
+    """Tell what the body has logged so far; while the database is away it waits for the end, which tells all of it."""
+    begun = getattr(request, BEGUN, None)
+    if begun is not None and not writer().is_away:
+        writer().take(_report(request, RunState.STARTED, moment=begun[0]))
 
 
 @guarded

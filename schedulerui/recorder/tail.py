@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
+from schedulerui import clock
 from schedulerui.conf import settings
 from schedulerui.operations.masking import masked
 
 LINE_MAX = 2_000
 """Most characters of one line."""
+TOLD_EVERY = 5.0
+"""Seconds after which the lines of a body that still runs are told, with its next one: as often as its page asks."""
 NOT_OF_TASKS = (
     "celery.app.",
     "celery.worker.",
@@ -31,12 +35,14 @@ LOGGERS = ("", "celery.task")
 class Tail:
     """The last lines of one body, at most ``LOG_TAIL_LINES`` and ``LOG_TAIL_LIMIT`` characters."""
 
-    __slots__ = ("_lines", "_n_chars", "before", "n_dropped")
+    __slots__ = ("_lines", "_n_chars", "_told", "before", "n_dropped", "tell")
 
-    def __init__(self, *, before: Tail | None) -> None:
+    def __init__(self, *, before: Tail | None, tell: Callable[[], None] | None = None) -> None:
         self._lines: deque[str] = deque()
         self._n_chars = 0
+        self._told = clock.monotonic()
         self.before = before
+        self.tell = tell
         self.n_dropped = 0
 
     def add(self, line: str) -> None:
@@ -48,6 +54,13 @@ class Tail:
         ):
             self._n_chars -= len(self._lines.popleft()) + 1
             self.n_dropped += 1
+
+    def tell_if_due(self) -> None:
+        """Have the lines so far told, unless they were a moment ago."""
+        now = clock.monotonic()
+        if self.tell is not None and now - self._told >= TOLD_EVERY:
+            self._told = now
+            self.tell()
 
     def text(self) -> str:
         """Return the lines, and before them how many were left out."""
@@ -72,19 +85,23 @@ class TailHandler(logging.Handler):
                 tail.add(masked(line[:LINE_MAX]))
         except Exception:  # noqa: BLE001 - a line that cannot be made is left out; the task goes on
             tail.n_dropped += 1
+        tail.tell_if_due()
 
 
 _handler = TailHandler()
 _formatter = logging.Formatter()
 
 
-def begin() -> Tail | None:
-    """Keep what this thread logs from now on; None, and nothing kept, while one of the two limits is 0."""
+def begin(*, tell: Callable[[], None] | None = None) -> Tail | None:
+    """Keep what this thread logs from now on; None, and nothing kept, while one of the two limits is 0.
+
+    ``tell`` is called now and then while lines come, in the thread that logs: it must neither wait nor raise.
+    """
     limits = settings()
     if limits.LOG_TAIL_LINES <= 0 or limits.LOG_TAIL_LIMIT <= 0:
         return None
     _install()
-    begun = Tail(before=_tail.get())
+    begun = Tail(before=_tail.get(), tell=tell)
     _tail.set(begun)
     return begun
 
@@ -93,6 +110,7 @@ def end(begun: Tail | None) -> None:
     """Stop keeping; a body that ran inside another one gives it back its own tail."""
     if begun is not None:
         _tail.set(begun.before)
+        begun.tell = None
 
 
 def text_of(begun: Tail | None) -> str:

@@ -15,14 +15,16 @@ from celery.exceptions import Ignore, Reject, Retry
 from django.test import override_settings
 
 from schedulerui.facts import RunState
-from schedulerui.recorder import identity, receivers
-from schedulerui.recorder.delivery import is_recorded
+from schedulerui.recorder import identity, receivers, tail
+from schedulerui.recorder.delivery import TAIL, is_recorded
 from tests.celery_app import app
 
 HOST = "celery@here"
 
 
 class Sink:
+    is_away = False
+
     def __init__(self):
         self.reports = []
         self.waits = []
@@ -347,6 +349,18 @@ def test_what_the_body_logs_comes_with_its_end(sink, execute):
     started, failed = sink.reports
     assert started.log == ""
     assert failed.log.endswith("ERROR shop: out of stock, token=***")
+
+
+def test_what_a_long_body_logs_is_told_while_it_runs_unless_the_database_is_away(sink, execute, monkeypatch):
+    monkeypatch.setattr(tail, "TOLD_EVERY", 0.0)
+    _task, context = execute(values())
+    logging.getLogger("shop").error("one")
+    sink.is_away = True
+    logging.getLogger("shop").error("two")
+    started, so_far = sink.reports
+    assert (so_far.state, so_far.attempt, so_far.received_at) == (RunState.STARTED, 0, started.received_at)
+    assert so_far.log.endswith("ERROR shop: one")
+    tail.end(getattr(context, TAIL))
 
 
 def test_that_a_message_came_is_not_told_when_its_body_has_begun(sink):

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from schedulerui import clock
 from schedulerui.operations.masking import masked
 from schedulerui.recorder import tail
 
@@ -147,6 +148,19 @@ def test_zero_switches_it_off(limit, options):
     logger.info("line")
     tail.end(kept)
     assert tail.text_of(kept) == ""
+
+
+def test_lines_are_told_while_the_body_runs_but_not_each_of_them(monkeypatch):
+    seconds, told = [100.0], []
+    monkeypatch.setattr(clock, "monotonic", lambda: seconds[0])
+    kept = tail.begin(tell=lambda: told.append(lines_of(kept)))
+    for second in (0, 1, 6, 7, 12):
+        seconds[0] = 100.0 + second
+        logger.info("at %d", second)
+    tail.end(kept)
+    seconds[0] = 200.0
+    logger.info("after the end")
+    assert [lines[-1] for lines in told] == ["at 6", "at 12"]
 
 
 class Hostile:

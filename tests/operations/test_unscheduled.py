@@ -104,6 +104,60 @@ def test_the_logs_of_all_attempts_are_kept_under_their_numbers():
     assert run.log.splitlines() == ["first", "=== attempt 2, delivery 1 ===", "second"]
 
 
+SO_FAR = "=== attempt 1, delivery 1, so far ==="
+
+
+def log_of(run):
+    run.refresh_from_db()
+    return run.log.splitlines()
+
+
+def test_what_a_body_logs_is_kept_while_it_runs_and_its_end_takes_its_place():
+    run = make_run()
+    record(started(run))
+    for text in ("one", "one\ntwo"):
+        record(started(run, log=text))
+    assert log_of(run) == [SO_FAR, "one", "two"]
+    assert run.state == S.STARTED
+    record(ended(run, S.SUCCEEDED, started=2.0, log="one\ntwo\nthree"))
+    assert log_of(run) == ["one", "two", "three"]
+    record(started(run, log="one"))
+    assert log_of(run) == ["one", "two", "three"]
+
+
+def test_what_is_logged_so_far_takes_two_statements(django_assert_num_queries):
+    run = make_run()
+    record(started(run))
+    with django_assert_num_queries(2):
+        record(started(run, log="one"))
+
+
+def test_the_lines_of_a_body_that_never_ended_stay_beside_those_of_the_next():
+    run = make_run()
+    record(started(run, log="one"))
+    assert log_of(run) == [SO_FAR, "one"]
+    record(report(run, S.STARTED, 6.0, attempt=1, received=5.0, started=6.0))
+    record(report(run, S.STARTED, 6.0, attempt=1, received=5.0, started=6.0, log="two"))
+    second = "=== attempt 2, delivery 1, so far ==="
+    assert log_of(run) == [SO_FAR, "one", second, "two"]
+    record(ended(run, S.RETRYING, started=2.0, log="one\nlast"))
+    assert log_of(run)[:2] == [second, "two"]
+    record(report(run, S.SUCCEEDED, 7.0, attempt=1, received=5.0, started=6.0, log="two\nthree"))
+    assert log_of(run)[-3:] == ["=== attempt 2, delivery 1 ===", "two", "three"]
+    assert SO_FAR not in run.log
+
+
+def test_a_long_log_so_far_gives_way_to_its_end(settings):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "LOG_TAIL_LIMIT": 100}
+    run = make_run()
+    record(started(run))
+    record(started(run, log="a" * 300))
+    assert log_of(run)[0] == SO_FAR
+    assert len(run.log) <= 100
+    record(ended(run, S.SUCCEEDED, started=2.0, log="b" * 20))
+    assert log_of(run) == ["b" * 20]
+
+
 def test_the_end_of_a_long_log_is_what_is_kept(settings):
     settings.SCHEDULERUI = {**settings.SCHEDULERUI, "LOG_TAIL_LIMIT": 100}
     run = make_run(task_id=str(uuid.uuid4()))

@@ -106,6 +106,14 @@ def slow(seconds):
         Event().wait(0.1)  # in slices, so that a soft time limit can interrupt it
 
 
+@app.task(name="rec.chatty")
+def chatty(seconds):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        logging.getLogger("shop").error("%d s to go", deadline - time.monotonic())
+        Event().wait(0.2)
+
+
 @app.task(name="rec.late", bind=True, acks_late=True)
 def late(self, seconds):
     """Slow in its first delivery only."""

@@ -14,7 +14,7 @@ import redis
 
 from schedulerui import clock, conf, dispatch, results
 from schedulerui.facts import Actor, RunState
-from schedulerui.models import Queue, Worker
+from schedulerui.models import Queue, Run, Worker
 from schedulerui.operations.resend import resend
 from schedulerui.operations.workers import state_of
 from tests.servers.needs import running
@@ -92,8 +92,10 @@ def test_what_a_killed_worker_was_running_is_lost_and_its_successor_is_another_i
     start_worker, send, start_monitor, environment
 ):
     process = start_worker(**AS_SHIPPED)
-    run = reached(send("rec.slow", 90), S.STARTED)
+    run = reached(send("rec.chatty", 90), S.STARTED)
     monitor = start_monitor(**AS_SHIPPED)
+    told = Run.objects.filter(pk=run.pk, log__contains="s to go")
+    eventually(told.exists, within=90, describe="what the body has logged so far")
     process.kill9()
     killed_at = clock.monotonic()
     successor = start_worker(**AS_SHIPPED)
@@ -101,7 +103,9 @@ def test_what_a_killed_worker_was_running_is_lost_and_its_successor_is_another_i
     eventually(lambda: Worker.objects.filter(pk=died.pk, died_at__isnull=False).exists(), within=90)
     assert died.instance == run.worker_instance
     left = LOST_WITHIN - (clock.monotonic() - killed_at)
-    assert "gone" in reached(run, S.LOST, within=left).reason
+    lost = reached(run, S.LOST, within=left)
+    assert "gone" in lost.reason
+    assert lost.log.startswith("=== attempt 1, delivery 1, so far ===\n")
     queues = Queue.objects.filter(name=environment["TEST_QUEUE"])
     eventually(queues.exists, within=90)
     queue = queues.get()

@@ -293,6 +293,18 @@ def test_it_answers_a_poll_with_nothing_until_the_run_moves(reader):
     assert page.lstrip().startswith('<div id="run">')
 
 
+def test_what_a_running_task_logs_comes_with_the_next_poll_and_its_end_is_in_view(insider):
+    run = a_run(a_schedule(), state="started", started_at=NOON, log="12:00:00 INFO shop: one")
+    since = insider.get(url_of(run)).context["since"]
+    assert insider.get(url_of(run), {"since": since}, headers=HTMX).status_code == 204
+    Run.objects.update(log=run.log + "\n12:00:05 INFO shop: two")
+    fresh = text_of(insider.get(url_of(run), {"since": since}, headers=HTMX))
+    assert "12:00:05 INFO shop: two" in fresh
+    assert "block--end" in fresh
+    Run.objects.update(state="succeeded", finished_at=NOON)
+    assert "block--end" not in text_of(insider.get(url_of(run)))
+
+
 @pytest.mark.parametrize("n_runs", [10, 200])
 def test_it_needs_the_same_number_of_queries_however_many_runs_there_are(
     reader, n_runs, django_assert_num_queries

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models.functions import MD5
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -30,7 +31,7 @@ from schedulerui.web.responses import unchanged
 N_ATTEMPTS = 100
 VERSION = (
     "pk", "progress", "state", "publishes", "reason", "canvas", "sent_at", "received_at", "started_at", "finished_at",
-    "attempts__pk", "attempts__state", "attempts__received_at", "attempts__finished_at",
+    "attempts__pk", "attempts__state", "attempts__received_at", "attempts__finished_at", "log_so_far",
 )  # fmt: skip
 """What changes when the page of a run looks different; a line for each attempt."""
 
@@ -82,7 +83,9 @@ def _since(request: HttpRequest, uuid: UUID, *, now: datetime) -> str:
     )
     parts = told.sums(Part.objects.filter(run__uuid=uuid).order_by())
     of_message = told.of_pickup(now=now)
-    rows: Any = known.annotate(**parts, **of_message).values(*VERSION, *parts, *of_message)
+    rows: Any = known.annotate(log_so_far=MD5("log"), **parts, **of_message).values(
+        *VERSION, *parts, *of_message
+    )
     found = list(rows[:N_ATTEMPTS])
     if not found:
         raise Http404
