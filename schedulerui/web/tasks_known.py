@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import chain
 
+from schedulerui.access import Visitor, visible
 from schedulerui.dispatch import NoCeleryApp, registered_tasks
 from schedulerui.models import Schedule
 from schedulerui.operations import workers
@@ -19,9 +20,14 @@ def known_tasks() -> set[str]:
     return {name for name in map(str, told) if not name.startswith("celery.")} | set(_registered())
 
 
-def offered_tasks() -> list[str]:
-    """Return what the task field suggests: the known ones, and those that schedules already use; two queries."""
-    used = Schedule.objects.order_by("task").values_list("task", flat=True).distinct()[:N_SCHEDULED]
+def offered_tasks(user: Visitor) -> list[str]:
+    """Return what the task field suggests: the known ones, and those of schedules that ``user`` may know of; two queries."""
+    used = (
+        visible(user, Schedule.objects.all())
+        .order_by("task")
+        .values_list("task", flat=True)
+        .distinct()[:N_SCHEDULED]
+    )
     return sorted(known_tasks() | set(used))
 
 

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from schedulerui import clock
-from schedulerui.models import Alert, Change, Run, SavedView, Schedule
+from schedulerui.models import Alert, Change, Finding, Run, SavedView, Schedule, Silence
 from tests.web.people import a_run, a_schedule, a_worker, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -185,3 +185,47 @@ def test_lists_and_their_counts_leave_out_the_rest(limited):
     assert client.get("/runs/").context["count"] == 1
     for address in ("/", "/runs/", "/alerts/", "/audit/", f"/runs/?schedule={limited['bob'][0].pk}"):
         assert HIDDEN not in text_of(client.get(address))
+
+
+def a_finding(schedule, run):
+    examples = [
+        {"name": schedule.name, "detail": "due", "schedule": schedule.pk},
+        {"name": run.schedule_name, "detail": "sent", "run": str(run.uuid)},
+    ]
+    return Finding.objects.create(kind="overdue", n=7, examples=examples, checked_at=clock.now())
+
+
+@pytest.mark.parametrize("address", ["/", "/live/overview/"])
+def test_dispatch_problems_of_all_schedules_are_not_told_to_them(limited, address):
+    a_finding(*limited["bob"])
+    page = text_of(logged_in("view").get(address, {"have": "findings:x,tiles:x", "since": "x"}))
+    assert HIDDEN not in page
+    assert "due for longer" not in page
+    assert "Dispatch problems</span>" not in page
+
+
+def test_who_may_know_of_all_sees_dispatch_problems(host):
+    schedule = a_schedule("Shown")
+    a_finding(schedule, a_run(schedule))
+    page = text_of(logged_in("view").get("/"))
+    assert "7 schedules are due for longer" in page
+    assert "Dispatch problems</span>" in page
+
+
+@pytest.mark.parametrize("address", ["/schedules/new/", "/schedules/{pk}/edit/"])
+def test_the_form_offers_no_task_of_what_they_may_not_know_of(limited, address):
+    page = text_of(logged_in("view", "add", "change").get(address.format(pk=limited["ana"][0].pk)))
+    assert "tests.add" in page
+    assert "hidden.task" not in page
+
+
+def test_they_cannot_silence_what_they_may_not_know_of(limited):
+    client = logged_in("view", "operate")
+    given = {"span": "3600", "reason": "deploy"}
+    response = client.post("/alerts/silence/", given)
+    assert response.status_code == 422
+    assert "choose one by" in text_of(response)
+    assert not Silence.objects.exists()
+    assert client.post("/alerts/silence/", given | {"schedule": limited["bob"][0].pk}).status_code == 404
+    assert client.post("/alerts/silence/", given | {"schedule": limited["ana"][0].pk}).status_code == 303
+    assert [silence.schedule.name for silence in Silence.objects.all()] == ["Shown"]

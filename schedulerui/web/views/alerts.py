@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from schedulerui import clock
-from schedulerui.access import may, rights_of, visible
+from schedulerui.access import may, may_know_all, rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Alert, Notification, Schedule, Silence
 from schedulerui.monitor import channels
@@ -62,6 +62,11 @@ def silence(request: HttpRequest) -> HttpResponse:
     schedule = _schedule(request, request.POST.get("schedule", ""))
     if schedule is not None and not may(request.user, "operate", schedule):
         return error_page(request, 403, sentence=SENTENCES["operate"])
+    if schedule is None and not may_know_all(request.user):
+        form.add_error(
+            "span", _("Your account sees some of the schedules only: choose one by Silence at its alert.")
+        )
+        return _page(request, form, status=422)
     try:
         silences.add(
             ends_at=now + form.lasts,

@@ -161,7 +161,7 @@ def page(
         "hints": hints_of(request, preview, asked=asked, but=pk, now=form.now) if is_preview else None,
         "takes": takes_of(asked[0]),
         "show_errors": form.is_bound and not is_preview,
-        "tasks": offered_tasks(),
+        "tasks": offered_tasks(request.user),
         "zones": known_zones(),
         "now": form.now,
         **extra,
