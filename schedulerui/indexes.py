@@ -9,6 +9,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Q
 
+NOTHING = "DO 0"
+"""What MariaDB does nothing for; it has no indexes of some rows."""
+
 
 class _IndexByDatabase(models.Index):
     """One that some databases make otherwise, and the others as it says."""
@@ -34,23 +37,48 @@ class _IndexByDatabase(models.Index):
 class IndexOfSome(_IndexByDatabase):
     """Rows for which ``where`` is true, so that writing the others does not cost an entry.
 
-    Django's own ``condition`` makes no index at all on MariaDB, and warns of it at each migration.
+    Django's own ``condition`` makes no index at all on MariaDB, and warns of it at each migration. There all rows are in it, by
+    the columns of ``elsewhere`` where those are named; none: it is made without.
     """
 
-    def __init__(self, *, where: Q, fields: list[str], name: str) -> None:
+    def __init__(self, *, where: Q, fields: list[str], name: str, elsewhere: list[str] | None = None) -> None:
         super().__init__(fields=fields, name=name)
-        self.where = where
+        self.where, self.elsewhere = where, elsewhere
+
+    def create_sql(
+        self,
+        model: type[models.Model],
+        schema_editor: BaseDatabaseSchemaEditor,
+        using: str = "",
+        **options: Any,
+    ) -> Any:
+        """Return the statement that makes it; one that does nothing where it is not to be."""
+        if self._is_left_out(schema_editor.connection):
+            return NOTHING
+        return super().create_sql(model, schema_editor, using=using, **options)
+
+    def remove_sql(
+        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, **options: Any
+    ) -> Any:
+        """Return the statement that drops it."""
+        if self._is_left_out(schema_editor.connection):
+            return NOTHING
+        return super().remove_sql(model, schema_editor, **options)
 
     def instead(self, connection: BaseDatabaseWrapper) -> models.Index | None:
-        """Return the partial index where there are such."""
-        if not connection.features.supports_partial_indexes:
-            return None
-        return models.Index(fields=self.fields, name=self.name, condition=self.where)
+        """Return the partial index where there are such, else the one of other columns."""
+        if connection.features.supports_partial_indexes:
+            return models.Index(fields=self.fields, name=self.name, condition=self.where)
+        return models.Index(fields=self.elsewhere, name=self.name) if self.elsewhere else None
 
     def deconstruct(self) -> Any:
         """Return how a migration writes it."""
         path, arguments, options = super().deconstruct()
-        return path, arguments, {**options, "where": self.where}
+        more = {} if self.elsewhere is None else {"elsewhere": self.elsewhere}
+        return path, arguments, {**options, "where": self.where, **more}
+
+    def _is_left_out(self, connection: BaseDatabaseWrapper) -> bool:
+        return self.elsewhere == [] and not connection.features.supports_partial_indexes
 
 
 class IndexOfOutbox(_IndexByDatabase):

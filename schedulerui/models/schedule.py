@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.facts import Misfire, Overlap, ScheduleFacts
+from schedulerui.indexes import IndexOfSome
 from schedulerui.models.choices import (
     DELIVERIES,
     KINDS,
@@ -157,6 +158,14 @@ class Schedule(models.Model):
             models.Index(fields=["next_run_at", "id"], name="su_schedule_due"),
             models.Index(fields=["task"], name="su_schedule_task"),
             models.Index(fields=["resume_at"], name="su_schedule_resume"),
+            # Those that are off by key, and whether they would have a next run, so that they are counted from the index alone.
+            IndexOfSome(
+                fields=["id", "next_run_at"],
+                name="su_schedule_off",
+                where=Q(enabled=False),
+                elsewhere=["enabled", "id"],
+            ),
+            IndexOfSome(fields=["name"], name="su_schedule_broken", where=~Q(error=""), elsewhere=[]),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="su_schedule_named"),

@@ -40,6 +40,13 @@ class ScheduleState(models.Model):
                 fields=["failure_rate", "schedule"], name="su_state_rate", where=Q(failure_rate__isnull=False)
             ),
             models.Index(fields=["usual_runtime", "schedule"], name="su_state_runtime"),
+            # What needs a person, in the order of the overview.
+            IndexOfSome(
+                fields=["failure_streak", "last_state", "schedule"],
+                name="su_state_unhappy",
+                where=Q(last_state__in=["failed", "lost", "rejected", "unsent", "expired", "missed"]),
+                elsewhere=[],
+            ),
         ]
 
     def __str__(self) -> str:
