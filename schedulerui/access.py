@@ -70,6 +70,11 @@ def visible(user: Visitor, queryset: QuerySet[Row], *, through: str = "schedule"
     return queryset.filter(**{f"{through}__in": narrow(user, Schedule.objects.all()).order_by().values("pk")})
 
 
+def is_asked_of_rows() -> bool:
+    """Return whether a function of the host decides, which may decide otherwise for one schedule than in general."""
+    return bool(settings().ACCESS)
+
+
 def is_limited() -> bool:
     """Return whether the host shows some people some schedules only."""
     return bool(settings().ACCESS_FILTER)

@@ -221,3 +221,21 @@ def test_about_shows_versions(auditor):
     page = text_of(auditor.get("/about/"))
     assert "tests.celery_app.app" in page
     assert "Python" in page
+
+
+def all_but_salaries(_user, verb, obj):
+    return not (verb == "view_values" and getattr(obj, "name", "") == "Salaries")
+
+
+def test_the_host_is_asked_about_the_values_of_each_schedule(settings, django_assert_max_num_queries):
+    for name in ("Backup", "Salaries"):
+        schedule = a_schedule(name, kwargs={"bank": "none"})
+        schedules.edit(schedule.pk, {"kwargs": {"bank": f"of {name}"}}, version=1, actor=ANA, now=NOON)
+    client = logged_in("view", "view_audit", "view_values")
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS": f"{__name__}.all_but_salaries"}
+    for query in ({}, {"as": "csv"}):
+        with django_assert_max_num_queries(10):
+            page = text_of(client.get(URL, query))
+        assert "of Backup" in page
+        assert "Salaries" in page
+        assert "of Salaries" not in page

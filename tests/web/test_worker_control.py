@@ -218,6 +218,23 @@ def test_values_of_tasks_are_hidden_from_people_who_may_not_know_of_all_schedule
     assert "known" in shown
 
 
+def all_but_salaries(_user, verb, obj):
+    return not (verb == "view_values" and getattr(obj, "schedule_name", "") == "Salaries")
+
+
+def test_the_host_is_asked_about_the_values_of_each_task_in_its_hands(worker, wire, settings):
+    for name in ("Backup", "Salaries"):
+        a_run(a_schedule(name=name), state="started", task_id=name)
+    wire.answers = {name: {} for name in remote.INSPECTIONS} | {
+        "active": [{"id": name, "name": "tests.add", "args": [f"of {name}"]} for name in ("Backup", "Salaries", "foreign")]
+    }  # fmt: skip
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS": f"{__name__}.all_but_salaries"}
+    shown = text_of(logged_in().get(f"{page(worker)}details/"))
+    assert "of Backup" in shown
+    assert "of foreign" in shown
+    assert "of Salaries" not in shown
+
+
 def test_a_worker_that_is_gone_can_be_told_nothing(wire):
     gone = a_worker(stopped_at=clock.now())
     assert "Add processes" not in text_of(controller().get(page(gone)))

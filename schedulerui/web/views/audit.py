@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from schedulerui import clock
-from schedulerui.access import may, visible
+from schedulerui.access import is_asked_of_rows, may, visible
 from schedulerui.conf import settings
 from schedulerui.models import Change
-from schedulerui.presenters.changes import change_row
+from schedulerui.presenters.changes import ChangeRow, change_row
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.exports import changes_as_csv
 from schedulerui.web.history_filters import SCANNED_CHANGES, ChangeFilter
@@ -24,18 +26,19 @@ EXPORTED_MOST = 10_000
 def audit(request: HttpRequest) -> HttpResponse:
     """Answer the whole page, its results to htmx, or with ``as=csv`` a file of the newest that match."""
     changes = visible(request.user, Change.objects.defer("snapshot"))
+    if is_asked_of_rows():
+        changes = changes.select_related("schedule")
     asked = request.GET.copy()
     is_file = asked.pop("as", None) == ["csv"]
     found = ChangeFilter(asked, queryset=changes, now=clock.now())
     looked = found.looked_through(is_exact=asked.get("count") == "exact")
     if is_file:
-        return _file(looked.rows, with_values=may(request.user, "view_values"))
+        return _file(request, looked.rows)
     page = page_of(looked.rows, moment="at", request=request, size=settings().PAGE_SIZE)
-    with_values = may(request.user, "view_values")
     context = {
         "filter": found,
         "page": page,
-        "rows": [change_row(change, with_values=with_values) for change in page.rows],
+        "rows": list(_rows(request, page.rows)),
         "query": found.query(),
         "looked_at": looked.since,
         "n_looked_at": SCANNED_CHANGES,
@@ -47,8 +50,18 @@ def audit(request: HttpRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-def _file(changes: QuerySet[Change], *, with_values: bool) -> HttpResponse:
+def _rows(request: HttpRequest, changes: Iterable[Change]) -> Iterator[ChangeRow]:
+    """Yield the lines; values for those who may see them, in general and of the schedule, if there still is one."""
+    with_values, is_asked = may(request.user, "view_values"), is_asked_of_rows()
+    for change in changes:
+        of = change.schedule if with_values and is_asked else None
+        yield change_row(
+            change, with_values=with_values and (of is None or may(request.user, "view_values", of))
+        )
+
+
+def _file(request: HttpRequest, changes: QuerySet[Change]) -> HttpResponse:
     newest = changes.order_by("-at", "-id")[:EXPORTED_MOST]
-    rows = (change_row(change, with_values=with_values) for change in newest.iterator())
+    rows = _rows(request, newest.iterator())
     headers = {"Content-Disposition": 'attachment; filename="changes.csv"'}
     return HttpResponse(changes_as_csv(rows), content_type="text/csv; charset=utf-8", headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -33,19 +34,32 @@ def details(request: HttpRequest, instance: UUID) -> HttpResponse:
             context["problem"] = _("It did not answer within %(n)g s.") % {"n": remote.DEADLINE}
         else:
             with_values = may(request.user, "view_values")
-            runs = _runs_of(request, task_ids_of(told.answers))
-            # Where some schedules are hidden, so are the arguments of whatever is not known to be another's.
-            readable = None if may_know_all(request.user) else frozenset(runs)
+            task_ids = task_ids_of(told.answers)
+            runs = _runs_of(request, task_ids)
             context["details"] = details_of(
-                told.answers, with_values=with_values, runs=runs, readable=readable
+                told.answers,
+                with_values=with_values,
+                runs={task_id: str(run.uuid) for task_id, run in runs.items()},
+                readable=_readable(request, task_ids, runs),
             )
             context["with_values"] = with_values
     return render(request, "schedulerui/workers/_details.html", context)
 
 
-def _runs_of(request: HttpRequest, task_ids: list[str]) -> dict[str, str]:
-    known = visible(request.user, Run.objects.filter(task_id__in=task_ids))
-    return {str(task_id): str(uuid) for task_id, uuid in known.values_list("task_id", "uuid")}
+def _runs_of(request: HttpRequest, task_ids: list[str]) -> dict[str, Run]:
+    known = visible(request.user, Run.objects.filter(task_id__in=task_ids)).select_related("schedule")
+    return {str(run.task_id): run for run in known.defer("result", "traceback", "log", "canvas")}
+
+
+def _readable(request: HttpRequest, task_ids: list[str], runs: Mapping[str, Run]) -> frozenset[str]:
+    """Return the tasks whose arguments may be shown.
+
+    Where some schedules are hidden, so are the arguments of whatever is not known to be another's.
+    """
+    known = task_ids if may_know_all(request.user) else list(runs)
+    return frozenset(
+        task_id for task_id in known if task_id not in runs or may(request.user, "view_values", runs[task_id])
+    )
 
 
 @gate("control_workers", methods=("POST",))
