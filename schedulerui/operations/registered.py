@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from django.db.models import Count, Min, QuerySet, TextField
@@ -38,6 +39,8 @@ class UnknownTasks:
 
     tasks: tuple[Unknown, ...] = ()
     n_schedules: int = 0
+    needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The tasks that are sent to each queue, where schedules name one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +69,11 @@ def unknown_tasks(schedules: QuerySet[Schedule], *, known: Iterable[str]) -> Unk
     """Return the tasks of the schedules that are on and that are not ``known``; one query, a walk through all of them."""
     known = frozenset(known)
     counts: dict[str, Unknown] = {}
+    needed: dict[str, set[str]] = defaultdict(set)
     n_schedules = 0
-    for sent, n, first, since in _groups(schedules):
+    for sent, queue, n, first, since in _groups(schedules):
         n_schedules += n
+        needed[queue].update(sent)
         for task in sent:
             if task not in known:
                 before = counts.get(task, Unknown(task=task, n=0, first=first, since=since))
@@ -79,7 +84,9 @@ def unknown_tasks(schedules: QuerySet[Schedule], *, known: Iterable[str]) -> Unk
                     since=min(before.since, since),
                 )
     return UnknownTasks(
-        tasks=tuple(sorted(counts.values(), key=lambda each: each.task)), n_schedules=n_schedules
+        tasks=tuple(sorted(counts.values(), key=lambda each: each.task)),
+        n_schedules=n_schedules,
+        needed={queue: frozenset(tasks) for queue, tasks in needed.items() if queue},
     )
 
 
@@ -110,14 +117,16 @@ def aged(found: UnknownTasks, heard: Heard) -> UnknownTasks:
     return replace(found, tasks=tuple(tasks))
 
 
-def _groups(schedules: QuerySet[Schedule]) -> Iterator[tuple[list[str], int, int, datetime]]:
-    """Yield for each group of schedules that send the same: its tasks, how many there are, the first one's key, the oldest change."""
+def _groups(schedules: QuerySet[Schedule]) -> Iterator[tuple[list[str], str, int, int, datetime]]:
+    """Yield for each group of schedules that send the same: its tasks, their queue, how many there are, the first one's key, the oldest change."""
     enabled = schedules.filter(enabled=True).order_by()
     # As text: one damaged canvas must not hide all others, as a comparison of JSON would.
-    groups = enabled.annotate(text=Cast("canvas", TextField())).values_list("task", "text")
+    groups = enabled.annotate(text=Cast("canvas", TextField())).values_list("task", "text", "queue")
     told = groups.annotate(n=Count("pk"), first=Min("pk"), since=Min("updated_at")).order_by("task")
-    for task, text, n, first, since in told[:GROUPS]:
-        yield tasks_of(task, _read(text)), n, first, since
+    for task, text, queue, n, first, since in told[:GROUPS]:
+        sent = tasks_of(task, _read(text))
+        # A part of a canvas may name a queue of its own.
+        yield sent, queue if sent == [task] else "", n, first, since
 
 
 def _read(text: str) -> Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,10 @@ WORDS: Mapping[str, tuple[Any, str, str]] = {
 """State of a process to (word, family of colours, icon)."""
 CLOCK_TOLD = 0.1
 """Seconds by which clocks may differ without a word."""
+CLOCK_OFF = 1.0
+"""Seconds from which on the list says it too."""
+LACKS_NAMED = 3
+"""Most unknown tasks that a worker's line names."""
 ALIVE = frozenset({"online", "stale"})
 
 
@@ -56,6 +60,24 @@ class WorkerRow:
     queues: tuple[str, ...]
     software: tuple[tuple[str, str], ...]
     n_tasks: int
+    lacks: tuple[str, ...] = ()
+    """Tasks that schedules send to its queues and that it does not know."""
+
+    @property
+    def lacks_words(self) -> str:
+        """Which those are, the first ones by name; empty where it knows all that come to it."""
+        if not self.lacks:
+            return ""
+        named = ", ".join(self.lacks[:LACKS_NAMED])
+        more = len(self.lacks) - LACKS_NAMED
+        if more > 0:
+            named = _("%(names)s and %(n)d more") % {"names": named, "n": more}
+        return _("Its queues bring tasks that it does not know: %(names)s.") % {"names": named}
+
+    @property
+    def is_clock_off(self) -> bool:
+        """Whether its clock differs enough from the database's to be told in a list."""
+        return self.clock_offset is not None and abs(self.clock_offset) >= CLOCK_OFF
 
     @property
     def is_alive(self) -> bool:
@@ -114,10 +136,21 @@ def process_state(key: str) -> StateWord:
     return StateWord(key=key, word=str(word), family=family, icon=icon)
 
 
-def worker_rows(workers: Iterable[Worker], *, now: datetime) -> list[WorkerRow]:
-    """Return the lines of workers, the living first, then by name; each dead one knows its successor."""
+def worker_rows(
+    workers: Iterable[Worker], *, now: datetime, needed: Mapping[str, frozenset[str]] | None = None
+) -> list[WorkerRow]:
+    """Return the lines of workers, the living first, then by name; each dead one knows its successor.
+
+    ``needed``: the tasks that are sent to each queue.
+    """
     known = sorted(workers, key=lambda worker: worker.started_at)
-    rows = [worker_row(worker, now=now, successor=_successor(worker, known)) for worker in known]
+    rows = [
+        replace(
+            worker_row(worker, now=now, successor=_successor(worker, known)),
+            lacks=_lacking(worker, needed or {}, now=now),
+        )
+        for worker in known
+    ]
     return sorted(rows, key=lambda row: (not row.is_alive, row.hostname, -row.started_at.timestamp()))
 
 
@@ -146,6 +179,13 @@ def worker_row(worker: Worker, *, now: datetime, successor: Worker | None) -> Wo
         software=tuple(sorted((str(name), str(version)) for name, version in worker.software.items())),
         n_tasks=len(worker.tasks),
     )
+
+
+def _lacking(worker: Worker, needed: Mapping[str, frozenset[str]], *, now: datetime) -> tuple[str, ...]:
+    if not worker.tasks or str(state_of(worker, now)) not in ALIVE:
+        return ()  # nobody told, or nothing comes to it
+    wanted = frozenset[str]().union(*(needed.get(str(queue), frozenset()) for queue in worker.queues))
+    return tuple(sorted(wanted.difference(map(str, worker.tasks))))
 
 
 def beat_rows(beats: Iterable[Beat], *, now: datetime) -> list[BeatRow]:

@@ -125,6 +125,52 @@ def test_a_canvas_that_nobody_can_read_hides_no_other_task(reader):
     assert reader.get(URL).context["missing"] == ["app.gone"]
 
 
+def test_it_flags_what_comes_to_the_queues_of_a_worker_that_does_not_know_it(reader):
+    a_schedule("Mail", task="mail.send", queue="mail")
+    a_schedule("Old", task="mail.old", queue="mail", enabled=False)
+    a_schedule("Other", task="app.other", queue="other")
+    a_worker("celery@new", tasks=["mail.send", "app.other"], queues=["mail", "other"])
+    a_worker("celery@old", tasks=["app.other"], queues=["mail", "other"])
+    a_worker("celery@dead", tasks=["app.other"], queues=["mail"], stopped_at=NOON)
+    answer = reader.get(URL)
+    assert {row.hostname: row.lacks for row in answer.context["workers"]} == {
+        "celery@new": (),
+        "celery@old": ("mail.send",),
+        "celery@dead": (),
+    }
+    assert answer.context["missing"] == []
+    page = text_of(answer)
+    assert page.count("Its queues bring tasks that it does not know: mail.send.") == 1
+    assert "2 tasks registered" in page
+
+
+def test_a_worker_that_lacks_many_tasks_names_three_of_them(reader):
+    for n in range(5):
+        a_schedule(f"Mail {n}", task=f"mail.{n}", queue="mail")
+    a_worker(tasks=["tests.add"], queues=["mail"])
+    assert "does not know: mail.0, mail.1, mail.2 and 2 more." in text_of(reader.get(URL))
+
+
+@pytest.mark.parametrize(
+    ("offset", "said"),
+    [(None, ""), (0.4, ""), (2.5, "2.5 s ahead of the database"), (-90.0, "90.0 s behind the database")],
+)
+def test_it_says_a_clock_that_is_off_and_the_load_of_the_host(reader, offset, said):
+    a_worker(clock_offset=offset, load=0.421)
+    page = text_of(reader.get(URL))
+    assert "load 0.42" in page
+    assert said in page
+    assert ("the database</span>" in page) == bool(said)
+
+
+def test_it_says_when_the_last_worker_was_heard_of_and_how_to_start_one(reader):
+    a_worker(stopped_at=NOON)
+    page = text_of(reader.get(URL))
+    assert "No worker is online" in page
+    assert "The last one was heard of" in page
+    assert "worker</code>" in page
+
+
 def test_it_flags_no_task_while_no_worker_has_told_its_tasks(reader):
     a_schedule()
     a_worker(tasks=[])

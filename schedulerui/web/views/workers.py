@@ -44,15 +44,17 @@ def workers(request: HttpRequest) -> HttpResponse:
 
 def _context(request: HttpRequest, *, now: datetime, since: str) -> dict[str, Any]:
     found = list(Worker.objects.order_by("-seen_at", "-id")[:N_PROCESSES])
-    rows = processes.worker_rows(found, now=now)
+    unknown = _unknown(request, processes.known_tasks(found, now=now), now=now, since=since)
+    rows = processes.worker_rows(found, now=now, needed=unknown.needed)
     beats = processes.beat_rows(Beat.objects.order_by("host", "pid")[:N_PROCESSES], now=now)
     queues = processes.queue_rows(Queue.objects.order_by("name")[:N_PROCESSES], now=now)
     return {
         "workers": rows,
         "n_alive": sum(row.is_alive for row in rows),
+        "last_heard_at": max((row.seen_at for row in rows), default=None),
         "beats": beats,
         "queues": queues,
-        "missing": _missing(request, processes.known_tasks(found, now=now), now=now, since=since),
+        "missing": [each.task for each in unknown.tasks],
         "celery_app": settings().CELERY_APP.rpartition(".")[0],
         "now": now,
         "since": since,
@@ -60,14 +62,13 @@ def _context(request: HttpRequest, *, now: datetime, since: str) -> dict[str, An
     }
 
 
-def _missing(request: HttpRequest, known: frozenset[str], *, now: datetime, since: str) -> list[str]:
+def _unknown(request: HttpRequest, known: frozenset[str], *, now: datetime, since: str) -> UnknownTasks:
     """Return the tasks that schedules send, parts of canvases among them, and that no worker knows; none while none told any."""
     if not known:
-        return []
+        return UnknownTasks()
     shown = visible(request.user, Schedule.objects.all())
     look = Look(now=now, scope=str(request.user.pk) if is_limited() else "")
-    found = MISSING.get(lambda: unknown_tasks(shown, known=known), look, stamp=since)
-    return [unknown.task for unknown in found.tasks]
+    return MISSING.get(lambda: unknown_tasks(shown, known=known), look, stamp=since)
 
 
 @gate("view", methods=("GET", "HEAD"))
