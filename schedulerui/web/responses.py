@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import trigger_client_event
 
@@ -52,7 +53,7 @@ class SeeOther(HttpResponseRedirect):
 def see_other(request: HttpRequest, url: str) -> HttpResponse:
     """Send the browser on after a POST: 303, for htmx ``HX-Redirect``."""
     if htmx_of(request):
-        return HttpResponse(headers={"HX-Redirect": url})
+        return HttpResponse(headers={"HX-Redirect": iri_to_uri(url)})
     return SeeOther(url)
 
 

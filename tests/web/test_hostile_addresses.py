@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import URLPattern, reverse
@@ -136,6 +138,20 @@ def test_no_header_brings_an_address_down(addresses, who):
         for value in IN_A_HEADER:
             ask(client, url, **dict.fromkeys(HEADERS, value))
             ask(client, url, **{**dict.fromkeys(HEADERS, value), "HX-Request": "true"})
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["/a\nb", "/a\r\nSet-Cookie: pwned=1", "/a\x00b", "/\\pwned.test", "//pwned.test", "/\t/pwned.test", "\n//pwned.test", "javascript:1",
+     "/" + "a" * 60_000, "/schedules/?q=\u202e=é"],
+)  # fmt: skip
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["page", "htmx"])
+def test_a_form_leads_back_to_our_own_pages_alone(addresses, back, headers):
+    response = logged_in("view").post(addresses["theme"], {"theme": "dark", "back": back}, headers=headers)
+    assert response.status_code == (200 if headers else 303)
+    address = response.headers.get("HX-Redirect") or response.headers["Location"]
+    assert re.fullmatch(r"/([!-.0-~][!-~]*)?", address), address
+    assert "\\" not in address
 
 
 @pytest.mark.parametrize(
