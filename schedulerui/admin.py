@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -14,12 +15,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from schedulerui import clock
 from schedulerui.access import may
 from schedulerui.clock import DatabaseClock
 from schedulerui.models import Beat, Change, Run, Schedule, Worker
 from schedulerui.operations import runs, schedules
 from schedulerui.operations.schedules import Toggled
+from schedulerui.presenters.policies import pause_of
 from schedulerui.presenters.rules import words_of
+from schedulerui.presenters.schedules import state_row, why_no_next
 from schedulerui.presenters.states import state_word, trigger_word
 from schedulerui.web.read_only_admin import Answer, ReadOnlyAdmin, Request, actor_in_admin, to_dashboard
 
@@ -31,7 +35,7 @@ VALUES = ("args", "kwargs", "headers", "options", "canvas")
 class ScheduleAdmin(ReadOnlyAdmin):
     """Lists schedules; its actions are operations, adding and editing happen in the dashboard."""
 
-    list_display = ("name", "enabled", "when", "tz", "task", "next_run_at", "last", "source", "error")
+    list_display = ("name", "enabled", "when", "tz", "task", "next", "last", "source", "error")
     list_filter = ("enabled", "kind", "source", "state__last_state")
     list_select_related = ("state",)
     search_fields = ("name", "task")
@@ -66,8 +70,14 @@ class ScheduleAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("last run"), ordering="state__last_run_at")
     def last(self, schedule: Schedule) -> str:
-        state = getattr(schedule, "state", None)
-        return state_word(state.last_state) if state and state.last_state else ""
+        return state_word(state_row(schedule).last_state)
+
+    @admin.display(description=_("next run"), ordering="next_run_at")
+    def next(self, schedule: Schedule) -> datetime | str:
+        """When it runs next, or why it does not."""
+        _words, problem = words_of(schedule)
+        paused = pause_of(schedule, now=clock.now())
+        return schedule.next_run_at or paused or why_no_next(schedule, problem)
 
     @admin.display(description=_("in the dashboard"))
     def in_dashboard(self, schedule: Schedule) -> str:

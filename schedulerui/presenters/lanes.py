@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 from schedulerui.facts import RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.presenters.moments import stamp
+from schedulerui.presenters.schedules import why_no_next
 from schedulerui.presenters.states import state_of
 from schedulerui.recurrence import CrontabRule, RuleError
 from schedulerui.recurrence.load import by_quarter
@@ -61,6 +62,8 @@ class Lane:
     bands: tuple[Band, ...]
     sentence: str
     """The same for those who do not see the drawing."""
+    why_none: str = ""
+    """Why it has no next run, where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,7 @@ def lanes_of(
 
 COLUMNS = (
     "uuid", "name", "enabled", "kind", "expression", "semantics", "tz", "every", "period", "anchor_at", "clocked_at_utc",
-    "clocked_at_local", "solar_event", "latitude", "longitude", "start_at", "end_at", "jitter", "next_run_at",
+    "clocked_at_local", "solar_event", "latitude", "longitude", "start_at", "end_at", "jitter", "next_run_at", "error", "paused_at",
 )  # fmt: skip
 Told = tuple[int | None, str, datetime, datetime | None, datetime | None]
 
@@ -150,6 +153,7 @@ def _lane(schedule: Schedule, runs: Sequence[Told], *, scale: _Scale, now: datet
         marks=() if bands else tuple(scale.x(moment) for moment in coming),
         bands=bands,
         sentence=_sentence(runs, len(coming)),
+        why_none=_why_none(schedule),
     )
 
 
@@ -165,6 +169,11 @@ def _bar(run: Told, *, scale: _Scale, now: datetime) -> Bar:
         family=word.family,
         title=f"{stamp(due_at)}: {word.word}",
     )
+
+
+def _why_none(schedule: Schedule) -> str:
+    is_paused = not schedule.enabled and schedule.paused_at is not None
+    return _("Paused") if is_paused else why_no_next(schedule)
 
 
 def _coming(schedule: Schedule, *, after: datetime, until: datetime) -> Sequence[datetime]:

@@ -37,7 +37,7 @@ SCHEDULE = (
 MORE = ' <a id="more-{pk}" class="button" href="{pk}/" aria-labelledby="more open-{pk}">{dots}</a>'
 DOTS = "\N{MIDLINE HORIZONTAL ELLIPSIS}"
 RUN = (
-    '<tr id="run-{pk}" role="row" data-v="{digest}"{oob}><td role="cell">{pick}{state}{count}{attempt}{reason}</td>'
+    '<tr id="run-{pk}" role="row" data-v="{digest}"{oob}><td role="cell" class="wide">{pick}{state}{count}{attempt}{reason}</td>'
     '<th role="rowheader" scope="row" class="wide"><a class="row-name" id="run-{uuid}" href="{home}{uuid}/">{name}</a>'
     '<span class="sub mono">{task}</span></th><td role="cell" data-label="{due}">{due_at}</td>'
     '<td role="cell" data-label="{run_time}">{runtime}</td><td role="cell" data-label="{on}">{worker}</td>'

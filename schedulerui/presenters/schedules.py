@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
+from schedulerui.facts import FAILING
 from schedulerui.models import Schedule, ScheduleState
 from schedulerui.presenters.moments import duration
 from schedulerui.presenters.policies import pause_of
@@ -41,6 +42,8 @@ class ScheduleRow:
     last_state: StateWord
     last_run_at: datetime | None
     failure_streak: int
+    is_failing: bool
+    """Its last run is one that went wrong; the streak counts fewer ends than these."""
     recent: str
     next_run_at: datetime | None
     is_next_skipped: bool
@@ -89,11 +92,12 @@ def schedule_row(schedule: Schedule, *, now: datetime, sort: str = "", mark: str
         last_state=state_of(state.last_state),
         last_run_at=state.last_run_at,
         failure_streak=state.failure_streak,
+        is_failing=state.last_state in FAILING,
         recent=state.recent,
         next_run_at=schedule.next_run_at,
         is_next_skipped=_is_next_skipped(schedule),
         is_late=late_at is not None and late_at < now,
-        why_no_next=_why_no_next(schedule, problem),
+        why_no_next=why_no_next(schedule, problem),
         changed_at=schedule.updated_at,
         resume_at=schedule.resume_at,
         paused=pause_of(schedule, now=now),
@@ -126,7 +130,8 @@ def _is_next_skipped(schedule: Schedule) -> bool:
         return False
 
 
-def _why_no_next(schedule: Schedule, problem: str) -> str:
+def why_no_next(schedule: Schedule, problem: str = "") -> str:
+    """Return in a word or two why it has no next run; empty for one that has."""
     if schedule.next_run_at is not None:
         return ""
     if not schedule.enabled:

@@ -30,7 +30,10 @@ COLUMNS = (
     "next_run_at",
     "last_run_at",
     "last_state",
+    "error",
 )
+NEVER = "never"
+"""The last state of a schedule that has not run, as the filter has it."""
 RUN_COLUMNS = (
     "uuid", "schedule_name", "task", "state", "trigger", "actor", "queue", "due_at", "sent_at", "started_at", "finished_at",
     "runtime", "worker", "attempt", "count", "reason",
@@ -56,7 +59,7 @@ def as_csv(schedules: Iterable[Schedule]) -> str:
         cells = [
             schedule.name, schedule.task, _switch(schedule), schedule.kind, code_of(schedule), schedule.tz,
             schedule.queue, schedule.tags.strip(), schedule.owner, *(at.isoformat() if at else "" for at in moments),
-            state.last_state if state else "",
+            (state.last_state if state else "") or NEVER, schedule.error,
         ]  # fmt: skip
         writer.writerow([safe(cell) for cell in cells])
     return file.getvalue()
