@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
 from schedulerui.facts import FAILING, RunState
-from schedulerui.models import Alert
+from schedulerui.models import Alert, Schedule
 from schedulerui.operations.registered import Unknown, UnknownTasks
 from schedulerui.presenters.remembered import N_CHEAP, Remembered
 from schedulerui.presenters.runs import SENTENCES
@@ -54,21 +54,25 @@ def lists_of(shown: Shown, *, now: datetime) -> Mapping[str, QuerySet[Any]]:
     overdue_at = now - timedelta(seconds=settings().BEAT_STALE_AFTER)
     rows = shown.schedules
     unhappy = rows.filter(enabled=True, error="", state__last_state__in=UNHAPPY)
+    late = shown.alerts.filter(kind="schedule", state="late", schedule__enabled=True)
     # As the index su_state_unhappy has them: the walk ends with the tenth that is on, and reads no other schedules.
     worst_first = ("-state__failure_streak", "-state__last_state", "-state__schedule_id")
     return {
         "queue": shown.alerts.filter(kind="queue", state="down").order_by("-since")[:N_SHOWN],
         "broken": rows.filter(enabled=True, next_run_at=None).exclude(error="").order_by("name")[:N_SHOWN],
+        "late": late.order_by("-since")[:N_SHOWN],
         "pause": rows.filter(enabled=False, resume_at__lt=overdue_at).order_by("resume_at")[:N_SHOWN],
         "unhappy": unhappy.order_by(*worst_first)[:N_SHOWN],
     }
 
 
 def alerts_of(shown: Shown, keys: Mapping[str, Sequence[int]]) -> Iterable[Alert]:
-    """Return the alerts of queues among the ``keys`` of ``lists_of``; one query if there are any."""
-    if not keys["queue"]:
+    """Return the alerts among the ``keys`` of ``lists_of``, the newest first; one query if there are any."""
+    wanted = [*keys["queue"], *keys["late"]]
+    if not wanted:
         return ()
-    return shown.alerts.filter(pk__in=keys["queue"]).order_by("-since")
+    found = shown.alerts.filter(pk__in=wanted).select_related("schedule", "run").order_by("-since")
+    return found.only("kind", "key", "message", "since", "schedule__name", "run__state")
 
 
 def attention(
@@ -81,26 +85,28 @@ def attention(
     """Return the lines, at most ``N_SHOWN``, those of each kind together."""
     of_kind = {kind: [rows[pk] for pk in keys[kind] if pk in rows] for kind in ("broken", "pause", "unhappy")}
     of_kind["unhappy"].sort(key=lambda row: (-row.failure_streak, row.name))
+    standing = list(alerts)
+    late = [alert for alert in standing if alert.schedule_id not in keys["unhappy"]]
     return _share(
         [
-            [_of_queue(alert) for alert in alerts],
+            [_of_queue(alert) for alert in standing if alert.kind == "queue"],
             [_of_broken(row) for row in of_kind["broken"]],
             [_of_task(each, rows) for each in unknown.tasks[:N_SHOWN]],
             [_of_pause(row) for row in of_kind["pause"]],
             [_of_run(row) for row in of_kind["unhappy"]],
+            [_of_late(alert, alert.schedule) for alert in late if alert.schedule],
         ]
     )
 
 
 def _share(kinds: Sequence[Sequence[AttentionRow]]) -> tuple[AttentionRow, ...]:
     """Return the first of all kinds: a few of each, then as many more as there is room for."""
-    room = N_SHOWN
-    given = [min(len(kind), N_OF_A_KIND) for kind in kinds]
-    room -= sum(given)
-    for place, kind in enumerate(kinds):
-        more = min(len(kind) - given[place], max(room, 0))
-        given[place] += more
-        room -= more
+    room, given = N_SHOWN, [0] * len(kinds)
+    for most in (*range(1, N_OF_A_KIND + 1), N_SHOWN):
+        for place, kind in enumerate(kinds):
+            more = min(max(min(len(kind), most) - given[place], 0), room)
+            given[place] += more
+            room -= more
     return tuple(row for kind, n in zip(kinds, given, strict=True) for row in kind[:n])
 
 
@@ -151,6 +157,18 @@ def _of_run(row: ScheduleRow) -> AttentionRow:
     if n > 1:
         why = ngettext("failed %(n)d time in a row", "failed %(n)d times in a row", n) % {"n": n}
     return _of_schedule(row, chip=row.last_state, why=why, at=row.last_run_at)
+
+
+def _of_late(alert: Alert, schedule: Schedule) -> AttentionRow:
+    is_missed = alert.run is not None and alert.run.state == RunState.MISSED
+    return AttentionRow(
+        key=alert.key,
+        name=schedule.name,
+        url=reverse("schedulerui:schedule", args=[schedule.pk]),
+        chip=state_of(RunState.MISSED if is_missed else "late"),
+        why=alert.message,
+        at=alert.since,
+    )
 
 
 def _of_schedule(row: ScheduleRow, *, chip: StateWord, why: str, at: datetime | None = None) -> AttentionRow:

@@ -48,6 +48,7 @@ _TABLE: Mapping[str, tuple[Text, str, str]] = {
     "paused": (_("Paused"), "off", "pause"),
     "error": (_("Rule broken"), "fail", "cross"),
     "unknown": (_("Unknown task"), "warn", "question"),
+    "late": (_("Late"), "warn", "triangle"),
     "overslept": (_("Pause is over"), "warn", "clock"),
     # What a queue shows that nobody takes from.
     "unattended": (_("No worker"), "fail", "triangle"),

@@ -11,6 +11,7 @@ import pytest
 
 from schedulerui import clock
 from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState
+from schedulerui.operations import alerts, troubles
 from schedulerui.presenters import attention, delay, rail
 from tests.web.people import HOSTILE, OF_THE_PERSON, a_run, a_schedule, a_worker, logged_in, text_of
 
@@ -156,10 +157,24 @@ def a_queue_without_a_worker(now):
     Alert.objects.create(key="queue:The one", kind="queue", state="down", since=now)
 
 
+def standing(state):
+    """What a monitor makes of a schedule that is late: an alert, with the run that showed it."""
+
+    def make(now):
+        schedule = a_schedule("The one")
+        run = a_run(schedule, state=state, due_at=now - timedelta(minutes=9))
+        ScheduleState.objects.filter(schedule=schedule).update(last_state="succeeded")
+        alerts.observe(troubles.of_schedules(now=now), kind="schedule", now=now)
+        assert Alert.objects.get(schedule=schedule).run_id == run.pk
+
+    return make
+
+
 CAUSES = {
     "failing": (unhappy("failed"), "Failed", "/schedules/"),
     "lost": (unhappy("lost"), "Lost", "/schedules/"),
-    "missed": (unhappy("missed"), "Missed", "/schedules/"),
+    "missed": (standing("missed"), "Missed", "/schedules/"),
+    "late": (standing("sent"), "Late", "/schedules/"),
     "expired": (unhappy("expired"), "Expired", "/schedules/"),
     "rule": (a_broken_rule, "Rule broken", "/schedules/"),
     "pause": (a_pause_that_is_over, "Pause is over", "/schedules/"),
@@ -215,6 +230,30 @@ def test_many_of_one_kind_leave_room_for_the_others(reader, now):
     names = [row.name for row in section(reader.get("/"), "attention").rows]
     assert names == ["The one", "The one", *(f"Failing {number:02d}" for number in range(8))]
     assert len(names) == attention.N_SHOWN
+
+
+def test_of_every_kind_there_is_a_line_however_many_kinds_there_are(reader, now):
+    for cause in ("failing", "missed", "rule", "pause", "task", "queue"):
+        for number in range(3):
+            CAUSES[cause][0](now)
+            Schedule.objects.filter(name="The one").update(name=f"{cause} {number}")
+            Alert.objects.filter(key="queue:The one").update(key=f"queue:{number}")
+    lines = section(reader.get("/"), "attention").rows
+    assert len(lines) == attention.N_SHOWN
+    words = {line.chip.word for line in lines}
+    assert words == {"Failed", "Missed", "Rule broken", "Pause is over", "Unknown task", "No worker"}
+
+
+def test_what_fails_is_not_told_a_second_time_as_late(reader, now):
+    standing("missed")(now)
+    ScheduleState.objects.update(last_state="failed")
+    assert [row.chip.word for row in section(reader.get("/"), "attention").rows] == ["Failed"]
+
+
+def test_what_was_late_and_is_off_needs_no_attention(reader, now):
+    standing("missed")(now)
+    Schedule.objects.update(enabled=False, next_run_at=None, next_nominal_at=None)
+    assert section(reader.get("/"), "attention").rows == ()
 
 
 def test_it_tells_of_an_unknown_task_as_soon_as_somebody_makes_the_schedule(reader, now):
