@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",  # the browser's language, among those below
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -97,12 +98,14 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-# A name from one address: nobody elsewhere can lock its owner out, and guessing gets ten tries each quarter of an hour.
+# A name from one address: nobody elsewhere can lock its owner out, and guessing gets ten tries each quarter of an hour. An
+# address gets a hundred for all names together.
+AXES_HANDLER = "schedulerui.site.guessing.Guesses"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "schedulerui.web.client_address.client_address"
+AXES_CLIENT_IP_CALLABLE = "schedulerui.web.client_address.counted_address"
 AXES_LOCKOUT_TEMPLATE = "schedulerui/site/locked.html"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ALLOWED_CORS_ORIGINS = ""
@@ -112,7 +115,7 @@ LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+LANGUAGES = [("en", _("English")), ("de", _("German"))]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv6Address, ip_address, ip_network
+
 from django.conf import settings
 from django.http import HttpRequest
+
+NETWORK = 64
+"""Bits of an IPv6 address that one subscriber has for all of its own: the rest can be another with each guess."""
 
 
 def client_address(request: HttpRequest) -> str:
@@ -16,3 +21,16 @@ def client_address(request: HttpRequest) -> str:
     if settings.SECURE_PROXY_SSL_HEADER and forwarded:
         return forwarded.rsplit(",", 1)[-1].strip()[:45]
     return str(request.META.get("REMOTE_ADDR") or "")[:45]
+
+
+def counted_address(request: HttpRequest) -> str | None:
+    """Return the address that a wrong password is counted for, of IPv6 its network's first; None for a connection without one."""
+    try:
+        address = ip_address(client_address(request).partition("%")[0])
+    except ValueError:
+        return None
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((int(address), NETWORK), strict=False).network_address)
