@@ -16,8 +16,8 @@ from schedulerui import dispatch
 
 DEADLINE = 1.0
 """Seconds in which a worker answers, or counts as silent."""
-INSPECTIONS = ("stats", "active", "reserved", "scheduled")
-"""What the page about a worker asks for; never ``conf``, which shows passwords."""
+INSPECTIONS = ("stats", "active", "reserved", "scheduled", "conf")
+"""What the page about a worker asks for; of ``conf``, which may hold passwords, it shows some names and never the rest."""
 
 
 class Silent(Exception):

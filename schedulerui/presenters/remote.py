@@ -17,6 +17,15 @@ LISTED = 50
 """Most tasks of a kind that are listed."""
 SHOWN = 300
 """Most characters of one value."""
+SETTINGS = (
+    "task_acks_late", "task_reject_on_worker_lost", "task_acks_on_failure_or_timeout", "task_time_limit", "task_soft_time_limit",
+    "task_default_rate_limit", "task_default_queue", "task_default_priority", "task_queue_max_priority", "task_create_missing_queues",
+    "task_track_started", "task_ignore_result", "task_always_eager", "task_serializer", "accept_content", "result_expires",
+    "worker_concurrency", "worker_pool", "worker_prefetch_multiplier", "worker_max_tasks_per_child", "worker_max_memory_per_child",
+    "worker_enable_remote_control", "worker_send_task_events", "worker_cancel_long_running_tasks_on_connection_loss",
+    "timezone", "enable_utc", "beat_max_loop_interval",
+)  # fmt: skip
+"""The settings of a worker that are shown: none that could hold a secret, whatever a host calls its own."""
 KINDS: Mapping[str, Any] = {
     "active": _("Running"),
     "reserved": _("Received, not begun"),
@@ -48,6 +57,8 @@ class Details:
     facts: tuple[tuple[Any, str], ...]
     counts: tuple[tuple[str, str], ...]
     """How many of each task it has run since its start."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Those of ``SETTINGS`` that its host has set."""
 
 
 def task_ids_of(answers: Mapping[str, Any]) -> list[str]:
@@ -77,6 +88,7 @@ def details_of(
         n_more=max(len(lines) - LISTED, 0),
         facts=tuple(_facts(answers.get("stats"))),
         counts=tuple(_counts(answers.get("stats"))),
+        settings=tuple(_settings(answers.get("conf"))),
     )
 
 
@@ -119,6 +131,17 @@ def _facts(stats: Any) -> Iterator[tuple[Any, str]]:
 def _counts(stats: Any) -> Iterator[tuple[str, str]]:
     for name, n in list(_mapping(_mapping(stats).get("total")).items())[:LISTED]:
         yield _text(name), f"{n:,}" if isinstance(n, int) else _text(n)
+
+
+def _settings(conf: Any) -> Iterator[tuple[str, str]]:
+    known = _mapping(conf)
+    for name in SETTINGS:
+        value = known.get(name)
+        if value is not None:
+            yield name, _listed(value)
+    visibility = _mapping(known.get("broker_transport_options")).get("visibility_timeout")
+    if visibility is not None:
+        yield "visibility_timeout", _text(visibility)
 
 
 def _listed(value: object) -> str:

@@ -13,6 +13,7 @@ from schedulerui.facts import Actor, RunState
 from schedulerui.models import Change, Worker
 from schedulerui.monitor import foreign
 from schedulerui.operations import cancellations, controls, workers
+from schedulerui.presenters.remote import details_of
 from tests.processes import Process
 from tests.service.recording import (
     app,
@@ -91,6 +92,10 @@ def test_it_tells_what_it_does(start_worker, ours, send):
     run = reached(send("rec.slow", 60), RunState.STARTED)
     told = remote.inspect(the_worker().hostname)
     assert set(told.answers) == set(remote.INSPECTIONS)
+    assert (
+        dict(details_of(told.answers, with_values=False, runs={}).settings)["worker_prefetch_multiplier"]
+        == "1"
+    )
     assert [task["id"] for task in told.answers["active"]] == [run.task_id]
     assert told.answers["stats"]["pool"]["processes"]
 

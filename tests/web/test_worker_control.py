@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from unittest import mock
 
 import pytest
@@ -66,7 +67,23 @@ def test_it_shows_what_the_worker_has_in_its_hands_without_values(worker, wire):
     shown = text_of(logged_in("view").get(f"{page(worker)}details/"))
     assert "tests.add" in shown
     assert "sesame" not in shown
-    assert [destination for _name, _arguments, destination in wire.asked] == [["celery@one"]] * 4
+    assert [destination for _name, _arguments, destination in wire.asked] == [["celery@one"]] * 5
+
+
+def test_it_shows_settings_that_hold_no_secret_and_no_other(worker, wire):
+    wire.answers = {key: [] for key in ("stats", "active", "reserved", "scheduled")}
+    wire.answers["conf"] = {
+        "broker_url": "redis://:sesame@there/0", "result_backend": "db+postgresql://u:sesame@there", "sentry": "https://sesame@there",
+        "broker_transport_options": {"visibility_timeout": 7_200, "password": "sesame"}, "worker_prefetch_multiplier": 1,
+        "accept_content": ["json", "<b>pickle</b>"], "task_time_limit": None,
+    }  # fmt: skip
+    shown = text_of(logged_in("view", "view_values").get(f"{page(worker)}details/"))
+    assert "sesame" not in shown
+    assert re.findall(r'<dt class="mono">(\w+)</dt><dd class="mono">(.*?)</dd>', shown) == [
+        ("accept_content", "json, &lt;b&gt;pickle&lt;/b&gt;"),
+        ("worker_prefetch_multiplier", "1"),
+        ("visibility_timeout", "7200"),
+    ]
 
 
 def test_values_are_shown_to_those_who_may_see_them_and_secrets_to_nobody(worker, wire):
@@ -86,7 +103,7 @@ def test_a_silent_worker_and_a_broker_that_is_away_are_said(worker, wire):
     "odd", [7, "x", [], {"a": 1}, [7, "x", None], [{"request": 7}], [{"time_start": 1e300}]]
 )
 def test_odd_answers_do_not_break_the_page(worker, wire, odd):
-    wire.answers = {"stats": odd, "active": odd, "reserved": odd, "scheduled": odd}
+    wire.answers = dict.fromkeys(remote.INSPECTIONS, odd)
     assert logged_in("view", "view_values").get(f"{page(worker)}details/").status_code == 200
 
 
