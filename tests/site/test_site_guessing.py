@@ -49,8 +49,8 @@ with override_settings(ALLOWED_HOSTS=["testserver"], PASSWORD_HASHERS=["django.c
     network = [login("ana", "guess", "2001:db8::%x" % n) for n in range(1, 11)]
     of_network = login("ana", "right", "2001:db8::ffff")
     spray = [login("name %d" % n, "guess", "10.0.0.1") for n in range(100)]
-    here, elsewhere = login("ana", "right", "10.0.0.1"), login("ana", "right", "10.0.0.2")
     nowhere = login("bob", "guess", "")
+    here, elsewhere = login("ana", "right", "10.0.0.1"), login("ana", "right", "10.0.0.2")
 print(json.dumps([network, of_network, spray, here, elsewhere, nowhere]))
 """
 
