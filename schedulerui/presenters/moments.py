@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
@@ -85,7 +85,7 @@ def absolute(moment: datetime, now: datetime, zone: tzinfo, *, with_seconds: boo
     """Return "Sat 21 Nov, 03:14 CET" in ``zone``; with the year when it is not this one's."""
     local = moment.astimezone(zone)
     with_year = local.year != now.astimezone(zone).year
-    day = _day(local.date(), "D j M Y" if with_year else "D j M", language=get_language())
+    day = _day(local.date(), _("D j M Y") if with_year else _("D j M"), language=get_language())
     return f"{day}, {local:{'%H:%M:%S' if with_seconds else '%H:%M'}} {zone_name(local)}"
 
 
@@ -98,7 +98,7 @@ def short(moment: datetime, now: datetime, zone: tzinfo) -> str:
         return time
     if n_days < WEEK:
         return f"{_day(local.date(), 'D', language=get_language())} {time}"
-    form = "j M" if local.year == today.year else "j M Y"
+    form = _("j M") if local.year == today.year else _("j M Y")
     return f"{_day(local.date(), form, language=get_language())}, {time}"
 
 
@@ -137,7 +137,7 @@ def duration(seconds: float | None) -> str:
     if seconds < 1:
         return _("%(n)d ms") % {"n": int(seconds * 1000)}
     if seconds < MINUTE:
-        return _("%(n).1f s") % {"n": seconds}
+        return _("%(n)s s") % {"n": number_format(f"{seconds:.1f}")}
     return _long(int(seconds))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -55,7 +56,8 @@ def _until(schedule: Schedule, *, now: datetime) -> str:
     days = (local.date() - today.date()).days
     if days == 0:
         return f"{local:%H:%M}"
-    return f"{local:%a %H:%M}" if 0 < days < 7 else f"{local:%Y-%m-%d %H:%M}"  # noqa: PLR2004 - days of a week
+    weekday = date_format(local, "D")
+    return f"{weekday} {local:%H:%M}" if 0 < days < 7 else f"{local:%Y-%m-%d %H:%M}"  # noqa: PLR2004 - days of a week
 
 
 def _span(seconds: int) -> str:

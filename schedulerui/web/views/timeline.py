@@ -95,7 +95,7 @@ def timeline(request: HttpRequest) -> HttpResponse:
         "before": _link(request, span=window.span, day=window.before),
         "after": _link(request, span=window.span, day=window.after),
         "today": _link(request, span=window.span, day=None),
-        "day_words": date_format(window.day, "F Y" if window.span == "month" else "l j F Y"),
+        "day_words": date_format(window.day, "F Y" if window.span == "month" else str(_("l j F Y"))),
         "day_value": window.day.isoformat(),
         "now": now,
     }
@@ -149,6 +149,7 @@ def _day(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
             for n, (x, at) in enumerate(lanes.hours_between(window.start, window.end, every=HOUR))
         ],
         "now_x": lanes.now_line(start=window.start, end=window.end, now=now),
+        "now_words": f"{now.astimezone(window.zone):%H:%M}",
         "width": lanes.WIDTH,
     }
 
@@ -215,6 +216,7 @@ def _cells(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any
     days = [
         {
             "words": _words(day, window.span),
+            "href": _link(request, span="24h", day=day),
             "weekday": date_format(day, "l"),
             "is_today": day == now.astimezone(window.zone).date(),
             "cells": cells[n * per_day : (n + 1) * per_day],
@@ -230,7 +232,7 @@ def _cells(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any
 
 
 def _words(day: date, span: str) -> str:
-    return str(day.day) if span == "month" else date_format(day, "D j")
+    return str(day.day) if span == "month" else date_format(day, str(_("D j")))
 
 
 def _cell(stretch: Stretch, window: Window, now: datetime) -> dict[str, Any]:

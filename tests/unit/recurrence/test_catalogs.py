@@ -13,6 +13,7 @@ from babel.messages import pofile
 
 import schedulerui.recurrence
 from schedulerui.recurrence import RuleError, describe, notices, parse_rule, uses_clock12
+from tests.catalogues import COMPLETE
 from tests.unit.recurrence.languages import LANGUAGES, LOCALE, TRANSLATED, language
 
 ROOM = Path(schedulerui.recurrence.__file__).parent
@@ -64,10 +65,11 @@ def forms(catalog, phrase):
 
 
 @pytest.mark.parametrize("code", TRANSLATED)
-def test_each_phrase_is_translated_and_nothing_else(code):
+def test_each_phrase_of_a_rule_is_translated_and_where_there_are_no_pages_nothing_else(code):
     wanted, has = phrases_of_the_room(), catalog(code)
     assert len(wanted) > N_MESSAGES
-    assert {message.id for message in has if message.id} == wanted
+    known = {message.id for message in has if message.id}
+    assert wanted == known if code not in COMPLETE else wanted <= known
     assert all(text for phrase in wanted for text, _ in forms(has, phrase))
     assert not any(message.fuzzy for message in has if message.id)
 
@@ -85,7 +87,7 @@ def test_each_translation_has_the_places_of_its_phrase(code):
 
 @pytest.mark.parametrize("code", TRANSLATED)
 def test_the_compiled_catalog_is_that_of_the_text(code):
-    # After a change: .venv/bin/pybabel compile -D django -d schedulerui/locale
+    # After a change: python -m tests.catalogues
     compiled, has = language(code).translation, catalog(code)
     for phrase in phrases_of_the_room():
         if isinstance(phrase, str):
