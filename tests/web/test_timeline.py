@@ -205,8 +205,20 @@ def test_it_says_how_many_lanes_there_are_beside_those_that_it_draws(monkeypatch
 
 
 def test_each_cell_says_its_day():
-    assert ">Wed 4</strong>" in show(span="7d")
-    assert '<span class="cell__day">Wednesday</span> 4' in show(span="month")
+    assert ">Wed 4</a></strong>" in show(span="7d")
+    assert '<span class="cell__day">Wednesday</span> 4</a>' in show(span="month")
+
+
+@pytest.mark.parametrize("span", ["7d", "month"])
+def test_each_day_leads_to_its_lanes_with_the_filter_kept(span):
+    page = show(span=span, q="night", day="2026-03-04")
+    for day in ("2026-03-03", "2026-03-07"):
+        assert page.count(f'<a href="?q=night&amp;span=24h&amp;day={day}">') == 1
+
+
+def test_the_line_of_the_present_is_named_with_its_time():
+    assert "now, 12:00</span>" in show()
+    assert "now, " not in show(day="2026-03-03")
 
 
 def test_one_can_go_back_and_forth_and_the_address_keeps_the_filter():
