@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from schedulerui.facts import FAILING
 from schedulerui.models import ScheduleState
 from schedulerui.models.short_lists import keys_of
 from schedulerui.operations.registered import UnknownTasks
@@ -20,6 +19,7 @@ from schedulerui.presenters import attention
 from schedulerui.presenters.attention import AttentionRow
 from schedulerui.presenters.beats import BeatCard, beat_card
 from schedulerui.presenters.overview import rows_of, unknown_now
+from schedulerui.presenters.rail import failing_now
 from schedulerui.presenters.remembered import Look
 from schedulerui.presenters.tally import Numbers, Shown, tally
 
@@ -63,13 +63,14 @@ def glance_of(shown: Shown, *, now: datetime) -> Glance:
 
 def failing_badge(states: QuerySet[ScheduleState]) -> str:
     """Return how many enabled schedules fail now, as a badge shows it; empty for none. One query of 100 keys at most."""
-    failing = states.filter(last_state__in=FAILING, schedule__enabled=True)
-    n = len(failing.order_by().values_list("pk", flat=True)[: MOST + 1])
+    n = len(failing_now(states).order_by().values_list("pk", flat=True)[: MOST + 1])
     return f"{MOST}+" if n > MOST else str(n or "")
 
 
 def _lines(shown: Shown, unknown: UnknownTasks, *, now: datetime) -> tuple[AttentionRow, ...]:
-    keys = keys_of(attention.lists_of(shown, now=now))
+    keys = keys_of(
+        lambda at: attention.lists_of(shown, now=at), now=now, name="" if shown.scope else "lists of a glance"
+    )
     wanted = {pk for kind in ("broken", "pause", "unhappy") for pk in keys[kind]}
     wanted |= {each.first for each in unknown.tasks[: attention.N_SHOWN]}
     rows = rows_of(shown, wanted, now=now) if wanted else {}

@@ -73,7 +73,9 @@ def sections(told: Tally, *, shown: Shown, zone: tzinfo, now: datetime) -> list[
     beat that ticks; and one or two for the one of three parts whose minute is over.
     """
     slow = _slow(told, shown, zone=zone, now=now)
-    keys = keys_of(_lists(shown, now=now))
+    keys = keys_of(
+        lambda at: _lists(shown, now=at), now=now, name="" if shown.scope else "lists of the overview"
+    )
     rows = _schedules(shown, keys, slow, now=now)
     runs = _runs(shown, keys)
     return [

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import DateTimeField, IntegerField, Max, Q, QuerySet, Subquery, Value
+from django.db.models import DateTimeField, Exists, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import ngettext
 
 from schedulerui.conf import settings
 from schedulerui.facts import FAILING, WITH_WORKER
-from schedulerui.models import Alert, Beat, Run, ScheduleState
+from schedulerui.models import Alert, Beat, Run, Schedule, ScheduleState
+from schedulerui.models.written import Statement, written
 from schedulerui.operations import workers
 from schedulerui.presenters.beats import BeatCard, card_of
 from schedulerui.presenters.values import digest
@@ -63,11 +64,14 @@ class Known:
     states: QuerySet[ScheduleState]
     runs: QuerySet[Run]
     alerts: QuerySet[Alert]
+    is_all: bool = False
+    """Whether they are all there are, for everybody."""
 
     @classmethod
-    def by(cls, narrow: Callable[[QuerySet[Any]], QuerySet[Any]]) -> Known:
+    def by(cls, narrow: Callable[[QuerySet[Any]], QuerySet[Any]], *, is_all: bool = False) -> Known:
         """Return those that ``narrow`` leaves of all."""
         return cls(
+            is_all=is_all,
             states=narrow(ScheduleState.objects.all()),
             runs=narrow(Run.objects.all()),
             alerts=narrow(Alert.objects.all()),
@@ -85,23 +89,36 @@ def rail_of(known: Known, *, now: datetime) -> Rail:
     """Return the rail as of ``now``; one query: a row of numbers, and one for each of the newest beats."""
     numbers: tuple[int, ...] = ()
     beats = []
-    for row in _counts(known, now=now).union(_beats(), all=True):
-        told = dict(zip((*NUMBERS, *OF_BEAT), row, strict=True))
-        if told["seen_at"] is None:
-            numbers = tuple(told[name] for name in NUMBERS)
+    text, values = written("rail" if known.is_all else "", lambda at: _statement(known, now=at), now=now)
+    rows: Iterable[Any] = Beat.objects.raw(text, values)
+    for row in rows:
+        if row.seen_at is None:
+            numbers = tuple(getattr(row, name) for name in NUMBERS)
         else:
-            beats.append(Beat(**{name: told[name] for name in OF_BEAT}))
+            beats.append(row)
     beats.sort(key=lambda beat: beat.seen_at, reverse=True)
     return Rail(beat=card_of(beats, now=now), tags=dict(_tags(*numbers)))
+
+
+def failing_now(states: QuerySet[ScheduleState]) -> QuerySet[ScheduleState]:
+    """Return those of schedules that are on and whose last run failed.
+
+    Asked for what is not off: to find a hundred that are on, PostgreSQL would read the schedules from the first.
+    """
+    off = Schedule.objects.filter(pk=OuterRef("pk"), enabled=False)
+    return states.filter(~Exists(off), last_state__in=FAILING)
+
+
+def _statement(known: Known, *, now: datetime) -> Statement:
+    return _beats().union(_counts(known, now=now), all=True).query.sql_with_params()
 
 
 def _counts(known: Known, *, now: datetime) -> QuerySet[Any, Any]:
     """Return the query of the numbers: one row, whether there is a beat or not, for it counts them."""
     silent_at = now - timedelta(seconds=settings().WORKER_STALE_AFTER)
     silent = workers.living().filter(seen_at__lt=silent_at)
-    failing = known.states.filter(last_state__in=FAILING, schedule__enabled=True)
     asked: tuple[QuerySet[Any], ...] = (
-        failing,
+        failing_now(known.states),
         known.runs.filter(state__in=WITH_WORKER),
         silent,
         known.alerts.exclude(state="ok"),
@@ -111,9 +128,9 @@ def _counts(known: Known, *, now: datetime) -> QuerySet[Any, Any]:
         for name, rows in zip(NUMBERS, asked, strict=True)
     }
     # Of no beat at all: nulls that have their columns' types on every database, and make it one row.
-    nothing = {f"no_{name}": Max(name, filter=Q(pk=0)) for name in OF_BEAT}
+    nothing = {f"no_{name}": Max(name, filter=Q(pk=0)) for name in ("id", *OF_BEAT)}
     named = Beat.objects.order_by().annotate(**numbers).values(*NUMBERS)
-    counted: QuerySet[Any, Any] = named.annotate(**nothing).values_list(*NUMBERS, *nothing)
+    counted: QuerySet[Any, Any] = named.annotate(**nothing).values_list(*nothing, *NUMBERS)
     return counted
 
 
@@ -123,7 +140,7 @@ def _beats() -> QuerySet[Any, Any]:
     oldest = Coalesce(Subquery(newest[BEATS - 1 : BEATS]), Value(EVER, output_field=DateTimeField()))
     rows = Beat.objects.order_by().filter(seen_at__gte=oldest)
     numbers = {name: Value(0, output_field=IntegerField()) for name in NUMBERS}
-    return rows.annotate(**numbers).values_list(*NUMBERS, *OF_BEAT)
+    return rows.annotate(**numbers).values_list("id", *OF_BEAT, *NUMBERS)
 
 
 def _tags(failing: int, running: int, silent: int, alerts: int) -> Iterator[tuple[str, Tag]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Aggregate, Count, Max, Q, QuerySet, Sum, Value
 from django.db.models.fields import CharField
 
@@ -19,6 +20,7 @@ from schedulerui.models import (
     Schedule,
     ScheduleState,
 )
+from schedulerui.models.written import Statement, written
 from schedulerui.operations import beats, workers
 from schedulerui.operations.notifications import NEEDLESS
 from schedulerui.operations.troubles import QUEUED
@@ -87,15 +89,10 @@ def tally(shown: Shown, *, now: datetime) -> Tally:
     Runs that are made, runs that are alive and get on, and changes by people each move the version; a run that is over and
     is told anew does so within the minute.
     """
-    # State by state, and keys only: one range of one index each.
-    alive = [_tagged(Run.objects.filter(state=str(state)), str(state), Sum("pk")) for state in sorted(ACTIVE)]
-    arms = (
-        *_tiles(shown, now=now),
-        *alive,
-        _tagged(Run.objects.all(), "newest", Max("pk")),
-        _tagged(Change.objects.all(), "changed", Max("pk")),
-    )
-    told = {str(row["tag"]): int(row["n"] or 0) for row in arms[0].union(*arms[1:], all=True)}
+    text, values = written("" if shown.scope else "tally", lambda at: _statement(shown, now=at), now=now)
+    with connection.cursor() as cursor:
+        cursor.execute(text, values)
+        told = {str(tag): int(n or 0) for tag, n in cursor.fetchall()}
     numbers = {each.name: told.get(each.name, 0) for each in fields(Numbers)}
     numbers["n_failing"] -= told.get(FAILING_OFF, 0)
     if numbers["n_broken"] and not shown.is_all():  # scans count over all schedules and name any of them
@@ -107,11 +104,25 @@ def tally(shown: Shown, *, now: datetime) -> Tally:
     )
 
 
+def _statement(shown: Shown, *, now: datetime) -> Statement:
+    # State by state, and keys only: one range of one index each.
+    alive = [_tagged(Run.objects.filter(state=str(state)), str(state), Sum("pk")) for state in sorted(ACTIVE)]
+    arms: tuple[QuerySet[Any], ...] = (
+        *_tiles(shown, now=now),
+        *alive,
+        _tagged(Run.objects.all(), "newest", Max("pk")),
+        _tagged(Change.objects.all(), "changed", Max("pk")),
+    )
+    statement: Statement = arms[0].union(*arms[1:], all=True).query.sql_with_params()
+    return statement
+
+
 def _tiles(shown: Shown, *, now: datetime) -> list[QuerySet[Any, dict[str, Any]]]:
     """Return the queries of the tiles, to be asked as one."""
     due = shown.schedules.filter(next_run_at__lte=now + timedelta(hours=1))
     failing = shown.states.filter(last_state__in=FAILING)
-    # Those that are on are the most: PostgreSQL would look at every schedule to find them. What is off has no next run.
+    # Those that are on are the most: PostgreSQL would look at every schedule to find them. What is off
+    # is in an index with its next run, which it never has.
     failing_off = failing.filter(schedule__next_run_at__isnull=True, schedule__enabled=False)
     lately = shown.runs.filter(state=RunState.MISSED, due_at__gte=now - timedelta(hours=24))
     overdue = Q(state="waiting", created_at__lt=now - UNTAKEN_AFTER) | Q(state="failed")

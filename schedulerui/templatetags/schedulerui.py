@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from schedulerui import clock
-from schedulerui.access import Visitor, may, rights_of, visible
+from schedulerui.access import Visitor, is_limited, may, rights_of, visible
 from schedulerui.models import Alert, ScheduleState
 from schedulerui.presenters import StateWord, elements, moments, state_of
 from schedulerui.presenters.frame import UNDO_TAG, Frame, frame_of
@@ -38,7 +38,7 @@ def frame(context: template.RequestContext) -> Frame:
         user_name=request.user.get_username(),
         cookies=request.COOKIES,
         rights=rights_of(request.user),
-        known=Known.by(partial(visible, request.user)),
+        known=Known.by(partial(visible, request.user), is_all=not is_limited()),
         now=_now(context),
     )
 
