@@ -26,7 +26,7 @@ KEYWORDS = {
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
-Phrase = str | tuple[str, str]
+Phrase = str | tuple[str, ...]
 """A text, or the pair of singular and plural."""
 
 
@@ -75,13 +75,17 @@ def update(code: str) -> list[Phrase]:
             pofile.write_po(file, new, no_location=True, width=120)
     with (folder / "django.mo").open("wb") as file:
         mofile.write_mo(file, new)
-    return [message.id for message in new if message.id and not is_translated(message)]
+    return [_phrase(message) for message in new if message.id and not is_translated(message)]
 
 
 def is_translated(message: Message) -> bool:
     """Whether each of its forms has a translation that somebody has looked at."""
     forms = message.string if isinstance(message.string, tuple | list) else (message.string,)
     return all(forms) and not message.fuzzy
+
+
+def _phrase(message: Message) -> Phrase:
+    return message.id if isinstance(message.id, str) else tuple(message.id)
 
 
 def key_of(phrase: Phrase) -> str:
