@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import Protocol
 
 from django.urls import reverse
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from schedulerui.presenters import elements, moments
+from schedulerui.presenters.markup import format_html, format_html_join
 from schedulerui.presenters.runs import RunRow
 from schedulerui.presenters.schedules import ScheduleRow
 from schedulerui.presenters.states import StateWord, state_of
@@ -107,7 +107,9 @@ class ScheduleLines(_Lines):
             streak = format_html('<span class="sub sub--fail">{}</span>', text)
         last = EMPTY
         if row.last_run_at:
-            last = elements.ago(row.last_run_at, now=self.now, is_below=True)
+            last = elements.ago(row.last_run_at, now=self.now, is_below=not row.is_yours)
+        if row.is_yours:
+            last = format_html('<span class="sub">{} {}</span>', last, _("by you"))
         return format_html(
             SCHEDULE,
             pk=str(row.pk),

@@ -59,6 +59,8 @@ class ScheduleRow:
     version: int
     figure: str = ""
     """What the list is sorted by, in words, where no column shows it."""
+    is_yours: bool = False
+    """Whoever sees the row has just asked for its last run; the next poll that changes something forgets it."""
     mark: str = ""
     """Since when it waits for a beat to see how it was switched, as ``unseen`` has it; empty for nearly all rows."""
 
@@ -72,10 +74,12 @@ class ScheduleRow:
         return f"{looks}{self.mark}"
 
 
-def schedule_row(schedule: Schedule, *, now: datetime, sort: str = "", mark: str = "") -> ScheduleRow:
+def schedule_row(
+    schedule: Schedule, *, now: datetime, sort: str = "", mark: str = "", is_yours: bool = False
+) -> ScheduleRow:
     """Return the row of a schedule loaded with its state; a broken rule is shown, never raised.
 
-    ``sort``: what the list is sorted by; ``mark``: of one just switched.
+    ``sort``: what the list is sorted by; ``mark``: of one just switched; ``is_yours``: of one just run.
     """
     words, problem = words_of(schedule)
     state = state_row(schedule)
@@ -103,6 +107,7 @@ def schedule_row(schedule: Schedule, *, now: datetime, sort: str = "", mark: str
         paused=pause_of(schedule, now=now),
         version=schedule.version,
         figure=_figure(state, sort),
+        is_yours=is_yours,
         mark=mark,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 
 from schedulerui.operations.masking import is_secret, masked
@@ -21,6 +22,12 @@ def printable(text: str) -> str:
 def redact(value: object) -> object:
     """Return ``value`` without secrets: what stands under a key named like one, at any depth, and in texts; all of it printable."""
     return _redacted(value, level=0)
+
+
+def on_one_line(*values: object) -> str:
+    """Return values as JSON without secrets, side by side; those that are empty are left out."""
+    given = (redact(value) for value in values if value)
+    return " ".join(json.dumps(value, ensure_ascii=False, default=str) for value in given)
 
 
 def _redacted(node: object, *, level: int) -> object:

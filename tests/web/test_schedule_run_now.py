@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from schedulerui import clock, dispatch
-from schedulerui.models import Change, Run, Schedule
+from schedulerui.models import Beat, Change, Run, Schedule, ScheduleState
 from schedulerui.operations import timers
 from schedulerui.operations.errors import NotResettable
 from schedulerui.testing import recording
@@ -87,6 +88,7 @@ def test_it_runs_once_and_says_where(operator, sent):
     assert notice(response)["kind"] == "ok"
     assert f'id="schedule-{schedule.pk}"' in text_of(response)
     assert "hx-swap-oob" in text_of(response)
+    assert "by you" in text_of(response)
     assert Change.objects.filter(action="run_now").count() == 1
 
 
@@ -114,8 +116,37 @@ def test_a_broker_that_is_down_loses_nothing_and_is_said(operator, sent):
     response = operator.post(f"/schedules/{schedule.pk}/run/", {"token": token()}, headers=HTMX)
     assert notice(response)["kind"] == "warn"
     assert "queued for dispatch" in notice(response)["text"]
-    assert "Connection refused." in notice(response)["text"]
+    assert "(Connection refused). Beat sends it" in notice(response)["text"]
+    assert "No beat ticks now." in notice(response)["text"]
     assert Run.objects.get().state == "pending"
+
+
+def test_it_does_not_say_that_no_beat_ticks_when_one_does(operator, sent):
+    now = clock.now()
+    Beat.objects.create(host="h", pid=1, started_at=now, seen_at=now)
+    sent.broken = dispatch.BrokerUnavailable("Connection refused.")
+    response = operator.post(f"/schedules/{a_schedule().pk}/run/", {"token": token()}, headers=HTMX)
+    assert notice(response)["text"].endswith("Beat sends it as soon as the broker answers.")
+
+
+def test_the_row_says_by_whom_until_something_of_it_changes(operator, sent):
+    schedule = a_schedule()
+    url = f"/schedules/{schedule.pk}/run/"
+    told = text_of(operator.post(url, {"token": token(), "place": "row"}, headers=HTMX))
+    (digest,) = re.findall(r'data-v="([^"]+)"', told)
+    have = f"/live/schedules/?have=schedule-{schedule.pk}:{digest}"
+    assert operator.get(have).status_code == 204
+    ScheduleState.objects.update(last_state="succeeded")
+    assert "by you" not in text_of(operator.get(have))
+
+
+def test_it_shows_values_as_they_are_typed_and_says_why_there_is_no_next_run():
+    client = logged_in("operate", "view_values")
+    text = text_of(client.get(f"/schedules/{a_schedule(kwargs={'city': 'Oslo'}).pk}/run/"))
+    assert '<dd class="mono">{&quot;city&quot;: &quot;Oslo&quot;}</dd>' in text
+    text = text_of(client.get(f"/schedules/{a_schedule('Off', enabled=False).pk}/run/"))
+    assert ">none</dd>" in text
+    assert ">Off</dd>" in text
 
 
 def test_what_can_never_be_sent_is_a_failure(operator, sent):

@@ -109,7 +109,7 @@ def _answer(
         return see_other(request, str(context["back"]))
     except (Schedule.DoesNotExist, Run.DoesNotExist) as missing:
         raise Http404 from missing
-    kind, text = sentence_of(queued, str(context["name"]))
+    kind, text = sentence_of(queued, str(context["name"]), now=clock.now())
     with_message(request, text, kind=kind)
     return see_other(request, reverse("schedulerui:run", args=[queued.run.uuid]))
 

@@ -18,10 +18,12 @@ from schedulerui.models import Schedule
 from schedulerui.operations import runs, timers
 from schedulerui.operations.errors import OperationError
 from schedulerui.operations.runs import Queued
-from schedulerui.presenters import redact
+from schedulerui.presenters.beats import beat_card
 from schedulerui.presenters.moments import absolute, zone_of, zone_shown
 from schedulerui.presenters.overrun import usual_longest
-from schedulerui.presenters.schedules import schedule_row
+from schedulerui.presenters.policies import pause_of
+from schedulerui.presenters.schedules import schedule_row, why_no_next
+from schedulerui.presenters.values import on_one_line
 from schedulerui.presenters.warnings import warnings_of
 from schedulerui.web.decorators import error_page, gate, htmx_of
 from schedulerui.web.found import sound_schedule_or_404
@@ -49,7 +51,8 @@ def _ask(request: HttpRequest, schedule: Schedule) -> HttpResponse:
         "usual": usual_longest(schedule),
         "with_values": with_values,
         "may_change": may(request.user, "run_custom", schedule),
-        "arguments": [redact(schedule.args), redact(schedule.kwargs)] if with_values else [],
+        "arguments": on_one_line(schedule.args, schedule.kwargs) if with_values else "",
+        "no_next": pause_of(schedule, now=now) or why_no_next(schedule),
         "may_reset": timers.is_resettable(schedule),
         "place": "page" if request.GET.get("place") == "page" else "row",
         "now": now,
@@ -76,7 +79,7 @@ def _run(request: HttpRequest, schedule: Schedule) -> HttpResponse:
         )
     except Schedule.DoesNotExist as missing:
         raise Http404 from missing
-    kind, text = sentence_of(queued, schedule.name)
+    kind, text = sentence_of(queued, schedule.name, now=now)
     if queued.created and request.POST.get("reset") == "yes":
         text = f"{text} {_reset(request, schedule, now=now)}"
     address = reverse("schedulerui:run", args=[queued.run.uuid])
@@ -101,16 +104,21 @@ def _reset(request: HttpRequest, schedule: Schedule, *, now: datetime) -> str:
     return words % {"when": absolute(when, now, zone_shown(zone_of(after.tz)), with_seconds=True)}
 
 
-def sentence_of(queued: Queued, name: str) -> tuple[str, str]:
-    """Return (kind of notice, what became of the click)."""
+def sentence_of(queued: Queued, name: str, *, now: datetime) -> tuple[str, str]:
+    """Return (kind of notice, what became of the click); one query where the broker did not take it."""
     if queued.sent:
         return "ok", _("Queued one run of %(name)s.") % {"name": name}
     if queued.run.state == "waiting":
         return "warn", _("%(name)s runs when the run before it has ended.") % {"name": name}
     if queued.run.state == "unsent":
         return "fail", _("%(name)s could not be sent: %(reason)s") % {"name": name, "reason": queued.reason}
-    words = _("%(name)s is queued for dispatch: beat sends it as soon as the broker answers. %(reason)s")
-    return "warn", (words % {"name": name, "reason": queued.reason}).strip()
+    if not queued.reason:
+        return "warn", _("%(name)s is queued for dispatch.") % {"name": name}
+    words = _(
+        "%(name)s is queued for dispatch, for the broker did not take it (%(reason)s). Beat sends it as soon as the broker answers."
+    )
+    text = words % {"name": name, "reason": queued.reason.rstrip(". ")}
+    return "warn", text if beat_card(now=now).n_ticking else f"{text} {_('No beat ticks now.')}"
 
 
 def _fragment(request: HttpRequest, pk: int) -> HttpResponse:
@@ -120,7 +128,7 @@ def _fragment(request: HttpRequest, pk: int) -> HttpResponse:
     now = clock.now()
     current = Schedule.objects.select_related("state").get(pk=pk)
     context = {
-        "row": schedule_row(current, now=now),
+        "row": schedule_row(current, now=now, is_yours=True),
         "rights": rights_of(request.user),
         "now": now,
         "oob": True,

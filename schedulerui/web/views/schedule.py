@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from schedulerui import clock
 from schedulerui.access import Rights, may, rights_of, visible
 from schedulerui.models import Change, Run, Schedule
 from schedulerui.models.damaged import UNREADABLE
-from schedulerui.presenters import digest, redact, told
+from schedulerui.presenters import digest, told
 from schedulerui.presenters.canvas import tree_of
 from schedulerui.presenters.changes import change_row
 from schedulerui.presenters.coming import coming_of
@@ -25,6 +24,7 @@ from schedulerui.presenters.runs import is_over, run_row
 from schedulerui.presenters.schedules import ScheduleRow, schedule_row
 from schedulerui.presenters.strip import N_RUNS as N_OF_STRIP
 from schedulerui.presenters.strip import strip_of
+from schedulerui.presenters.values import on_one_line
 from schedulerui.web.decorators import gate
 from schedulerui.web.found import schedule_or_404
 from schedulerui.web.live import Part, answer, carried
@@ -86,7 +86,7 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
         "now": now,
         "here": request.get_full_path(),
         "policies": policies_of(found),
-        "arguments": _arguments(found) if may(request.user, "view_values", found) else "",
+        "arguments": on_one_line(found.args, found.kwargs) if may(request.user, "view_values", found) else "",
         "coming": coming_of(found, now=now),
         "page": page,
         "usual": usual_words(run.runtime for run in newest if is_over(run)),
@@ -95,12 +95,6 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
         "rows": [run_row(run) for run in page.rows],
     }
     return {**shown, "parts": _parts(shown, runs_digest=digest(told.stamp_of(newest or page.rows)))}
-
-
-def _arguments(found: Schedule) -> str:
-    """Return what its task is given, on one line and with secrets covered; empty where that is nothing."""
-    given = [redact(value) for value in (found.args, found.kwargs) if value]
-    return " ".join(json.dumps(value, ensure_ascii=False, default=str) for value in given)
 
 
 def _runs(request: HttpRequest, found: Schedule) -> tuple[Page[Run], list[Run]]:
