@@ -54,7 +54,7 @@ def test_the_delay_is_that_of_the_middle_run_and_of_the_slowest_but_one_in_a_hun
     response = reader.get("/")
     found = section(response, "tiles").delay
     assert (found.p50, found.p99, found.n) == (pytest.approx(0.02), pytest.approx(3), 100)
-    assert "median of 100; 99 % within 3.0 s" in text_of(response)
+    assert "median of 100; 99 % in 3.0 s" in text_of(response)
 
 
 def test_a_delay_of_more_than_seconds_warns(reader, now):
