@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from schedulerui.facts import RunState
-from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.models import Beat, Run, Schedule, ScheduleState
+from schedulerui.presenters.beats import BeatCard, card_of
 from schedulerui.presenters.calendar import Month, month_of
 from schedulerui.presenters.changes import Difference
 from schedulerui.presenters.delay import Delay
+from schedulerui.presenters.load import Load, Stretch, edges_between
+from schedulerui.presenters.load_strip import DAY, QUARTER, LoadStrip, quarter_of
+from schedulerui.presenters.load_strip import strip_of as load_strip_of
+from schedulerui.presenters.runs import RunRow, run_row
 from schedulerui.presenters.schedules import ScheduleRow, schedule_row
 from schedulerui.presenters.states import StateWord, state_of
 from schedulerui.presenters.strip import Strip, strip_of
@@ -49,6 +54,52 @@ def sample_row(*, now: datetime) -> ScheduleRow:
         recent=RECENT,
     )
     return schedule_row(schedule, now=now)
+
+
+def sample_broken_row(*, now: datetime) -> ScheduleRow:
+    """Return the line of a schedule whose rule cannot be read."""
+    schedule = Schedule(pk=NOBODY, kind="crontab", expression="61 2 * * *", tz="UTC")
+    ScheduleState(schedule=schedule)
+    return schedule_row(schedule, now=now)
+
+
+def sample_runs(*, now: datetime) -> list[RunRow]:
+    """Return lines of runs: one that runs, one that failed in its second attempt, one that was skipped and why, one that went well."""
+    runs: tuple[dict[str, Any], ...] = (
+        {"state": RunState.STARTED, "trigger": "schedule", "worker": "celery@shop-1"},
+        {"state": RunState.FAILED, "trigger": "manual", "actor": "ana", "attempt": 1, "runtime": 38.0},
+        {
+            "state": RunState.SKIPPED,
+            "trigger": "schedule",
+            "reason": "the run before it had not ended",
+            "count": 3,
+        },
+        {"state": RunState.SUCCEEDED, "trigger": "schedule", "runtime": 35.0},
+    )
+    common = {"task": "billing.tasks.collect_invoices", "schedule_name": "Nightly invoices"}
+    return [
+        run_row(Run(pk=-n, uuid=UUID(int=n), due_at=now - timedelta(hours=3 * n), **common, **fields))
+        for n, fields in enumerate(runs, 1)
+    ]
+
+
+def sample_beats(*, now: datetime) -> list[BeatCard]:
+    """Return the beat card as it is when all is well, late, and down."""
+    late, gone = now - timedelta(seconds=14), now - timedelta(minutes=9)
+    return [card_of([Beat(host="shop-1", pid=388, seen_at=at)], now=now) for at in (now, late, gone)]
+
+
+def sample_load(*, now: datetime) -> LoadStrip:
+    """Return a day with a busy night."""
+    start = quarter_of(now)
+    edges = edges_between(start, start + DAY, step=QUARTER)
+    stretches = (
+        Stretch(
+            start=first, end=first + QUARTER, planned=3 + 9 * (first.hour in {1, 2}) + 2 * (not first.minute)
+        )
+        for first in edges[:-1]
+    )
+    return load_strip_of(Load(stretches=tuple(stretches), n_rules=3, n_left_out=0), zone=UTC)
 
 
 def sample_timeline(*, now: datetime) -> Timeline:

@@ -45,9 +45,12 @@ def test_the_components_show_every_state_and_no_real_row(reader):
         assert state_of(state).word in text
     for part in ("tile__number", 'role="switch"', 'class="spark"', "data-filter", "pill", "menu__panel", "notice--error",
                  'class="empty"', "refused", "pager__pages", "<kbd>", 'class="block"', 'class="diff"', "field__error",
-                 "error-summary", "run-line"):  # fmt: skip
+                 "error-summary", "run-line", "beat--ok", "beat--warn", "beat--fail", 'class="strip"', "preview__times", "data-copy",
+                 "Started by", "the run before it had not ended", "61 2 * * *", 'aria-busy="true"', 'id="open-dialog"'):  # fmt: skip
         assert part in text, part
-    assert not [query["sql"] for query in queries if 'FROM "schedulerui_schedule"' in query["sql"]]
+    of_frame = {query["sql"] for query in queries if "schedulerui_beat" in query["sql"]}
+    of_rows = [query["sql"] for query in queries if re.search("schedulerui_(schedule|run)", query["sql"])]
+    assert set(of_rows) <= of_frame
     assert text.count(' id="') == len(set(re.findall(r' id="([^"]+)"', text))), "an id stands twice"
 
 

@@ -17,7 +17,11 @@ from schedulerui.presenters.keys import KEYS
 from schedulerui.web.bulk import offered
 from schedulerui.web.decorators import gate
 from schedulerui.web.filters import ScheduleFilter
+from schedulerui.web.forms import RuleForm
+from schedulerui.web.upcoming import preview_of
 
+RULE = "kind=crontab&expression=30+2+*+*+*&tz=Europe/Berlin"
+"""What the preview is of, as the form asks for it."""
 NOTICES = ("success", "info", "warning", "error")
 
 
@@ -47,6 +51,11 @@ def components(request: HttpRequest) -> HttpResponse:
         "timeline": samples.sample_timeline(now=now),
         "strip": samples.sample_strip(now=now),
         "month": samples.sample_month(now=now),
+        "beats": samples.sample_beats(now=now),
+        "broken": samples.sample_broken_row(now=now),
+        "run_rows": samples.sample_runs(now=now),
+        "load": {"digest": "", "strip": samples.sample_load(now=now)},
+        "preview": preview_of(RuleForm(QueryDict(RULE)), now=now),
         "differences": samples.sample_differences(),
         "filter": ScheduleFilter(QueryDict("q=night&on=on"), queryset=Schedule.objects.none(), now=now),
         "bulk_actions": offered(rights),
