@@ -141,7 +141,10 @@ class RunAdmin(ReadOnlyAdmin):
     list_filter = ("state", "trigger")
     search_fields = ("schedule_name", "task", "=task_id")
     ordering = ("-due_at", "-id")
-    exclude = (*VALUES, "result", "exception", "traceback", "log", "start_token", "blocked_by")
+    exclude = (
+        *VALUES, "result", "exception", "traceback", "log", "start_token", "blocked_by", "state", "trigger",
+    )  # fmt: skip
+    readonly_fields = ("shown_state", "shown_trigger")
 
     @admin.display(description=_("state"), ordering="state")
     def shown_state(self, run: Run) -> str:

@@ -42,8 +42,8 @@ SENTENCES: dict[RunState, Any] = {
     RunState.EXPIRED: gettext_lazy("It reached a worker after its expiry and was dropped."),
     RunState.IGNORED: gettext_lazy("The task raised Ignore: it wants no result to be kept."),
     RunState.REJECTED: gettext_lazy("The task raised Reject, or no worker knew it."),
-    RunState.SKIPPED: gettext_lazy("Not sent, by decision of a policy."),
-    RunState.MISSED: gettext_lazy("Not sent: no beat was there in time."),
+    RunState.SKIPPED: gettext_lazy("It was decided that this time does not run."),
+    RunState.MISSED: gettext_lazy("Its time passed without a run: no beat was there."),
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from html import unescape
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from schedulerui.models import Attempt, Beat, Run, Schedule, ScheduleState
 from schedulerui.operations import pauses, schedules
 from schedulerui.presenters.states import state_of
 from tests.web.people import ANA, a_run, a_schedule, a_worker, logged_in, text_of
+from tests.web.reading import cells, facts, piece, words_in
 
 pytestmark = pytest.mark.django_db
 STATES = [str(state) for state in RunState]
@@ -37,25 +37,6 @@ def owner():
 @pytest.fixture
 def now():
     return clock.now()
-
-
-def words_in(html):
-    """The text of a piece of HTML, with the names that pictures and controls have for those who do not see them."""
-    named = re.sub(r'<[^>]*aria-label="([^"]*)"[^>]*>', r" \1 ", html)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", named)).split())
-
-
-def cells(html):
-    return [words_in(cell) for cell in re.findall(r"<t[dh]\b.*?</t[dh]>", html, re.DOTALL)]
-
-
-def facts(html):
-    return [words_in(value) for value in re.findall(r"<dd[^>]*>(.*?)</dd>", html, re.DOTALL)]
-
-
-def piece(text, start, end):
-    assert start in text, start
-    return text.partition(start)[2].partition(end)[0]
 
 
 def check_chip(html, state):
