@@ -49,7 +49,14 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_kwargs: Any) -> l
         options = _options()
     except (ImproperlyConfigured, TypeError) as error:
         return [_error("E001", str(error), "Correct the SCHEDULERUI setting.")]
-    return [*_check_access(options), *_check_channels(options)]
+    return [*_check_access(options), *_check_channels(options), *_check_htmx(options)]
+
+
+def _check_htmx(options: conf.Settings) -> list[CheckMessage]:
+    if options.HTMX in conf.HTMX_MAJORS:
+        return []
+    message = f'SCHEDULERUI["HTMX"] is {options.HTMX!r}, and the pages know htmx 2 and 4.'
+    return [_error("E010", message, "Leave it out, or set it to 2 or 4.")]
 
 
 def _check_channels(options: conf.Settings) -> list[CheckMessage]:

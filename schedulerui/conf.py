@@ -12,6 +12,9 @@ from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+HTMX_MAJORS = (2, 4)
+"""The major versions of htmx that the pages are tested with."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -88,14 +91,19 @@ class Settings:
     REDACT: tuple[str, ...] = (
         "password",
         "passwd",
+        "passphrase",
         "secret",
         "token",
         "api_key",
         "apikey",
+        "access_key",
+        "private_key",
         "authorization",
         "credential",
+        "cookie",
+        "sessionid",
     )
-    """Parts of key names whose values are never shown."""
+    """Parts of key names whose values are never shown, in any spelling: `api_key` is `X-Api-Key` too."""
     ACCESS: str = ""
     """Dotted path of ``may(user, verb, obj) -> bool``; empty: Django's permissions."""
     ACCESS_FILTER: str = ""
@@ -108,6 +116,8 @@ class Settings:
     """Rows on one page of a list."""
     POLL_EVERY: int = 5
     """Seconds between two polls of a live page."""
+    HTMX: int = 2
+    """Which major version of htmx the pages load, 2 or 4; django-htmx brings both."""
     QUICK_RUN: bool = True
     """Whether Shift and a click on "Run now" runs at once, without the dialog."""
     RUNS_PER_MINUTE: int = 30

@@ -75,6 +75,11 @@ class Frame:
     """Seconds between two polls."""
 
     @property
+    def htmx(self) -> int:
+        """The major version of htmx that the page loads."""
+        return settings().HTMX
+
+    @property
     def has_quick_run(self) -> bool:
         """Whether Shift and a click on "Run now" skip the dialog."""
         return settings().QUICK_RUN

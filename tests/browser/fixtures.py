@@ -35,7 +35,15 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
+def htmx(request, settings) -> int:
+    """The major version of htmx that the pages load: 2, and 4 too for tests that are `UNDER_BOTH`."""
+    version = getattr(request, "param", 2)
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "HTMX": version}
+    return version
+
+
+@pytest.fixture
+def page(browser: Browser, htmx: int) -> Iterator[Page]:
     """A page with JavaScript; console errors, page errors and breaches of the CSP fail the test at its end."""
     with watched_page(browser) as opened:
         yield opened

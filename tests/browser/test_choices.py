@@ -11,6 +11,7 @@ from schedulerui import clock
 from schedulerui.models import Run
 from schedulerui.testing import recording
 from tests.browser.chromium import sayings_of
+from tests.browser.majors import UNDER_BOTH
 from tests.browser.test_pages import rows, visit
 
 __all__ = ["rows", "visit"]
@@ -43,6 +44,7 @@ def test_the_zone_of_the_browser_is_chosen_and_all_rows_follow(page, rows, visit
     assert sayings_of(page).console == []
 
 
+@UNDER_BOTH
 def test_shift_and_a_double_click_make_one_run_without_a_dialog(page, rows, visit):
     before = Run.objects.count()
     opener = page.get_by_role("link", name="Run now Fine")

@@ -9,6 +9,7 @@ from schedulerui import clock
 from schedulerui.models import Schedule, Worker
 from schedulerui.operations import schedules
 from tests.browser.chromium import sayings_of
+from tests.browser.majors import UNDER_BOTH
 from tests.browser.test_pages import rows, visit
 from tests.web.people import ANA
 
@@ -16,6 +17,7 @@ __all__ = ["rows", "visit"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@UNDER_BOTH
 def test_a_field_is_checked_when_it_is_left_and_hints_follow(page, rows, visit):
     Worker.objects.update(tasks=["tests.add"], queues=["celery"], seen_at=clock.now())
     visit(page)("/schedules/new/")
@@ -43,6 +45,7 @@ def test_a_field_is_checked_when_it_is_left_and_hints_follow(page, rows, visit):
     assert sayings_of(page).console == []
 
 
+@UNDER_BOTH
 def test_a_refusal_has_the_focus_and_leads_to_the_field(page, rows, visit):
     visit(page)("/schedules/new/")
     page.get_by_role("button", name="Save schedule").click()

@@ -12,6 +12,7 @@ from schedulerui.models import Schedule, ScheduleState
 from schedulerui.operations import schedules
 from schedulerui.testing import recording
 from tests.browser.accessibility import broken_rules
+from tests.browser.majors import UNDER_BOTH
 from tests.browser.test_pages import poll, rows, visit
 from tests.web.people import ANA
 
@@ -28,6 +29,7 @@ def press(page, *keys):
         page.keyboard.press(key)
 
 
+@UNDER_BOTH
 def test_find_pause_run_and_open_without_a_mouse(page, rows, visit):
     with recording() as outbox:
         visit(page)("/schedules/")
@@ -71,6 +73,7 @@ def test_x_selects_the_row_in_focus_and_no_other(page, rows, visit):
     expect(second.get_by_role("checkbox")).not_to_be_checked()
 
 
+@UNDER_BOTH
 def test_two_rows_are_selected_and_paused_by_keys_alone(page, rows, visit):
     visit(page)("/schedules/?sort=name")
     press(page, "b")  # nothing is selected: the bar is not there
@@ -113,6 +116,7 @@ def test_without_a_row_in_focus_e_and_r_do_nothing(page, rows, visit):
     assert set(Schedule.objects.filter(enabled=True).values_list("pk", flat=True)) == before
 
 
+@UNDER_BOTH
 def test_on_the_schedules_own_page_e_r_and_escape_need_no_row(page, rows, visit):
     visit(page)(f"/schedules/{rows['Fine']}/")
     press(page, "e")
@@ -123,6 +127,7 @@ def test_on_the_schedules_own_page_e_r_and_escape_need_no_row(page, rows, visit)
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+@UNDER_BOTH
 @pytest.mark.parametrize("place", ["list", "page"])
 def test_u_takes_the_switch_back_where_it_was_turned(page, rows, visit, place):
     visit(page)("/schedules/?sort=name&q=Fine" if place == "list" else f"/schedules/{rows['Fine']}/")
@@ -186,10 +191,14 @@ def test_keys_with_modifiers_belong_to_the_browser(page, rows, visit):
     expect(page.locator("body")).to_be_focused()
 
 
-def test_a_full_stop_pauses_and_resumes_what_changes_by_itself(page, rows, visit):
-    visit(page)("/schedules/")
+def test_a_full_stop_pauses_and_resumes_what_changes_by_itself_on_all_pages(page, rows, visit):
+    go = visit(page)
+    go("/schedules/")
     button = page.locator("[data-live-status] button").first
+    expect(button).to_have_text("Pause updates")
     press(page, ".")
+    expect(button).to_have_text("Resume updates")
+    go("/runs/")
     expect(button).to_have_text("Resume updates")
     press(page, ".")
     expect(button).to_have_text("Pause updates")

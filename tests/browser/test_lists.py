@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from schedulerui import clock
 from schedulerui.models import Schedule
 from tests.browser.chromium import sayings_of
+from tests.browser.majors import UNDER_BOTH
 from tests.browser.test_pages import poll, rows, visit
 from tests.web.people import a_run, a_schedule
 
@@ -17,6 +18,7 @@ __all__ = ["rows", "visit"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
+@UNDER_BOTH
 @pytest.mark.parametrize("place", ["/runs/", "/schedules/"])
 def test_new_rows_wait_behind_a_button_and_never_jump_in(page, rows, visit, place):
     visit(page)(place)

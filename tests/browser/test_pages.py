@@ -15,6 +15,7 @@ from schedulerui.models import Beat, Run, Schedule, ScheduleState
 from schedulerui.operations import schedules
 from schedulerui.testing import recording
 from tests.browser.chromium import watched_page
+from tests.browser.majors import UNDER_BOTH
 from tests.web.people import ANA, a_run, a_worker
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -69,6 +70,7 @@ def poll(page):
     )
 
 
+@UNDER_BOTH
 def test_a_switch_keeps_the_focus_when_it_is_pressed_with_the_keyboard(page, rows, visit):
     visit(page)("/schedules/")
     switch = page.get_by_role("switch", name="Fine")
@@ -90,6 +92,7 @@ def test_run_now_asks_in_a_dialog_that_gives_the_focus_back(page, rows, visit):
     expect(opener).to_be_focused()
 
 
+@UNDER_BOTH
 def test_a_double_click_in_the_dialog_makes_one_run(page, rows, visit):
     before = Run.objects.count()
     with recording():
@@ -101,6 +104,7 @@ def test_a_double_click_in_the_dialog_makes_one_run(page, rows, visit):
     assert Run.objects.count() == before + 1
 
 
+@UNDER_BOTH
 def test_the_filter_narrows_while_one_types_and_the_slash_key_goes_there(page, rows, visit):
     visit(page)("/schedules/")
     page.keyboard.press("/")
@@ -143,7 +147,8 @@ def test_a_beat_that_does_not_tick_is_told_once_and_not_in_every_row(page, rows,
         expect(said.nth(number)).to_be_hidden()
 
 
-def test_a_server_that_goes_away_leaves_the_page_and_a_sentence(browser, rows, visit):
+@UNDER_BOTH
+def test_a_server_that_goes_away_leaves_the_page_and_a_sentence(browser, htmx, rows, visit):
     with watched_page(browser) as page:  # its complaint about the 503 is what this is about
         visit(page)("/schedules/")
         expect(page.get_by_text(re.compile("^Updated "))).to_be_visible()

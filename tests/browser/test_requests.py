@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from schedulerui.models import Schedule, ScheduleState
 from schedulerui.testing import recording
 from tests.browser.chromium import sayings_of
+from tests.browser.majors import UNDER_BOTH
 from tests.browser.test_pages import poll, rows, visit
 
 __all__ = ["rows", "visit"]
@@ -44,6 +45,7 @@ def expired(page, live_server, settings):
     said.complaints[:] = [line for line in said.complaints if "401" not in line]
 
 
+@UNDER_BOTH
 @pytest.mark.parametrize("cause", ["switch", "poll", "filter", "dialog"])
 def test_a_session_that_ended_leads_to_the_login_and_back_to_the_page(
     page, rows, expired, live_server, cause
@@ -74,6 +76,7 @@ def test_a_form_that_was_sent_after_the_session_ended_leads_to_the_login(page, r
     assert Schedule.objects.filter(name="Fine").exists()
 
 
+@UNDER_BOTH
 def test_rows_that_are_ticked_stay_ticked_and_nothing_is_said(page, rows, visit):
     visit(page)("/schedules/?sort=name")
     boxes = page.locator("tbody [name=id]")
@@ -90,6 +93,7 @@ def test_rows_that_are_ticked_stay_ticked_and_nothing_is_said(page, rows, visit)
     assert sayings_of(page).console == []
 
 
+@UNDER_BOTH
 def test_the_focus_stays_on_what_was_pressed_when_its_row_is_drawn_anew(page, rows, visit):
     visit(page)("/schedules/?sort=name")
     for selector in (
@@ -133,6 +137,7 @@ def test_a_dialog_gives_the_focus_back_however_it_is_left(page, rows, visit, ope
     expect(page.locator(".rail__person summary") if opener == "keys" else what).to_be_focused()
 
 
+@UNDER_BOTH
 def test_a_run_from_a_dialog_gives_the_focus_back_too(page, rows, visit):
     with recording():
         visit(page)(f"/schedules/{rows['Fine']}/")
@@ -142,6 +147,7 @@ def test_a_run_from_a_dialog_gives_the_focus_back_too(page, rows, visit):
         expect(page.locator(f"#run-{rows['Fine']}")).to_be_focused()
 
 
+@UNDER_BOTH
 def test_a_poll_that_is_under_way_does_not_undo_what_a_person_does(page, rows, visit):
     """Its answer, drawn before the switch was pressed, would come after the switch's own."""
     visit(page)("/schedules/?sort=name")
@@ -159,6 +165,7 @@ def test_a_poll_that_is_under_way_does_not_undo_what_a_person_does(page, rows, v
     assert sayings_of(page).console == []
 
 
+@UNDER_BOTH
 def test_a_filter_that_is_typed_faster_than_it_is_answered_shows_the_last_answer(page, rows, visit):
     visit(page)("/schedules/?sort=name")
     held = []

@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from schedulerui import clock
 from schedulerui.models import Beat, Schedule, ScheduleState
 from tests.browser.accessibility import at_every_width
+from tests.browser.majors import UNDER_BOTH
 from tests.browser.test_pages import poll, rows, visit
 
 __all__ = ["rows", "visit"]
@@ -70,6 +71,7 @@ def test_a_row_is_paused_from_its_menu_and_the_focus_comes_back(page, rows, visi
     assert not Schedule.objects.get(pk=rows["Fine"]).enabled
 
 
+@UNDER_BOTH
 def test_a_poll_leaves_the_row_whose_menu_is_open_until_it_is_closed(page, rows, visit):
     visit(page)("/schedules/?sort=name")
     summary(page, rows["Fine"]).click()

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from schedulerui import clock
 from schedulerui.operations import schedules
 from tests.browser.accessibility import at_every_width
+from tests.browser.majors import UNDER_BOTH
 from tests.browser.test_pages import visit
 from tests.web.people import ANA, a_run
 
@@ -39,6 +40,7 @@ def test_a_time_is_skipped_and_taken_back(page, hourly, visit):
     expect(skipped).to_have_count(0)
 
 
+@UNDER_BOTH
 def test_the_preview_follows_spread_and_window_while_one_types(page, hourly, visit):
     visit(page)(f"/schedules/{hourly.pk}/edit/")
     first = page.locator("#preview .preview__at").first

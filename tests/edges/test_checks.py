@@ -124,6 +124,13 @@ def test_it_says_so_when_the_way_back_leads_nowhere(configure):
     assert "'wagtailadmin_home'" in found()["E009"].msg
 
 
+@pytest.mark.parametrize(("version", "wrong"), [(2, []), (4, []), (3, ["E010"]), ("4", ["E010"])])
+def test_it_says_so_when_the_pages_do_not_know_the_version_of_htmx(configure, version, wrong):
+    configure(HTMX=version)
+
+    assert list(found()) == wrong
+
+
 @pytest.mark.parametrize("url", ["", "/elsewhere/", "schedulerui:runs"])
 def test_it_is_silent_when_the_way_back_leads_somewhere(configure, url):
     configure(HOST_URL=url)

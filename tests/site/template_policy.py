@@ -23,6 +23,13 @@ VALUES = re.compile(r"{{.*?}}", re.DOTALL)
 REMOTE = re.compile(r"\s*(https?:)?//", re.IGNORECASE)
 SCRIPT_IN_VALUE = re.compile(r"\s*(js|javascript):", re.IGNORECASE)
 HX_WRITES = frozenset({"hx-post", "hx-put", "hx-patch", "hx-delete"})
+HX_ASKS = HX_WRITES | {"hx-get"}
+HX_INHERITED = frozenset(
+    {"hx-confirm", "hx-include", "hx-push-url", "hx-select", "hx-swap", "hx-sync", "hx-target"}
+)
+"""What htmx 2 also reads on the elements around the one that asks."""
+ONE_MAJOR = re.compile(r"\[|from:(closest|find|next|previous)\b")
+"""In a trigger: a condition, which is evaluated, and an address of two words, which htmx 2 and 4 write in different ways."""
 CSRF_FIELD = "csrfmiddlewaretoken"
 
 
@@ -88,6 +95,7 @@ class _Reader(HTMLParser):
         self.is_in_code = tag == "script" and "json" not in attributes.get("type", "")
         self._check_attributes(attributes)
         self._check_addresses(tag, attributes)
+        self._check_majors(attributes)
         self._check_fallback(tag, attributes)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -128,6 +136,15 @@ class _Reader(HTMLParser):
             for name in ("src", "href", "srcset"):
                 if REMOTE.match(attributes.get(name, "")):
                     self._find(f"<{tag} {name}> loads from another host; ship the file")
+
+    def _check_majors(self, attributes: dict[str, str]) -> None:
+        said = {name for name in attributes if name.startswith("hx-")}
+        if said & HX_ASKS and not {"hx-target", "hx-swap"} <= said:
+            self._find("say hx-target and hx-swap on the element itself: htmx 4 inherits nothing")
+        elif not said & HX_ASKS and said & HX_INHERITED:
+            self._find(f"{min(said & HX_INHERITED)} is for other elements here, and htmx 4 inherits nothing")
+        if ONE_MAJOR.search(attributes.get("hx-trigger", "")):
+            self._find("hx-trigger says what htmx 2 and 4 read differently; name an id")
 
     def _check_fallback(self, tag: str, attributes: dict[str, str]) -> None:
         if not HX_WRITES & attributes.keys():

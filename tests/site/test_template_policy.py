@@ -7,6 +7,7 @@ import pytest
 from tests.site.source_rules import REPOSITORY
 from tests.site.template_policy import findings
 
+WHERE = 'hx-target="this" hx-swap="none"'
 TEMPLATES = sorted((REPOSITORY / "templates").rglob("*.html"))
 
 
@@ -50,10 +51,15 @@ def test_there_are_templates_to_look_at():
         ('<form method="post" action="/x"><button>x</button></form>', "csrf_token"),
         ('<form method="POST" action="/x"><button>x</button>', "csrf_token"),
         ('<form method="post" action="/x">{# {% csrf_token %} #}<button>x</button></form>', "csrf_token"),
-        ('<button hx-post="/x">x</button>', "by htmx only"),
-        ('<form><button hx-delete="/x">x</button></form>', "by htmx only"),
-        ('<form hx-post="/x">{% csrf_token %}</form>', "by htmx only"),
-        ('<form action="/x"></form><button hx-post="/x">x</button>', "by htmx only"),
+        (f'<button hx-post="/x" {WHERE}>x</button>', "by htmx only"),
+        (f'<form><button hx-delete="/x" {WHERE}>x</button></form>', "by htmx only"),
+        (f'<form hx-post="/x" {WHERE}>{{% csrf_token %}}</form>', "by htmx only"),
+        (f'<form action="/x"></form><button hx-post="/x" {WHERE}>x</button>', "by htmx only"),
+        ('<div hx-get="/x" hx-swap="innerHTML"></div>', "hx-target and hx-swap"),
+        ('<div hx-get="/x" hx-target="this"></div>', "hx-target and hx-swap"),
+        ('<div hx-target="this"></div>', "inherits nothing"),
+        (f'<div hx-get="/x" hx-trigger="change from:closest form" {WHERE}></div>', "read differently"),
+        (f'<div hx-get="/x" hx-trigger="keyup[ctrlKey]" {WHERE}></div>', "read differently"),
         ('<script src="https://cdn.test/a.js"></script>', "another host"),
         ('<link rel="stylesheet" href="//cdn.test/a.css">', "another host"),
         ('<img src="http://cdn.test/a.png" alt="">', "another host"),
@@ -68,9 +74,9 @@ def test_it_finds_the_breach_when_a_template_breaks_a_rule(snippet, said):
 @pytest.mark.parametrize(
     "snippet",
     [
-        '<form method="post" action="{% url "x" %}">{% csrf_token %}<button hx-post="/x">x</button></form>',
-        '<form method="post" action="/x" hx-post="/x">{% csrf_token %}<button>x</button></form>',
-        '<button form="row-form" formaction="/x" hx-post="/x">x</button>',
+        f'<form method="post" action="{{% url "x" %}}">{{% csrf_token %}}<button hx-post="/x" {WHERE}>x</button></form>',
+        f'<form method="post" action="/x" hx-post="/x" {WHERE}>{{% csrf_token %}}<button>x</button></form>',
+        f'<button form="row-form" formaction="/x" hx-post="/x" {WHERE}>x</button>',
         '<form method="get" action="/x"><input name="q"></form>',
         '<script src="{% static "schedulerui/js/app.js" %}" defer></script>',
         '<script type="application/json">{"a": 1}</script>',
@@ -78,7 +84,8 @@ def test_it_finds_the_breach_when_a_template_breaks_a_rule(snippet, said):
         '<a href="https://docs.test/" rel="noopener">the docs | safe and in time</a>',
         '<p class="{% if once %}on{% endif %}" data-only="1">once {{ words|default:"date" }}</p>',
         "{# |safe style= onclick= are forbidden #}{% comment %}{{ a|safe }}{% endcomment %}",
-        '<div hx-get="/x" hx-trigger="every 5s" hx-confirm="Only now: sure?"></div>',
+        f'<div hx-get="/x" hx-trigger="every 5s" {WHERE} hx-confirm="Only now: sure?"></div>',
+        '<tr hx-swap-oob="true"></tr>',
     ],
 )
 def test_it_finds_nothing_when_the_template_is_sound(snippet):

@@ -40,16 +40,16 @@
   };
 
   /* Live parts: one timer; it stops while nobody looks and slows down while nobody moves. */
+  const IDLE = 300000;
   const due = new Map();
-  let paused = false;
+  let paused;
   let active = Date.now();
   const failing = new Set();
   let asking = 0;
   const parts = () => $$("[data-live]");
   const pace = (node) => {
     const every = Number(node.dataset.every || 5) * 1000;
-    const idle = (Date.now() - active) / 300000;
-    return Math.min(60000, every * (idle < 1 ? 1 : 2 ** Math.ceil(idle))) * (0.95 + Math.random() / 10);
+    return Math.max(every, Date.now() - active > IDLE && 60000) * (0.95 + Math.random() / 10);
   };
   const wake = () => parts().forEach((node) => due.set(node.id, 0));
   const ask = (node) => node.dispatchEvent(new CustomEvent("schedulerui:poll"));
@@ -76,11 +76,14 @@
     status.hidden = false;
     updated();
     $("[data-retry]", status).onclick = () => parts().forEach(ask);
-    $("button", status).onclick = ({ target }) => {
-      paused = !paused;
-      target.textContent = paused ? status.dataset.resume : status.dataset.pause;
-      if (!paused) wake();
+    /* Who holds the pages still keeps them so in this tab. */
+    const button = $("button", status);
+    const hold = (is) => {
+      sessionStorage.suHold = paused = is ? "1" : "";
+      button.textContent = paused ? status.dataset.resume : status.dataset.pause;
     };
+    hold(sessionStorage.suHold);
+    button.onclick = () => wake(hold(!paused));
   }
   setInterval(poll, 1000);
   on("visibilitychange", () => { if (!document.hidden) { active = Date.now(); wake(); poll(); } });
@@ -88,7 +91,7 @@
     on(kind, () => {
       const was = active;
       active = Date.now();
-      if (active - was > 300000) wake();
+      if (active - was > IDLE) wake();
     }, { passive: true });
   }
   on("schedulerui:wake", wake);
@@ -102,7 +105,7 @@
   on("htmx:configRequest", ({ detail }) => {
     if (detail.elt.matches("[data-filter]")) for (const [name, value] of [...detail.formData]) if (value === "") detail.formData.delete(name);
     if (!detail.elt.matches("[data-live-have]")) return;
-    detail.parameters.have = $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(",");
+    detail.formData.set("have", $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(","));
   });
   /* On narrow screens rows are blocks, and some browsers then forget that their parts are cells. A row's link for more becomes a menu. */
   const menu = $("#row-menu");
@@ -124,7 +127,7 @@
     tick();
   });
   on("htmx:afterRequest", ({ detail }) => {
-    const date = Date.parse(detail.xhr.getResponseHeader("Date") || "");
+    const date = Date.parse(detail.xhr.getResponseHeader("Date"));
     if (date && Math.abs(date - Date.now() - skew) > 2000) skew = date - Date.now();
     if (!status || !detail.elt.matches("[data-live]") || detail.failed || !detail.xhr.status) return;
     /* What another part got does not hide that this one could not be had. */
@@ -138,10 +141,7 @@
   });
 
   /* Failures: what is on the page stays, and a sentence says so. */
-  const reason = (xhr) => {
-    const said = xhr.status && new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector(".refused p");
-    return said ? said.textContent : "";
-  };
+  const parse = (text) => new DOMParser().parseFromString(text, "text/html");
   const failure = ({ detail }) => {
     const { xhr, elt } = detail;
     if (xhr.status === 401) return;
@@ -151,7 +151,7 @@
       say(status.dataset.failed.replace("%1", code).replace("%2", status.dataset.last || ""));
       status.hidden = false;
     } else {
-      notice({ kind: "fail", text: reason(xhr) || $("#words").dataset.failed.replace("%s", code) });
+      notice({ kind: "fail", text: $(".refused p", parse(xhr.responseText))?.textContent || $("#words").dataset.failed.replace("%s", code) });
     }
   };
   for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) on(kind, failure);
@@ -173,13 +173,13 @@
       if (!$(target)) target = "";
       if (target === "#schedule-actions") form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "place", value: "page" }));
       if (target) for (const [name, value] of Object.entries({ post: undo, target, swap: "outerHTML" })) form.setAttribute(`hx-${name}`, value);
-      htmx.process(form);
     } else form.remove();
     dress(node);
     const region = $(kind === "fail" ? "#alerts" : "#notices");
     if (kind !== "fail") region.replaceChildren();
     while (region.children.length > 3) region.firstElementChild.remove();
     region.append(node);
+    if (undo) htmx.process(form);
     if (kind === "ok") setTimeout(() => { if (!node.matches(":hover, :focus-within")) node.remove(); }, 10000);
   };
   $$("[data-notice]").forEach(dress);
@@ -228,7 +228,7 @@
     dialog.removeAttribute("open");
     if (quick && quick === detail.requestConfig.elt) {
       htmx.process(dialog);
-      opener.blur();
+      document.activeElement.blur();
       return $("form", dialog).requestSubmit();
     }
     dialog.onclose = leave;
@@ -260,7 +260,7 @@
   const walk = (by) => {
     const all = $$("main tbody th a[href], main .line a.row-name").filter((node) => node.offsetParent);
     const here = lineOf(document.activeElement);
-    const at = here ? all.findIndex((node) => lineOf(node) === here) : -1;
+    const at = all.findIndex((node) => lineOf(node) === here);
     all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
   };
   const EACH_ROW = { e: "button.sw", r: ".button[id^=run-]", x: "tbody [name=id]" };
@@ -271,7 +271,7 @@
   };
   const KEYS = {
     "/": () => {
-      const field = $("[data-filter] input[type=search], [data-filter] input[type=text]");
+      const field = $("[data-filter] :is([type=search], [type=text])");
       field?.focus();
       field?.select();
       return field;
@@ -319,8 +319,7 @@
       const url = `${box.dataset.complete}&q=${encodeURIComponent(input.value)}&at=${input.selectionStart}`;
       const answer = await fetch(url, { headers: { "HX-Request": "true" } }).catch(() => null);
       if (!answer?.ok || mine !== asked || document.activeElement !== input) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      list.replaceChildren(...page.body.children);
+      list.replaceChildren(...parse(await answer.text()).body.children);
       show(list.children.length > 0);
     };
     const choose = (option) => {
@@ -338,7 +337,7 @@
     });
     input.addEventListener("keydown", (event) => {
       const at = $("[aria-selected=true]", list);
-      const step = { ArrowDown: at ? at.nextElementSibling || list.firstElementChild : list.firstElementChild, ArrowUp: at ? at.previousElementSibling || list.lastElementChild : list.lastElementChild }[event.key];
+      const step = { ArrowDown: at?.nextElementSibling || list.firstElementChild, ArrowUp: at?.previousElementSibling || list.lastElementChild }[event.key];
       if (event.key === "ArrowDown" && list.hidden) ask();
       else if (step && !list.hidden) mark(step);
       else if (event.key === "Enter" && at && !list.hidden) choose(at);
