@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import QuerySet
@@ -108,6 +109,19 @@ def form_of(action: Action, data: QueryDict | None, *, now: datetime) -> forms.F
     return found[action.field](data) if action.field else None
 
 
+def wrong_with(action: Action, given: Mapping[str, str], *, now: datetime) -> list[str]:
+    """Return what is wrong with what is given with an action by somebody who has no page, in sentences."""
+    form = form_of(action, QueryDict(urlencode(given)), now=now)
+    errors = form.errors.values() if form is not None else ()
+    return [str(sentence) for sentences in errors for sentence in sentences]
+
+
+def matching_text(text: str, *, now: datetime) -> tuple[QuerySet[Schedule], list[str]]:
+    """Return all schedules that match what the list's text field takes, and what is wrong with it."""
+    found = ScheduleFilter(QueryDict(urlencode({"q": text})), queryset=Schedule.objects.all(), now=now)
+    return found.narrowed, found.problems
+
+
 class Moved(Exception):
     """The number of matching rows is another one than the person saw; the message is a sentence."""
 
@@ -133,7 +147,9 @@ def schedules_of(request: HttpRequest, *, now: datetime) -> Rows:
         allowed=allowed,
         matching=matching,
         none_selected=_("No schedule is selected."),
-        too_many=_("At most %(most)d schedules at once, and these are %(n)d or more. Narrow the filter."),
+        too_many=_(
+            "At most %(most)d schedules at once, and these are %(n)d or more. Narrow the filter, or use “schedulerui bulk” in a terminal."
+        ),
         moved=_("You saw %(seen)d schedules; %(present)d match now."),
     )
 

@@ -20,6 +20,7 @@ from schedulerui.management.verbs import (
     naming,
     recomputing,
     running,
+    several,
     status,
     toggle,
     upcoming,
@@ -36,6 +37,9 @@ RECOMPUTE_HELP = """\
 Compute the next runs anew after an update of the zone data (tzdata), and list those that moved. Restart the beats first:
 they compute with the data that they were started with."""
 
+BULK_HELP = """\
+Do one thing to all schedules that match a filter, however many they are; each is committed by itself. Exit code 0: done. 1: it could not
+be done to some, which are listed, or the filter makes no sense."""
 RENAME_HELP = """\
 Let the schedules that the code of one Celery app defined (`beat_schedule`) belong to another, after the app got another name. Restart its
 beats after that: they take over what the code says now, and switch off what is gone from it."""
@@ -49,7 +53,7 @@ them words are looked for row by row. May be called as often as one likes."""
 
 
 class Command(BaseCommand):
-    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, recompute, rename-app, import-django-celery-beat, index, monitor."
+    help = "Look after schedules: status, check, list, next, run, enable, disable, pause, resume, bulk, recompute, rename-app, import-django-celery-beat, index, monitor."
     requires_system_checks: list[
         str
     ] = []  # a probe asks `status` every few seconds; `check` is there for the others
@@ -79,6 +83,7 @@ class Command(BaseCommand):
             "--until", default="", help="ISO moment, in the schedule's zone unless it says its own"
         )
         pause.add_argument("--reason", default="", help="why, for the page and the history")
+        several.add_arguments(_add(verbs, "bulk", text=BULK_HELP))
         recompute = _add(verbs, "recompute", text=RECOMPUTE_HELP)
         recompute.add_argument(
             "--dry-run", action="store_true", help="list what would move and write nothing"
@@ -108,6 +113,8 @@ class Command(BaseCommand):
             text, code = status.show(as_json=options["json"])
         elif verb == "check":
             text, code = checking.show(as_json=options["json"], is_all=options["all"], hours=options["hours"])
+        elif verb == "bulk":
+            text, code = several.run(options)
         elif verb == "monitor":
             monitor.watch()
             return code
