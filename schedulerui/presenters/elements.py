@@ -7,10 +7,10 @@ from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
 from django.templatetags.static import static
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from schedulerui.presenters import moments
+from schedulerui.presenters.markup import format_html, format_html_join
 from schedulerui.presenters.spark import spark_of
 from schedulerui.presenters.states import StateWord
 

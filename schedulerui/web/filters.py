@@ -14,6 +14,7 @@ from schedulerui.facts import FAILING, RunState
 from schedulerui.models import Schedule
 from schedulerui.models.choices import KINDS
 from schedulerui.presenters import state_word
+from schedulerui.web.forms.plain import PlainForm
 from schedulerui.web.keyset import Order
 from schedulerui.web.list_filter import DurationFilter, ListFilter, like, text_filter
 from schedulerui.web.words import all_hold
@@ -137,6 +138,7 @@ class ScheduleFilter(ListFilter):
     class Meta:
         model = Schedule
         fields: list[str] = []
+        form = PlainForm
 
     def search(self, queryset: QuerySet[Schedule], _name: str, _value: str) -> QuerySet[Schedule]:
         """Keep those that have every word in their name or task."""

@@ -17,6 +17,7 @@ from schedulerui.presenters import state_word, trigger_word
 from schedulerui.presenters.changes import VERBS
 from schedulerui.web.filters import LANGUAGE
 from schedulerui.web.forms.fields import UtcTime
+from schedulerui.web.forms.plain import PlainForm
 from schedulerui.web.lateness import sent_later, sent_within
 from schedulerui.web.list_filter import DurationFilter, ListFilter, like, text_filter
 from schedulerui.web.words import all_hold, schedules_with
@@ -157,6 +158,7 @@ class RunFilter(ListFilter):
     class Meta:
         model = Run
         fields: list[str] = []
+        form = PlainForm
 
     named: list[int] | None = None
     """The keys of the schedules that have the words, once they are known, unless they are many."""
@@ -266,3 +268,4 @@ class ChangeFilter(ListFilter):
     class Meta:
         model = Change
         fields: list[str] = []
+        form = PlainForm

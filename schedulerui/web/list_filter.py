@@ -107,8 +107,8 @@ class ListFilter(django_filters.FilterSet):
     @cached_property
     def controls(self) -> forms.Form:
         """Return the plain controls with what was set by them, and not what was typed."""
-        form: forms.Form = self.get_form_class()(self.given, prefix=self.form_prefix)
-        return form
+        of_both = type(self.form)
+        return of_both(self.given, prefix=self.form_prefix)
 
     @cached_property
     def _asked(self) -> list[tuple[Q, list[str]]]:
