@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -54,7 +54,9 @@ def lists_of(shown: Shown, *, now: datetime) -> Mapping[str, QuerySet[Any]]:
     overdue_at = now - timedelta(seconds=settings().BEAT_STALE_AFTER)
     rows = shown.schedules
     unhappy = rows.filter(enabled=True, error="", state__last_state__in=UNHAPPY)
-    late = shown.alerts.filter(kind="schedule", state="late", schedule__enabled=True)
+    # One that is off and still failing has paused itself: nothing else of it would be told here.
+    has_to_wait = Q(state="late", schedule__enabled=True) | Q(state="failing", schedule__enabled=False)
+    late = shown.alerts.filter(has_to_wait, kind="schedule")
     # As the index su_state_unhappy has them: the walk ends with the tenth that is on, and reads no other schedules.
     worst_first = ("-state__failure_streak", "-state__last_state", "-state__schedule_id")
     return {
@@ -72,7 +74,7 @@ def alerts_of(shown: Shown, keys: Mapping[str, Sequence[int]]) -> Iterable[Alert
     if not wanted:
         return ()
     found = shown.alerts.filter(pk__in=wanted).select_related("schedule", "run").order_by("-since")
-    return found.only("kind", "key", "message", "since", "schedule__name", "run__state")
+    return found.only("kind", "key", "state", "message", "since", "schedule__name", "run__state")
 
 
 def attention(
@@ -165,7 +167,7 @@ def _of_late(alert: Alert, schedule: Schedule) -> AttentionRow:
         key=alert.key,
         name=schedule.name,
         url=reverse("schedulerui:schedule", args=[schedule.pk]),
-        chip=state_of(RunState.MISSED if is_missed else "late"),
+        chip=state_of("paused" if alert.state == "failing" else RunState.MISSED if is_missed else "late"),
         why=alert.message,
         at=alert.since,
     )

@@ -162,7 +162,7 @@ def test_a_run_on_the_overview(owner, now, state):
 def test_a_run_in_the_lanes_of_the_timeline(owner, now, state):
     run = run_in(state, now)
     text = text_of(owner.get(f"/timeline/?span=24h&day={run.due_at:%Y-%m-%d}"))
-    lane = piece(text, f'<a href="/schedules/{run.schedule_id}/"', "</li>")
+    lane = piece(text, f' href="/schedules/{run.schedule_id}/', "</li>")
     shown = state_of(state)
     assert f"1 {shown.word.lower()}" in words_in(lane)
     assert f'class="bar bar--{shown.family}"' in lane
