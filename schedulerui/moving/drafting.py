@@ -6,13 +6,13 @@ import json
 from collections.abc import Collection
 from datetime import UTC, timedelta
 
+from schedulerui.error_text import storable
 from schedulerui.models import Schedule
 from schedulerui.moving.draft import RULE, Draft, Surroundings
 from schedulerui.moving.old_times import overdue_at
 from schedulerui.moving.rows import CLEANUP, OldTask
 from schedulerui.moving.timing import set_time, zone_of
 from schedulerui.operations import schedules
-from schedulerui.operations.validation import is_text
 
 _LONGEST_NAME = 190
 _KEPT_TEXT = 10_000
@@ -50,7 +50,7 @@ def _why_skipped(old: OldTask, around: Surroundings) -> str:
 
 def _set_name(draft: Draft, taken: Collection[str]) -> None:
     old = draft.old
-    name = _storable(old.name)
+    name = storable(old.name)
     if not name.strip():
         name = f"django-celery-beat {old.pk}"
     if len(name) > _LONGEST_NAME:
@@ -86,7 +86,7 @@ def _no_number(word: str) -> object:
 
 
 def _keep_text(draft: Draft, name: str, text: str, why: str) -> None:
-    kept = _storable(text[:_KEPT_TEXT])
+    kept = storable(text[:_KEPT_TEXT])
     draft.fields[name] = [kept] if _VALUES[name] is list else {"unreadable": kept}
     most = f"its first {_KEPT_TEXT} characters are" if len(text) > _KEPT_TEXT else "the text is"
     draft.problems.append(f"The {name} {why}; {most} kept in their place")
@@ -119,7 +119,7 @@ def _set_window(draft: Draft, around: Surroundings) -> None:
 
 def _settle(draft: Draft, around: Surroundings) -> None:
     """Take out what no schedule can have, with the reason, until the rest is valid."""
-    draft.fields["description"] = _storable(draft.old.description)
+    draft.fields["description"] = storable(draft.old.description)
     for _again in range(3):
         errors = schedules.check(draft.fields, now=around.now)
         if "name" in errors:
@@ -149,7 +149,7 @@ def _set_enabled(draft: Draft, around: Surroundings) -> None:
         told = "\n".join(f"- {problem}." for problem in draft.problems)
         before = str(draft.fields.get("description") or "").rstrip()
         text = f"{before}\n\nSwitched off by the import from django-celery-beat:\n{told}"
-        draft.fields["description"] = _storable(text).strip()
+        draft.fields["description"] = storable(text).strip()
         return
     zone = zone_of(old.timing.values, around) if old.timing and old.timing.kind == "crontab" else around.zone
     missed = overdue_at(old, now=around.now, zone=zone)
@@ -157,10 +157,3 @@ def _set_enabled(draft: Draft, around: Surroundings) -> None:
         draft.notes.append(
             f"It was due at {missed.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, since its last run; that time is not made up for"
         )
-
-
-def _storable(text: str) -> str:
-    """Return a text without what databases refuse: NUL, and halves of surrogate pairs."""
-    if is_text(text):
-        return text
-    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, remote
+from schedulerui.error_text import storable
 from schedulerui.facts import Actor
 from schedulerui.models import Worker
 from schedulerui.operations import audit
@@ -89,7 +90,7 @@ def _audit(
     worker: Worker, verb: str, arguments: Mapping[str, Any], outcome: Outcome, *, actor: Actor, now: datetime
 ) -> None:
     said = ", ".join(f"{name} {value}" for name, value in arguments.items())
-    note = f"{worker.hostname} ({worker.instance}): {said}: {outcome.sentence}".replace("\x00", "")
+    note = storable(f"{worker.hostname} ({worker.instance}): {said}: {outcome.sentence}")
     audit.write(f"worker_{verb}", actor=actor, now=now, note=note)
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from schedulerui.error_text import storable
 from schedulerui.facts import Actor, RunState
 from schedulerui.models import Notification, Run, Schedule
 from schedulerui.operations import audit
@@ -73,7 +74,7 @@ def give_up(notification: Notification, *, error: str) -> None:
 
 def refused(notification: Notification, *, error: str, now: datetime) -> None:
     """Note why the channel did not take the message, and when to try again, if at all."""
-    text = error.replace("\x00", "")[:500]
+    text = storable(error)[:500]
     if notification.tries > len(WAITS):
         give_up(notification, error=text)
         return

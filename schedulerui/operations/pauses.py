@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from schedulerui.error_text import storable
 from schedulerui.facts import Actor
 from schedulerui.models import Schedule
 from schedulerui.operations import audit, schedules
@@ -92,7 +93,7 @@ def after_failures(schedule_id: int, *, streak: int, now: datetime) -> bool:
 
 def _checked(until: datetime | None, reason: str, *, now: datetime) -> str:
     errors: dict[str, list[str]] = {}
-    words = " ".join(reason.replace("\x00", "").split())
+    words = " ".join(storable(reason).split())
     if len(words) > REASON_MAX:
         errors["reason"] = [_("Give a reason of at most %(most)d characters.") % {"most": REASON_MAX}]
     if until is not None and until <= now:

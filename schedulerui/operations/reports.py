@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
+from schedulerui.error_text import storable
 from schedulerui.facts import RunState
 
 MOMENTS = ("moment", "received_at", "started_at")
@@ -77,7 +78,7 @@ class Report:
 
 
 def clean(text: str, *, limit: int) -> str:
-    """Return at most ``limit`` characters that every database takes: without NUL and lone surrogates, cut in the middle.
+    """Return at most ``limit`` characters that every database takes, cut in the middle.
 
     The beginning and the end both say something: of a traceback the end says most, of a result the beginning.
     """
@@ -86,4 +87,4 @@ def clean(text: str, *, limit: int) -> str:
     if len(text) > limit:
         tail = (limit - len(CUT)) // 2
         text = text[: limit - tail - len(CUT)] + CUT + text[-tail:] if tail > 0 else text[:limit]
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
+    return storable(text)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from schedulerui.error_text import storable
 from schedulerui.facts import Actor
 from schedulerui.models import Schedule
 from schedulerui.operations import audit
@@ -35,7 +36,7 @@ def skip_next(schedule_id: int, *, nominal_at: datetime, reason: str, actor: Act
     when ``nominal_at`` (UTC) is not one of the times to come, InvalidSchedule for a bad reason or one time too many, and
     Schedule.DoesNotExist.
     """
-    reason = " ".join(reason.replace("\x00", "").split())
+    reason = " ".join(storable(reason).split())
     if not reason or len(reason) > REASON_MAX:
         message = _("Give a reason of at most %(most)d characters.") % {"most": REASON_MAX}
         raise InvalidSchedule({"reason": [message]})

@@ -17,6 +17,7 @@ from schedulerui.models.run import RunQuerySet
 from schedulerui.presenters.remembered import N_CHEAP, Look, Remembered
 from schedulerui.recurrence import CrontabRule, RuleError, SolarRule, parse_rule, upcoming
 from schedulerui.recurrence.load import by_quarter
+from schedulerui.recurrence.rule import SECONDS_OF
 
 MOST_RULES = 2_000
 """Most different rules that are counted; the most common ones."""
@@ -25,7 +26,6 @@ MOST_MOMENTS = 5_000
 MOST_SOLAR = 50
 """Most different solar rules that are counted: each costs some milliseconds."""
 MOST_GROUPS = 2 * MOST_RULES
-SECONDS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400, "weeks": 604_800}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,7 @@ def _planned(
     others = [group for group in found if group.kind not in {"crontab", "clocked"}]
     for group in others:
         if group.kind == "interval":
-            seconds = (group.every or 0) * SECONDS.get(group.period, 0)
+            seconds = (group.every or 0) * SECONDS_OF.get(group.period, 0)
             _spread(counts, edges, _times(start, end, seconds) * group.n, start=start)
     for group in [each for each in others if each.kind == "solar"][:MOST_SOLAR]:
         _add_solar(counts, edges, group, start=start)

@@ -12,6 +12,7 @@ from typing import Final, TypeVar, get_args
 
 from schedulerui.recurrence import fields, solar, typed, walltime, zones
 from schedulerui.recurrence.rule import (
+    SECONDS_OF,
     ClockedRule,
     CrontabRule,
     IntervalRule,
@@ -29,13 +30,6 @@ _ = str
 KINDS: Final[tuple[str, ...]] = ("crontab", "interval", "clocked", "solar", "manual")
 _PERIODS: Final[tuple[Period, ...]] = get_args(Period)
 _SEMANTICS: Final[tuple[Semantics, ...]] = get_args(Semantics)
-_SECONDS: Final[dict[Period, int]] = {
-    "seconds": 1,
-    "minutes": 60,
-    "hours": 3600,
-    "days": 86400,
-    "weeks": 604800,
-}
 _LONGEST_DAYS: Final = 36500
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 _LONGEST_MOMENT_TEXT: Final = 40
@@ -119,12 +113,12 @@ def _interval(given: Mapping[object, object], tz: str) -> IntervalRule:
         raise RuleError("every", _("every is missing or not a whole number: use a number such as 15"))
     if count < 1:
         raise RuleError("every", _("every must be at least 1: the shortest interval is 1 second"))
-    longest = _LONGEST_DAYS * _SECONDS["days"] // _SECONDS[period]
+    longest = _LONGEST_DAYS * SECONDS_OF["days"] // SECONDS_OF[period]
     if count > longest:
         phrase = _("every is too long: use at most {longest} {period} (100 years)")
         raise RuleError("every", phrase, longest=longest, period=period)
     anchor = _aware("anchor", given.get("anchor"))
-    every = timedelta(seconds=int(count) * _SECONDS[period])
+    every = timedelta(seconds=int(count) * SECONDS_OF[period])
     return IntervalRule(every=every, anchor=anchor, count=int(count), period=period, tz=tz)
 
 

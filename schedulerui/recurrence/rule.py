@@ -6,13 +6,20 @@ A rule says *when*, and nothing else. Rules are frozen and hashable, so they can
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Semantics: TypeAlias = Literal["celery-and", "vixie-or"]
 Period: TypeAlias = Literal["seconds", "minutes", "hours", "days", "weeks"]
+SECONDS_OF: Final[Mapping[str, int]] = {
+    "seconds": 1,
+    "minutes": 60,
+    "hours": 3600,
+    "days": 86400,
+    "weeks": 604800,
+}
 
 
 class Said:

@@ -10,6 +10,7 @@ from django.db import OperationalError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schedulerui.error_text import storable
 from schedulerui.facts import RunState
 from schedulerui.operations import spool as spool_module
 from schedulerui.operations.reports import CUT, Report, clean
@@ -195,3 +196,7 @@ def test_cut_text_keeps_its_beginning_and_its_end():
     assert cleaned.startswith("begin")
     assert cleaned.endswith("end")
     assert CUT in cleaned
+
+
+def test_one_text_for_all_of_them_loses_what_no_database_takes_and_nothing_else():
+    assert storable("a\x00b\ud800c \U0001f600\u202e") == "ab?c \U0001f600\u202e"
