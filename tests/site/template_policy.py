@@ -30,6 +30,7 @@ HX_INHERITED = frozenset(
 """What htmx 2 also reads on the elements around the one that asks."""
 ONE_MAJOR = re.compile(r"\[|from:(closest|find|next|previous)\b")
 """In a trigger: a condition, which is evaluated, and an address of two words, which htmx 2 and 4 write in different ways."""
+NAMES_TABLE = frozenset({"aria-label", "aria-labelledby"})
 CSRF_FIELD = "csrfmiddlewaretoken"
 
 
@@ -83,6 +84,8 @@ class _Reader(HTMLParser):
         self.form_line = 0
         self.has_token = False
         self.is_in_code = False
+        self.table_line = 0
+        """Where a table began that has no name yet; 0 where there is none."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
@@ -90,6 +93,12 @@ class _Reader(HTMLParser):
             self.form, self.form_line, self.has_token = attributes, self.getpos()[0], False
         elif tag == "input" and attributes.get("name") == CSRF_FIELD:
             self.has_token = True
+        elif tag == "table":
+            self.table_line = 0 if attributes.keys() & NAMES_TABLE else self.getpos()[0]
+        elif tag == "caption":
+            self.table_line = 0
+        elif tag == "th" and "scope" not in attributes:
+            self._find("a <th> says by scope= what it is the head of")
         elif tag == "style":
             self._find("<style> is blocked by the CSP; use the style sheet")
         self.is_in_code = tag == "script" and "json" not in attributes.get("type", "")
@@ -110,6 +119,8 @@ class _Reader(HTMLParser):
         if tag == "form":
             self._check_form()
             self.form = None
+        elif tag == "table" and self.table_line:
+            self._find("a table needs a <caption>, or aria-labelledby", line=self.table_line)
         self.is_in_code = False
 
     def close(self) -> None:

@@ -63,6 +63,8 @@ def test_there_are_templates_to_look_at():
         ('<script src="https://cdn.test/a.js"></script>', "another host"),
         ('<link rel="stylesheet" href="//cdn.test/a.css">', "another host"),
         ('<img src="http://cdn.test/a.png" alt="">', "another host"),
+        ("<table><tbody><tr><td>x</td></tr></tbody></table>", "needs a <caption>"),
+        ('<table aria-label="x"><tr><th>x</th></tr></table>', "scope="),
     ],
 )
 def test_it_finds_the_breach_when_a_template_breaks_a_rule(snippet, said):
@@ -86,6 +88,8 @@ def test_it_finds_the_breach_when_a_template_breaks_a_rule(snippet, said):
         "{# |safe style= onclick= are forbidden #}{% comment %}{{ a|safe }}{% endcomment %}",
         f'<div hx-get="/x" hx-trigger="every 5s" {WHERE} hx-confirm="Only now: sure?"></div>',
         '<tr hx-swap-oob="true"></tr>',
+        '<table><caption>x</caption><tr><th scope="col">x</th></tr></table>',
+        '<table aria-labelledby="title"><tr><td>x</td></tr></table>',
     ],
 )
 def test_it_finds_nothing_when_the_template_is_sound(snippet):
