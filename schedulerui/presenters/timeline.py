@@ -24,6 +24,8 @@ STATIONS: tuple[tuple[str, Any, Any], ...] = (
     ("started", gettext_lazy("Started"), gettext_lazy("Wait in the worker")),
     ("finished", gettext_lazy("Finished"), gettext_lazy("Run time")),
 )
+FAMILIES = {"due": "none", "sent": "warn", "received": "skip", "started": "off", "finished": "run"}
+"""The family of colours of the gap before a station."""
 NEVER_SENT = DECIDED | {RunState.UNSENT, RunState.CANCELLED}
 
 
@@ -38,6 +40,11 @@ class Station:
     gap_word: str = ""
     gap: float | None = None
 
+    @property
+    def family(self) -> str:
+        """The colours of the gap before it."""
+        return FAMILIES[self.key]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
@@ -48,6 +55,11 @@ class Bar:
     width: float
     word: str = ""
     gap: float = 0.0
+
+    @property
+    def family(self) -> str:
+        """Its colours: those of the station at its end."""
+        return FAMILIES[self.key]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
