@@ -151,9 +151,14 @@ def test_already_so_names_who_was_faster_and_when(operator, monkeypatch):
 
 
 def test_who_loses_every_race_is_asked_to_try_again(operator, monkeypatch):
-    schedule = a_schedule()
+    schedule, now = a_schedule(), clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    done = schedules.edit(
+        schedule.pk, {"queue": "mail"}, version=schedule.version, actor=ANA, now=now - timedelta(seconds=4.5)
+    )
+    assert done.queue == "mail"
     monkeypatch.setattr(schedules, "SWITCH_TRIES", 0)
     response = operator.post(f"/schedules/{schedule.pk}/disable/", headers=HTMX)
     assert response.status_code == 409
-    assert "Try it once more" in text_of(response)
+    assert "Try it once more. Changed by ana 4 seconds ago." in text_of(response)
     assert Schedule.objects.get().enabled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -46,9 +47,9 @@ def _toggle(request: HttpRequest, pk: int, *, enabled: bool) -> HttpResponse:
     try:
         done = verb(pk, actor=actor_of(request), now=now)
     except VersionConflict:
-        return error_page(
-            request, 409, sentence=_("Others are changing this schedule just now. Try it once more.")
-        )
+        sentence = _("Others are changing this schedule just now. Try it once more.")
+        changes = Change.objects.filter(schedule=pk)
+        return error_page(request, 409, sentence=f"{sentence} {_who(changes, now=now)}".strip())
     card = beat_card(now=now) if done.changed else None
     text = _sentence(done.schedule.name, pk=pk, enabled=enabled, card=card, now=now)
     # The reason and the end of a pause are gone with it: what cannot be brought back is not offered.
@@ -91,7 +92,8 @@ def _sentence(name: str, *, pk: int, enabled: bool, card: BeatCard | None, now: 
     """Return what was done; ``card``: of the beats, None when nothing was to be done."""
     if card is None:
         words = _("%(name)s was already on.") if enabled else _("%(name)s was already off.")
-        return f"{words % {'name': name}} {_faster(pk, now=now)}".strip()
+        turns = Change.objects.filter(schedule=pk, action__in=TURNS)
+        return f"{words % {'name': name}} {_who(turns, now=now)}".strip()
     words = _("%(name)s is on.") if enabled else _("%(name)s is off.")
     when = _("It takes effect at beat's next tick, within a second or two.")
     if not card.n_ticking:
@@ -99,9 +101,9 @@ def _sentence(name: str, *, pk: int, enabled: bool, card: BeatCard | None, now: 
     return f"{words % {'name': name}} {when}"
 
 
-def _faster(pk: int, *, now: datetime) -> str:
-    """Return who turned the switch before, and when; one query."""
-    turned = Change.objects.filter(schedule=pk, action__in=TURNS).order_by("-at", "-id").first()
-    if turned is None:
+def _who(changes: QuerySet[Change], *, now: datetime) -> str:
+    """Return who made the newest of these changes, and when; one query."""
+    newest = changes.order_by("-at", "-id").first()
+    if newest is None:
         return ""
-    return _("Changed by %(who)s %(when)s.") % {"who": turned.actor, "when": relative(turned.at, now)}
+    return _("Changed by %(who)s %(when)s.") % {"who": newest.actor, "when": relative(newest.at, now)}
