@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import Case, Count, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.facts import ACTIVE, FINISHED, WITH_WORKER, RunState, Trigger
 from schedulerui.indexes import IndexOfOutbox
 from schedulerui.models.schedule import Schedule
+from schedulerui.models.stretches import counted
 
 STATES = [(str(state), str(state)) for state in RunState]
 TRIGGERS = [(str(trigger), str(trigger)) for trigger in Trigger]
@@ -68,39 +67,9 @@ class RunQuerySet(models.QuerySet["Run"]):
         A group without states counts any. Each stretch is a range of an index: a truncating function would have to read every
         row. Not narrowed by filters before it.
         """
-        counts = [[0] * (len(edges) - 1) for _group in groups]
         if not edges[1:]:
-            return counts
-        table = connection.ops.quote_name(self.model._meta.db_table)  # noqa: SLF001 - Django's documented introspection
-        moment = connection.ops.adapt_datetimefield_value
-        stretches = list(enumerate(itertools.pairwise(edges)))
-        # States by one select for each group, which is planned once and not for each stretch. All runs by one for each: the
-        # planner of PostgreSQL takes a stretch that it does not know for a large one, and compiles the query.
-        known = [
-            "SELECT %s AS place, %s AS first_at, %s AS end_at",
-            *["SELECT %s, %s, %s"] * (len(edges) - 2),
-        ]
-        values: list[Any] = [
-            each for n, (first, end) in stretches for each in (n, moment(first), moment(end))
-        ]
-        within = f"SELECT COUNT(*) FROM {table} WHERE due_at >= first_at AND due_at < end_at"  # noqa: S608 - our own table's name
-        one = f"SELECT %s, %s, COUNT(*) FROM {table} WHERE due_at >= %s AND due_at < %s"  # noqa: S608 - as above
-        parts: list[str] = []
-        for group, states in enumerate(groups):
-            if states:
-                of = ", ".join(["%s"] * len(states))
-                parts.append(f"SELECT %s, place, ({within} AND state IN ({of})) FROM stretches")  # noqa: S608 - as above
-                values += [group, *states]
-                continue
-            parts += [one] * len(stretches)
-            for n, (first, end) in stretches:
-                values += [group, n, moment(first), moment(end)]
-        asked = f"WITH stretches AS ({' UNION ALL '.join(known)}) {' UNION ALL '.join(parts)}"
-        with connection.cursor() as cursor:
-            cursor.execute(asked, values)
-            for group, place, n in cursor.fetchall():
-                counts[int(group)][int(place)] = int(n)
-        return counts
+            return [[] for _group in groups]
+        return counted(self.model._meta.db_table, edges, groups)  # noqa: SLF001 - Django's documented introspection
 
     def tally_narrowed(
         self, edges: Sequence[datetime], *, groups: Sequence[Sequence[str]]

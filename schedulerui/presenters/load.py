@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count, Min, QuerySet
@@ -175,8 +176,9 @@ def _times(start: datetime, end: datetime, seconds: float) -> float:
 
 
 def _add_crontab(counts: list[float], edges: Sequence[datetime], group: _Group, *, start: datetime) -> None:
-    spec = {"expression": group.expression, "tz": group.tz, "semantics": group.semantics}
-    rule = _rule(kind="crontab", seed=str(group.first), **spec)
+    # Only an expression with H depends on whose it is.
+    seed = str(group.first) if "H" in group.expression else ""
+    rule = _crontab(group.expression, group.tz, group.semantics, seed)
     if not isinstance(rule, CrontabRule):
         return
     found = [(at, n * group.n) for at, n in by_quarter(rule, start=start, end=edges[-1])]
@@ -217,6 +219,11 @@ def _spread(counts: list[float], edges: Sequence[datetime], n: float, *, start: 
         share = (last - max(first, start)) / timedelta(seconds=1)
         if share > 0:
             counts[place] += n * share / length
+
+
+@lru_cache(maxsize=MOST_RULES)
+def _crontab(expression: str, tz: str, semantics: str, seed: str) -> object:
+    return _rule(kind="crontab", expression=expression, tz=tz, semantics=semantics, seed=seed)
 
 
 def _rule(**spec: object) -> object:

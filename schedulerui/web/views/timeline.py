@@ -187,11 +187,11 @@ def _together(parts: tuple[Stretch, ...] | list[Stretch]) -> Stretch:
 
 def _strip(load: Load) -> list[dict[str, float]]:
     """Return the bars of the load strip: what ran, what failed of it, what is planned."""
-    width = lanes.WIDTH / len(load.stretches)
+    width, most = lanes.WIDTH / len(load.stretches), load.most
     bars = []
     for n, stretch in enumerate(load.stretches):
         ran, failed, planned = (
-            round(HEIGHT * value / load.most, 1) for value in (stretch.ran, stretch.failed, stretch.planned)
+            round(HEIGHT * value / most, 1) for value in (stretch.ran, stretch.failed, stretch.planned)
         )
         bars.append(
             {
