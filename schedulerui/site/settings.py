@@ -110,6 +110,7 @@ AXES_LOCKOUT_TEMPLATE = "schedulerui/site/locked.html"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ALLOWED_CORS_ORIGINS = ""
 AXES_VERBOSE = False
+CSRF_FAILURE_VIEW = "schedulerui.web.failed.forged"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "login"

@@ -132,6 +132,7 @@ def _to_login(request: HttpRequest) -> HttpResponse:
 def page_of(htmx: HtmxDetails) -> str | None:
     """Return the address of the page that htmx asks from; None when it is none of ours, or no address at all."""
     try:
-        return htmx.current_url_abs_path
+        path = htmx.current_url_abs_path
     except ValueError:  # ``http://[::1`` and its like
         return None
+    return None if path and path.startswith("//") else path  # two slashes lead to another host

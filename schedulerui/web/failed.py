@@ -1,4 +1,4 @@
-"""A site's answer to its own mistake, for its `handler500`."""
+"""A site's answers to its own mistake, for its `handler500`, and to a form without a valid token, for `CSRF_FAILURE_VIEW`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.defaults import server_error
+
+from schedulerui.web.csp import dress
+from schedulerui.web.responses import back_to
 
 
 def failed(request: HttpRequest) -> HttpResponse:
@@ -18,3 +21,9 @@ def failed(request: HttpRequest) -> HttpResponse:
     except Exception:  # noqa: BLE001 - the mistake may be in the templates or the static files themselves
         return server_error(request)
     return HttpResponse(text, status=500)
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer 403 to a form whose token is missing or old, with the way back to its page; ``reason`` is Django's, for developers."""
+    context = {"again": back_to(request) or reverse("schedulerui:overview")}
+    return dress(HttpResponse(render_to_string("schedulerui/errors/forged.html", context), status=403))

@@ -111,7 +111,7 @@ def back_to(request: HttpRequest) -> str:
         came = urlsplit(request.headers.get("Referer", ""))
     except ValueError:  # ``http://[::1`` and its like
         return ""
-    if came.netloc != request.get_host():
+    if came.netloc != request.get_host() or came.path.startswith("//"):  # that would be another host
         return ""
     return f"{came.path}?{came.query}" if came.query else came.path
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import override_settings
+from django.test import Client, override_settings
 
-from schedulerui.web.failed import failed
+from schedulerui.web.failed import failed, forged
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +95,35 @@ def test_a_mistake_of_the_site_is_told_with_what_to_do_and_without_its_reason(rf
     did = failed(rf.post("/schedules/1/run/")).content.decode()
     assert "it may or may not have been done" in did
     assert '<a class="button" href="/">Look how things stand</a>' in did
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["page", "htmx"])
+@pytest.mark.parametrize("address", ["/login/", "/logout/", "/theme/", "/schedules/bulk/", "/admin/login/"])
+def test_a_form_without_a_valid_token_is_refused_with_what_to_do(settings, address, headers):
+    settings.CSRF_FAILURE_VIEW = "schedulerui.web.failed.forged"
+    browser = Client(enforce_csrf_checks=True)
+    if "login" not in address:
+        browser.force_login(get_user_model().objects.create_superuser("admin"))
+    headers = {**headers, "Referer": "http://testserver/runs/?q=a"}
+    answer = browser.post(address, {"csrfmiddlewaretoken": "x" * 64}, headers=headers)
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert "default-src 'none'" in answer["Content-Security-Policy"]
+    assert "load it again" in page
+    assert '<a class="button" href="/runs/?q=a">' in page
+    assert "<style" not in page
+
+
+def test_the_way_back_from_a_form_without_a_valid_token_is_our_own(rf, settings):
+    for referer in (
+        "http://pwned.test/x",
+        "javascript:alert(1)",
+        "http://[::1",
+        "http://testserver//pwned.test/x",
+    ):
+        page = forged(rf.post("/theme/", headers={"Referer": referer})).content.decode()
+        assert re.search('<a class="button" href="/([^/][^"]*)?"', page), referer
 
 
 def test_a_mistake_in_the_templates_is_told_plainly(rf, settings):

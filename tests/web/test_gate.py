@@ -155,6 +155,25 @@ def test_the_host_is_asked_about_the_schedule_of_a_run_too(settings):
         assert client.get(f"/runs/{a_run(schedule).uuid}/").status_code == status
 
 
+@pytest.mark.parametrize(
+    "here",
+    [
+        "http://testserver//pwned.test/x",
+        "https://pwned.test/x",
+        "//pwned.test/",
+        "javascript:1",
+        "http://[::1",
+    ],
+)
+def test_no_page_leads_where_the_address_of_another_host_is_told_as_its_own(here):
+    headers = {**HTMX, "HX-Current-URL": here}
+    assert "pwned" not in Client().get("/live/schedules/", headers=headers)["HX-Redirect"]
+    client = logged_in("view", "operate")
+    for url in ("/about/", "/schedules/", "/runs/", f"/schedules/{a_schedule().pk}/run/"):
+        page = text_of(client.get(url, headers={**headers, "Referer": here}))
+        assert "//pwned" not in page
+
+
 def test_it_works_in_a_host_without_the_htmx_middleware():
     request = RequestFactory().get("/", headers=HTMX)
     request.user = AnonymousUser()
