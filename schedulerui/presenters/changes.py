@@ -51,6 +51,13 @@ VERBS: tuple[tuple[str, Any], ...] = (
     ("recompute", gettext_lazy("moved by new zone data")),
 )
 """What can be done to a schedule, in the words of the log."""
+VIAS: tuple[tuple[str, Any], ...] = (
+    ("browser", gettext_lazy("browser")),
+    ("admin", gettext_lazy("admin")),
+    ("command", gettext_lazy("command")),
+    ("code", gettext_lazy("code")),
+)
+"""The ways on which a change comes."""
 GUARDED = frozenset({"args", "kwargs", "headers", "options", "canvas"})
 SHOWN_LIMIT = 500
 
@@ -90,7 +97,7 @@ def change_row(change: Change, *, with_values: bool) -> ChangeRow:
         at=change.at,
         actor=change.actor,
         verb=str(dict(VERBS).get(change.action, change.action)),
-        via=change.via,
+        via=str(dict(VIAS).get(change.via, change.via)),
         address=change.address,
         schedule_id=change.schedule_id,
         schedule_name=change.schedule_name,

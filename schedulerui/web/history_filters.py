@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from schedulerui.facts import ACTIVE, FAILING, RunState, Trigger
 from schedulerui.models import Change, Run
 from schedulerui.presenters import state_word, trigger_word
-from schedulerui.presenters.changes import VERBS
+from schedulerui.presenters.changes import VERBS, VIAS
 from schedulerui.web.filters import LANGUAGE
 from schedulerui.web.forms.fields import UtcTime
 from schedulerui.web.forms.plain import PlainForm
@@ -37,7 +37,6 @@ ORDER_WORDS = {"newest": gettext_lazy("Newest first"), LONGEST: gettext_lazy("Lo
 """Orders of runs by their words; the first is the default."""
 OF_RUN = ("schedule_name", "task")
 """What a run itself keeps of its schedule."""
-VIAS = [(via, via) for via in ("browser", "admin", "command", "code")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,11 +224,11 @@ def _newest_and_bound() -> tuple[int, datetime | None]:
 
 
 class ChangeFilter(ListFilter):
-    """Changes by schedule, person and verb."""
+    """Changes by schedule, person, verb, way and time."""
 
     main = ("q", "actor", "action", "via")
     unindexed = ("q", "actor", "action", "via")
-    """Filters that no index answers: without a schedule only the newest changes are looked at."""
+    """Filters that no index answers: without a schedule only the newest changes are looked at, of those until ``at_to``."""
 
     def looked_through(self, *, is_exact: bool = False) -> Looked:
         """Return the rows that match; where no index finds them, only among the newest; one query at most.
@@ -239,7 +238,9 @@ class ChangeFilter(ListFilter):
         given = {name for name in self.filters if self.given.get(name, "").strip()}
         if is_exact or self.problems or "schedule" in given or not given & set(self.unindexed):
             return Looked(rows=self.narrowed)
-        newest = Change.objects.order_by("-at", "-id").values_list("at", flat=True)
+        until = self.form.cleaned_data.get("at_to")
+        changes = Change.objects.filter(at__lte=until) if until else Change.objects.all()
+        newest = changes.order_by("-at", "-id").values_list("at", flat=True)
         since = newest[SCANNED_CHANGES : SCANNED_CHANGES + 1].first()
         return Looked(rows=self.narrowed.filter(at__gte=since) if since else self.narrowed, since=since)
 
@@ -253,6 +254,8 @@ class ChangeFilter(ListFilter):
     action = django_filters.ChoiceFilter(
         label=gettext_lazy("What"), choices=VERBS, empty_label=gettext_lazy("Anything")
     )
+    at_from = MomentFilter(label=gettext_lazy("From (UTC)"), field_name="at", lookup_expr="gte")
+    at_to = MomentFilter(label=gettext_lazy("Until (UTC)"), field_name="at", lookup_expr="lte")
     via = django_filters.ChoiceFilter(
         label=gettext_lazy("From where"), choices=VIAS, empty_label=gettext_lazy("Anywhere")
     )

@@ -116,6 +116,9 @@ def test_it_keeps_the_changes_of_a_deleted_schedule(auditor):
         ({"actor": "an", "action": "edit"}, ["edited"]),
         ({"actor": "bob"}, []),
         ({"via": "admin"}, []),
+        ({"at_from": "2026-03-04T12:30"}, ["switched off", "edited"]),
+        ({"at_to": "2026-03-04T12:30"}, ["created"]),
+        ({"at_from": "2026-03-04T12:30", "at_to": "2026-03-04T13:30", "actor": "ana"}, ["edited"]),
     ],
 )
 def test_it_narrows_by(auditor, query, expected):
@@ -134,6 +137,7 @@ def test_it_narrows_by_schedule(auditor):
     [
         {"action": "nonsense"},
         {"via": "x"},
+        {"at_from": "yesterday"},
         {"schedule": "abc"},
         {"user": "ana"},
         {"older": "x"},
@@ -179,6 +183,7 @@ def test_a_filter_without_an_index_looks_through_the_newest_and_on_request_throu
     assert len(text_of(auditor.get(URL, {"actor": "ana", "as": "csv"})).splitlines()) == 1
     assert len(text_of(auditor.get(URL, {"actor": "ana", "count": "exact", "as": "csv"})).splitlines()) == 2
     assert "among the newest" not in text_of(auditor.get(URL))
+    assert verbs(auditor.get(URL, {"actor": "ana", "at_to": "2026-03-04T12:01"})) == ["edited"]
     seen, link = 0, f"{URL}?actor=bo&count=exact"
     while link:
         page = auditor.get(link)
