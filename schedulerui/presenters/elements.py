@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from functools import lru_cache
 
 from django.templatetags.static import static
@@ -41,7 +41,7 @@ def moment(
     else:
         absolute = moments.absolute(at, now, shown, with_seconds=with_seconds)
     if is_utc_added and str(shown) != "UTC":
-        absolute = f"{absolute} · {moments.absolute(at, now, UTC, with_seconds=with_seconds)}"
+        absolute = f"{absolute} · {moments.in_utc(at, now, shown, with_seconds=with_seconds)}"
     return format_html(
         '<time class="moment" datetime="{}"><span class="ago">{}</span> <span class="at">{}</span></time>',
         moments.iso(at),

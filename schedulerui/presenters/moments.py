@@ -89,6 +89,13 @@ def absolute(moment: datetime, now: datetime, zone: tzinfo, *, with_seconds: boo
     return f"{day}, {local:{'%H:%M:%S' if with_seconds else '%H:%M'}} {zone_name(local)}"
 
 
+def in_utc(moment: datetime, now: datetime, zone: tzinfo, *, with_seconds: bool = False) -> str:
+    """Return what UTC adds to ``absolute`` in ``zone``: "02:14 UTC", with the day where that is another one."""
+    words = absolute(moment, now, UTC, with_seconds=with_seconds)
+    is_same_day = moment.astimezone(UTC).date() == moment.astimezone(zone).date()
+    return words.rpartition(", ")[2].replace(" ", "\N{NO-BREAK SPACE}") if is_same_day else words
+
+
 def short(moment: datetime, now: datetime, zone: tzinfo) -> str:
     """Return what a person needs beside "in 5 hours": "03:14 CET" today, "Sat 03:14 CET" within a week, "5 Dec, 03:14 CET" later."""
     local, today = moment.astimezone(zone), now.astimezone(zone).date()

@@ -10,7 +10,7 @@ from schedulerui.facts import RunState
 from schedulerui.models import Beat
 from schedulerui.presenters import digest, redact, state_of, trigger_word
 from schedulerui.presenters.beats import card_of
-from schedulerui.presenters.moments import absolute, duration, iso, relative, short, zone_of
+from schedulerui.presenters.moments import absolute, duration, in_utc, iso, relative, short, zone_of
 from schedulerui.presenters.overrun import usual_words
 from schedulerui.presenters.spark import spark_of
 
@@ -86,6 +86,11 @@ def test_another_year_is_said():
 )
 def test_a_column_says_the_day_only_where_the_hour_does_not_tell_it(days, words):
     assert short(NOW + timedelta(days=days), NOW, ZoneInfo("Europe/Berlin")) == words
+
+
+def test_utc_beside_another_zone_says_its_day_only_where_that_differs():
+    assert in_utc(NOW, NOW, ZoneInfo("Europe/Berlin")) == "12:00\N{NO-BREAK SPACE}UTC"
+    assert in_utc(NOW, NOW, ZoneInfo("Pacific/Kiritimati"), with_seconds=True) == "Wed 4 Mar, 12:00:00 UTC"
 
 
 def test_the_day_of_a_column_is_that_of_the_zone():
