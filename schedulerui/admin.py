@@ -35,6 +35,7 @@ VALUES = ("args", "kwargs", "headers", "options", "canvas")
 class ScheduleAdmin(ReadOnlyAdmin):
     """Lists schedules; its actions are operations, adding and editing happen in the dashboard."""
 
+    page = "schedules"
     list_display = ("name", "enabled", "when", "tz", "task", "next", "last", "source", "error")
     list_filter = ("enabled", "kind", "source", "state__last_state")
     list_select_related = ("state",)
@@ -135,6 +136,7 @@ class ScheduleAdmin(ReadOnlyAdmin):
 class RunAdmin(ReadOnlyAdmin):
     """Lists runs, the newest first."""
 
+    page = "runs"
     list_display = (
         "schedule_name", "shown_state", "shown_trigger", "due_at", "started_at", "finished_at", "runtime", "worker", "task_id",
     )  # fmt: skip
@@ -163,6 +165,7 @@ class RunAdmin(ReadOnlyAdmin):
 class ChangeAdmin(ReadOnlyAdmin):
     """Lists the audit log, the newest first."""
 
+    page = "audit"
     verb = "view_audit"
     list_display = ("at", "actor", "action", "schedule_name", "changed_fields", "via", "address")
     list_filter = ("action", "via")
@@ -180,6 +183,7 @@ class ChangeAdmin(ReadOnlyAdmin):
 class WorkerAdmin(ReadOnlyAdmin):
     """Lists worker processes, the one heard of last first."""
 
+    page = "workers"
     is_of_schedules = False
     list_display = ("hostname", "pid", "seen_at", "stopped_at", "died_at", "pool", "pool_size", "active")
     search_fields = ("hostname",)
@@ -193,6 +197,7 @@ class WorkerAdmin(ReadOnlyAdmin):
 class BeatAdmin(ReadOnlyAdmin):
     """Lists beat processes, the one that ticked last first."""
 
+    page = "workers"
     is_of_schedules = False
     list_display = ("host", "pid", "seen_at", "lag", "dispatched", "degraded")
     ordering = ("-seen_at",)

@@ -186,20 +186,21 @@ def undo_of(message: Message) -> str:
 
 
 def _standing_for(user: Visitor, *, now: datetime) -> Standing | None:
+    is_allowed = False
+
+    def ask() -> Standing | None:
+        nonlocal is_allowed
+        is_allowed = may(user, "view")
+        states, alerts = ScheduleState.objects.all(), Alert.objects.all()
+        return standing_of(visible(user, states), visible(user, alerts), now=now) if is_allowed else None
+
     try:
-        if not in_savepoint(lambda: may(user, "view")):
-            return None
-    except Exception:  # of a line on somebody else's page: who asks is unknown, so there is nothing to show
+        return in_savepoint(ask)
+    except Exception as error:  # of a line on somebody else's page: whatever it is, that page stands
+        if is_allowed:
+            return unknown(error)
         logger.exception("Whether somebody may look at the schedules cannot be told")
         return None
-    try:
-        return in_savepoint(
-            lambda: standing_of(
-                visible(user, ScheduleState.objects.all()), visible(user, Alert.objects.all()), now=now
-            )
-        )
-    except Exception as error:  # noqa: BLE001 # the same: whatever it is, the host's page stands
-        return unknown(error)
 
 
 def _schedules(context: template.Context) -> ScheduleLines:

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from schedulerui.access import may, visible
 from schedulerui.facts import Actor
@@ -28,6 +29,9 @@ class ReadOnlyAdmin(ModelAdmin):
     verb: ClassVar[str] = "view"
     is_of_schedules: ClassVar[bool] = True
     """Whether its rows are schedules or belong to one."""
+    page: ClassVar[str]
+    """The dashboard's page of the same rows, by its name."""
+    change_list_template = "schedulerui/hosts/admin_list.html"
     list_per_page = 50
     show_full_result_count = False  # a second COUNT over the whole table, for nothing that helps
 
@@ -35,6 +39,11 @@ class ReadOnlyAdmin(ModelAdmin):
         """Return the rows that the person may know of, where they belong to schedules: for lists, pages and actions alike."""
         rows = super().get_queryset(request)
         return visible(request.user, rows) if self.is_of_schedules else rows
+
+    def changelist_view(self, request: Request, extra_context: dict[str, Any] | None = None) -> Answer:
+        """Show the list, and how the schedules stand, with the way to the dashboard above it."""
+        address = {"dashboard_url": reverse(f"schedulerui:{self.page}")}
+        return super().changelist_view(request, {**address, **(extra_context or {})})
 
     def has_module_permission(self, request: Request) -> bool:
         return self.has_view_permission(request)

@@ -201,8 +201,9 @@ def test_it_asks_as_many_queries_for_many_schedules_as_for_one(
         fields = {"name": f"s{n}", "task": "t", "kind": "interval", "every": n + 1, "period": "hours"}
         schedules.create(fields, actor=Actor(name="ana"), now=now)
 
-    # session, user, permissions of user and of groups, count of the page, rows, choices of one filter
-    with django_assert_max_num_queries(7):
+    # session, user, permissions of user and of groups, count of the page, rows, choices of one filter; for the line about how the
+    # schedules stand three in a savepoint, since this test is a transaction
+    with django_assert_max_num_queries(7 + 3 + 2):
         operator.get("/admin/schedulerui/schedule/")
 
 
@@ -245,3 +246,20 @@ def test_a_host_without_the_admin_has_its_audit_log_alone(nightly, now, settings
     schedules.disable(nightly.pk, actor=Actor(name="olga", user_id=user.pk), now=now)
     assert not LogEntry.objects.exists()
     assert Change.objects.filter(action="disable").exists()
+
+
+@pytest.mark.parametrize(
+    ("page", "address"),
+    [
+        ("schedule", "/schedules/"),
+        ("run", "/runs/"),
+        ("change", "/audit/"),
+        ("worker", "/workers/"),
+        ("beat", "/workers/"),
+    ],
+)
+def test_each_list_says_how_the_schedules_stand_and_leads_to_the_dashboards(operator, rows, page, address):
+    said = operator.get(f"/admin/schedulerui/{page}/").content.decode()
+    assert f'<a href="{address}">Open this list in the dashboard</a>' in said
+    assert 'class="schedulerui-status schedulerui-status--ok"' in said
+    assert "1 beat ticking" in said
