@@ -284,6 +284,44 @@ def test_who_may_not_know_of_a_schedule_finds_it_nowhere(db, limited, route, cha
     assert counts() == before
 
 
+def anything_elsewhere(user, verb, obj):
+    """The ACCESS of a host that lets this person do everything, but nothing to one schedule and its runs."""
+    return SECRET not in (getattr(obj, "name", ""), getattr(obj, "schedule_name", ""))
+
+
+OF_ONE = sorted(
+    route
+    for route in ROUTES
+    if {"pk", "uuid"} & set(ROUTES[route].pattern.converters) and route not in OF_NO_SCHEDULE
+)
+
+
+@pytest.mark.parametrize("channel", ["page", "fragment"])
+@pytest.mark.parametrize("route", OF_ONE)
+def test_the_host_is_asked_about_the_schedule_that_an_address_names(db, settings, route, channel):
+    refused = a_schedule(SECRET)
+    run = a_run(refused, state="sent", task_id="its message", args=[1])
+    rows = {
+        "pk": refused.pk, "uuid": run.uuid, "key": "args", "change_id": Change.objects.get(schedule=refused).pk,
+    }  # fmt: skip
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS": f"{__name__}.anything_elsewhere"}
+    client, headers = logged_in(), HTMX if channel == "fragment" else {}
+    before = counts()
+    for verb, line in (("get", EXPECTED[route].get), ("post", EXPECTED[route].post)):
+        if line == NOT_ALLOWED:
+            continue
+        with recording() as sent:
+            response = getattr(client, verb)(
+                address_of(route, rows), {"token": uuid.uuid4(), "sure": "1"}, headers=headers
+            )
+        assert response.status_code == 403, verb
+        assert SECRET not in response.content.decode()
+        assert sent.sent == []
+    assert counts() == before
+    refused.refresh_from_db()
+    assert (refused.version, refused.enabled) == (1, True)
+
+
 @pytest.mark.parametrize("action", list(ACTIONS))
 def test_a_bulk_action_reaches_only_what_a_person_may_know_of(db, limited, action):
     shown, hidden = a_schedule("Shown"), a_schedule(SECRET)
