@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import pprint
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from schedulerui.models import Run
@@ -36,11 +37,6 @@ def block(key: str, text: str) -> Block:
     return Block(key=key, text=text[:SHOWN_LIMIT], n_hidden=max(0, len(text) - SHOWN_LIMIT))
 
 
-def json_block(key: str, value: object) -> Block:
-    """Return a value as indented JSON, secrets covered by the names of their keys."""
-    return block(key, _as_json(value))
-
-
 def traceback_block(text: str) -> Block:
     """Return a traceback as it is, and as ``folded`` has it."""
     cut = block("traceback", text)
@@ -49,12 +45,22 @@ def traceback_block(text: str) -> Block:
 
 def blocks_of(run: Run) -> list[Block]:
     """Return what was given to a run and what came of it; empty parts are left out."""
-    found = []
-    for key in (*GIVEN, *CAME):
-        text = text_of(run, key)
-        if text:
-            found.append(traceback_block(text) if key == "traceback" else block(key, text))
-    return found
+    return blocks_of_texts({key: text_of(run, key) for key in (*GIVEN, *CAME)})
+
+
+def blocks_of_texts(texts: Mapping[str, str]) -> list[Block]:
+    """Return a block for each text; empty ones are left out."""
+    return [
+        traceback_block(text) if key == "traceback" else block(key, text)
+        for key, text in texts.items()
+        if text
+    ]
+
+
+def texts_of_stored(value: object, traceback: str) -> dict[str, str]:
+    """Return what a result backend keeps, whole, laid out and with secrets covered."""
+    result = masked(value) if isinstance(value, str) else _as_json(value)
+    return {"result": result, "traceback": masked(traceback)}
 
 
 def text_of(run: Run, key: str) -> str:

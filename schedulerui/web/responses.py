@@ -27,6 +27,7 @@ __all__ = [
     "digest",
     "remember",
     "see_other",
+    "text_file",
     "unchanged",
     "wants_it_beside",
     "with_message",
@@ -97,6 +98,18 @@ def with_message(request: HttpRequest, text: str, *, kind: str = "ok", undo: str
     """Leave a notice for the next full page; ``undo`` is the address that takes it back."""
     tags = f"{UNDO_TAG}{undo}" if undo else ""
     messages.add_message(request, LEVELS[kind], text, extra_tags=tags, fail_silently=True)
+
+
+def text_file(name: str, text: str) -> HttpResponse:
+    """Return a text to be saved and never shown by the browser; ``name`` is ours."""
+    return HttpResponse(
+        text.encode("utf-8", "backslashreplace"),
+        content_type="text/plain; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
 
 
 def back_of_page(request: HttpRequest) -> str:

@@ -78,8 +78,29 @@ def test_hostile_results_are_text(backend, insider, text):
 
 def test_it_shows_64_kilobytes_of_it(backend, insider):
     backend.store_result(ID, "x" * 70_000, "SUCCESS")
-    page = text_of(insider.get(result_of(a_kept_run())))
+    address = result_of(a_kept_run())
+    page = text_of(insider.get(address))
     assert "4464 more characters are not shown" in page
+    assert '<a href="?as=result" download>' in page
+    file = insider.get(address, {"as": "result"})
+    assert file.content == b"x" * 70_000
+    assert file["Content-Disposition"].startswith("attachment;")
+    assert file["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("asked", ["", "result", "traceback"])
+def test_it_covers_secrets_in_a_stored_text_and_traceback(backend, insider, asked):
+    backend.store_result(ID, "password=hunter2", "FAILURE", traceback="ValueError: token=hunter2")
+    answer = insider.get(result_of(a_kept_run()), {"as": asked} if asked else {})
+    assert answer.status_code == 200
+    assert b"hunter2" not in answer.content
+
+
+def test_a_file_of_what_is_not_kept_is_the_page(backend, insider):
+    backend.store_result(ID, "fine", "SUCCESS")
+    address = result_of(a_kept_run())
+    for asked in ("traceback", "state", "../x"):
+        assert "fine" in text_of(insider.get(address, {"as": asked}))
 
 
 def test_it_says_why_there_is_nothing_to_show(backend, insider):

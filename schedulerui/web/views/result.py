@@ -10,21 +10,27 @@ from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, results
 from schedulerui.models import Run
-from schedulerui.presenters.blocks import Block, block, json_block, traceback_block
+from schedulerui.presenters.blocks import blocks_of_texts, texts_of_stored
 from schedulerui.web.decorators import gate
 from schedulerui.web.found import run_or_404
+from schedulerui.web.responses import text_file
 
 
 @gate("view_values", methods=("GET", "HEAD"))
 def run_result(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Answer the stored result, or the sentence that says why there is none to show."""
+    """Answer the stored result, one text of it as a file for ``as``, or the sentence that says why there is none to show."""
     found = run_or_404(request, uuid, verb="view_values")
     context: dict[str, object] = {"run": found, "name": found.schedule_name or found.task, "blocks": []}
     try:
         stored = _read(found)
-        context |= {"state": stored.state, "blocks": _blocks(stored)}
     except (results.NoResult, dispatch.NoCeleryApp) as refusal:
         context["sentence"] = str(refusal)
+    else:
+        texts = texts_of_stored(stored.value, stored.traceback)
+        key = request.GET.get("as", "")
+        if texts.get(key):
+            return text_file(f"run-{found.uuid}-stored-{key}.txt", texts[key])
+        context |= {"state": stored.state, "blocks": blocks_of_texts(texts)}
     return render(request, "schedulerui/pages/run_result.html", context)
 
 
@@ -32,9 +38,3 @@ def _read(found: Run) -> results.Stored:
     if not found.task_id:
         raise results.NoResult(_("This run never had a task."))
     return results.read(found.task_id, celery_app=dispatch.app())
-
-
-def _blocks(stored: results.Stored) -> list[Block]:
-    value = stored.value
-    shown = block("result", value) if isinstance(value, str) else json_block("result", value)
-    return [shown, traceback_block(stored.traceback)] if stored.traceback else [shown]

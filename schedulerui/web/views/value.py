@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from schedulerui.presenters.blocks import GIVEN, text_of
 from schedulerui.web.decorators import gate
 from schedulerui.web.found import run_or_404
+from schedulerui.web.responses import text_file
 
 
 @gate("view_values", methods=("GET", "HEAD"))
@@ -21,12 +22,4 @@ def run_value(request: HttpRequest, uuid: UUID, key: str) -> HttpResponse:
         raise Http404 from None
     if not text:
         raise Http404
-    name = f"run-{found.uuid}-{key}.{'json' if key in GIVEN else 'txt'}"
-    return HttpResponse(
-        text.encode("utf-8", "backslashreplace"),
-        content_type="text/plain; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "X-Content-Type-Options": "nosniff",
-        },
-    )
+    return text_file(f"run-{found.uuid}-{key}.{'json' if key in GIVEN else 'txt'}", text)
