@@ -171,6 +171,15 @@ def test_its_facts_are_complete(reader):
         assert "hunter2" not in facts
 
 
+def test_one_from_code_says_where_it_is_written(reader):
+    schedule = a_schedule(source="code", source_key="nightly", source_app="shop.celery")
+    facts = text_of(reader.get(f"/schedules/{schedule.pk}/")).partition('id="schedule-facts"')[2]
+    assert '<span class="mono">nightly</span>' in facts
+    assert "in the configuration of the Celery app shop.celery" in facts
+    other = text_of(reader.get(f"/schedules/{a_schedule('Mine').pk}/"))
+    assert "in the configuration of the Celery app" not in other
+
+
 def test_the_menu_offers_to_copy_to_show_as_code_and_to_delete():
     schedule = a_schedule()
     text = text_of(logged_in("view", "add", "delete").get(f"/schedules/{schedule.pk}/"))
