@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypedDict, TypeVar
+from typing import TypeAlias, TypedDict, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DatabaseError
@@ -15,7 +15,7 @@ from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
 from schedulerui import dispatch
-from schedulerui.facts import Actor
+from schedulerui.facts import Actor, RunState
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import pauses, runs, schedules
 from schedulerui.operations.errors import OperationError, VersionConflict
@@ -26,7 +26,8 @@ EDIT_TRIES = 3
 """How often an edit is tried again when somebody else changes the schedule at the same time."""
 
 Row = TypeVar("Row", bound=Model)
-Verb = Callable[[Schedule], bool]
+Did: TypeAlias = "bool | Held"
+Verb = Callable[[Schedule], Did]
 """Does one thing to one schedule; returns whether that changed anything."""
 
 
@@ -47,11 +48,21 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a verb returns for a row to which it was done and whose message the broker did not take, and why."""
+
+    reason: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Outcome:
     """What became of a bulk action."""
 
     n_done: int = 0
+    n_held: int = 0
+    """How many of these beat has to send, for the broker did not take their messages."""
+    why_held: str = ""
     n_unchanged: int = 0
     """Those that were as wanted already."""
     failures: list[Failure] = field(default_factory=list)
@@ -60,7 +71,7 @@ class Outcome:
 def apply(
     rows: QuerySet[Row],
     ids: Sequence[int],
-    verb: Callable[[Row], bool],
+    verb: Callable[[Row], Did],
     *,
     allowed: Callable[[Row], bool],
     refusal: str = "",
@@ -83,27 +94,30 @@ def _one(
     pk: int,
     row: Row | None,
     *,
-    verb: Callable[[Row], bool],
+    verb: Callable[[Row], Did],
     allowed: Callable[[Row], bool],
     refusal: str,
 ) -> None:
     if row is None:
         outcome.failures.append(Failure(key="", name=f"#{pk}", reason=_("It was deleted meanwhile.")))
         return
-    key, name, reason, changed = str(row.uuid if isinstance(row, Run) else pk), str(row), "", False
+    key, name, reason = str(row.uuid if isinstance(row, Run) else pk), str(row), ""
+    did: Did = False
     if not allowed(row):
         reason = refusal
     else:
         try:
-            changed = verb(row)
+            did = verb(row)
         except ObjectDoesNotExist:
             reason = _("It was deleted meanwhile.")
         except (OperationError, dispatch.DispatchError, DatabaseError, TypeError, ValueError) as error:
             reason = str(error) or type(error).__name__
     if reason:
         outcome.failures.append(Failure(key=key, name=name, reason=reason))
-    elif changed:
+    elif did:
         outcome.n_done += 1
+        if isinstance(did, Held):
+            outcome.n_held, outcome.why_held = outcome.n_held + 1, did.reason
     else:
         outcome.n_unchanged += 1
 
@@ -181,32 +195,46 @@ def running(
 
 
 @contextmanager
-def publishing() -> Iterator[runs.Publish | None]:
-    """Give what hands runs to the broker over one connection; None where the broker is down."""
-    opened: list[runs.Publish] = []
-    try:
-        with dispatch.producer() as producer:
-            celery_app = dispatch.app()
+def publishing() -> Iterator[runs.Publish]:
+    """Give what hands runs to the broker over one connection. A broker that is away is asked once, and not for each of them."""
+    away: list[dispatch.BrokerUnavailable] = []
+    with ExitStack() as stack:
+        producer, celery_app = None, dispatch.app()
+        try:
+            producer = stack.enter_context(dispatch.producer(celery_app))
+        except dispatch.BrokerUnavailable as error:
+            away.append(error)
 
-            def publish(run: Run) -> None:
+        def publish(run: Run) -> None:
+            if away or producer is None:
+                raise away[0]
+            try:
                 dispatch.publish(run, producer=producer, celery_app=celery_app)
+            except dispatch.BrokerUnavailable as error:
+                away.append(error)
+                raise
 
-            opened.append(publish)
-            yield publish
-    except dispatch.BrokerUnavailable:
-        if opened:
-            raise
-        yield None
+        yield publish
+
+
+def did_of(queued: runs.Queued) -> Did:
+    """Return what a verb that starts a run returns for it; raises dispatch.Unsendable for one that can never be sent."""
+    if queued.run.state == RunState.UNSENT and queued.created:
+        raise dispatch.Unsendable(queued.reason)
+    if queued.created and queued.run.state == RunState.PENDING and not queued.sent:
+        return Held(reason=queued.reason)
+    return queued.created
 
 
 def _run_verb(
-    publish: runs.Publish | None, *, token: uuid.UUID, actor: Actor, now: datetime, even_if_running: bool
+    publish: runs.Publish, *, token: uuid.UUID, actor: Actor, now: datetime, even_if_running: bool
 ) -> Verb:
-    def run(schedule: Schedule) -> bool:
+    def run(schedule: Schedule) -> Did:
         key = str(uuid.uuid5(token, str(schedule.pk)))
-        return runs.run_now(
+        queued = runs.run_now(
             schedule.pk, token=key, actor=actor, now=now, publish=publish, even_if_running=even_if_running
-        ).created
+        )
+        return did_of(queued)
 
     return run
 

@@ -12,7 +12,7 @@ from schedulerui.facts import Actor
 from schedulerui.models import Run
 from schedulerui.operations import bulk, cancellations, reruns
 
-Verb = Callable[[Run], bool]
+Verb = Callable[[Run], bulk.Did]
 """Does one thing to one run; returns whether that changed anything."""
 
 
@@ -45,9 +45,9 @@ def again(*, token: uuid.UUID, actor: Actor, now: datetime, even_if_running: boo
     """
     with bulk.publishing() as publish:
 
-        def run_again(run: Run) -> bool:
+        def run_again(run: Run) -> bulk.Did:
             key = str(uuid.uuid5(token, str(run.pk)))
             click = reruns.Click(token=key, actor=actor, now=now, even_if_running=even_if_running)
-            return reruns.run_again(run.pk, click=click, publish=publish).created
+            return bulk.did_of(reruns.run_again(run.pk, click=click, publish=publish))
 
         yield run_again

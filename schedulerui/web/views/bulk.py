@@ -22,7 +22,8 @@ from schedulerui import clock, dispatch
 from schedulerui.access import may, visible
 from schedulerui.facts import Overlap
 from schedulerui.models import Run, Schedule
-from schedulerui.operations import bulk, bulk_runs
+from schedulerui.operations import bulk, bulk_runs, workers
+from schedulerui.operations.bulk import Did
 from schedulerui.web.bulk import (
     ACTIONS,
     RUN_ACTIONS,
@@ -59,7 +60,7 @@ class Kind:
     rows: Callable[..., Rows]
     found: Callable[[], QuerySet[Any]]
     """The rows as their verbs and the question need them."""
-    verb: Callable[..., AbstractContextManager[Callable[[Any], bool]]]
+    verb: Callable[..., AbstractContextManager[Callable[[Any], Did]]]
     file: Callable[[HttpRequest, str, list[int]], HttpResponse]
     guarded: Callable[[list[int]], QuerySet[Any]]
     """Those of the rows with these keys that belong to a schedule whose runs must not overlap."""
@@ -180,6 +181,7 @@ def _ask(
         "token": uuid.uuid4(),
         "back": _back(request, kind),
         "may_wait": key in WITH_TOKEN and kind.guarded(ids).exists(),
+        "is_unheard": key in WITH_TOKEN and not workers.online(now=clock.now()).exists(),
     }
     return render(request, "schedulerui/pages/bulk.html", context, status=status)
 
@@ -190,8 +192,10 @@ def _told(request: HttpRequest, kind: Kind, action: Action, outcome: bulk.Outcom
     if outcome.n_unchanged:
         same = ngettext("%(n)d was so already.", "%(n)d were so already.", outcome.n_unchanged)
         done += " " + same % {"n": outcome.n_unchanged}
+    if outcome.n_held:
+        done += " " + _held(outcome)
     if not outcome.failures:
-        with_message(request, done)
+        with_message(request, done, kind="warn" if outcome.n_held else "ok")
         return see_other(request, _back(request, kind))
     context = {
         "done": done,
@@ -202,6 +206,15 @@ def _told(request: HttpRequest, kind: Kind, action: Action, outcome: bulk.Outcom
         "words": words,
     }
     return render(request, "schedulerui/pages/bulk_done.html", context)
+
+
+def _held(outcome: bulk.Outcome) -> str:
+    words = ngettext(
+        "%(n)d is queued for dispatch, for the broker did not take it (%(reason)s). Beat sends it as soon as the broker answers.",
+        "%(n)d are queued for dispatch, for the broker did not take them (%(reason)s). Beat sends them as soon as the broker answers.",
+        outcome.n_held,
+    )
+    return words % {"n": outcome.n_held, "reason": outcome.why_held.rstrip(". ")}
 
 
 def _schedules_file(request: HttpRequest, key: str, ids: list[int]) -> HttpResponse:
