@@ -97,6 +97,7 @@ def _page(shown: list[Row], order: Order, *, has_more: bool, is_back: bool, is_f
         rows=shown,
         newer=_written(shown[0], order) if shown and has_newer else "",
         older=_written(shown[-1], order) if shown and has_older else "",
+        is_past_end=not shown and not is_first,
     )
 
 

@@ -29,6 +29,8 @@ class Page(Generic[Row]):
     newer: str = ""
     older: str = ""
     is_bad_cursor: bool = False
+    is_past_end: bool = False
+    """Whether a page was asked for that has no rows, as when they were deleted since."""
 
     @property
     def is_first(self) -> bool:
@@ -37,7 +39,7 @@ class Page(Generic[Row]):
     @property
     def is_all(self) -> bool:
         """Whether there are no rows beside these."""
-        return not (self.newer or self.older or self.is_bad_cursor)
+        return not (self.newer or self.older or self.is_bad_cursor or self.is_past_end)
 
 
 def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size: int) -> Page[Row]:
@@ -56,7 +58,7 @@ def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size:
         )  # what an index can begin at: SQLite begins at none of two alternatives
         beyond = Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "id__lt": pk})
         rows = list(queryset.filter(bound, beyond).order_by(f"-{moment}", "-id")[: size + 1])
-        return _cut(rows, moment, size, has_newer=True)
+        return _cut(rows, moment, size, has_newer=True) if rows else Page(rows=[], is_past_end=True)
     bound = Q(**{f"{moment}__gte": at})
     beyond = Q(**{f"{moment}__gt": at}) | Q(**{moment: at, "id__gt": pk})
     rows = list(queryset.filter(bound, beyond).order_by(moment, "id")[: size + 1])
@@ -65,6 +67,7 @@ def page_of(queryset: QuerySet[Row], *, moment: str, request: HttpRequest, size:
         rows=shown,
         newer=_cursor(shown[0], moment) if len(rows) > size else "",
         older=_cursor(shown[-1], moment) if shown else "",
+        is_past_end=not shown,
     )
 
 
