@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 import time_machine
@@ -73,6 +75,7 @@ def late(now):
 def skipped_next(now):
     schedule = changed(now)
     row = Schedule.objects.get(pk=schedule.pk)
+    assert row.next_nominal_at is not None
     skip = {
         "nominal": row.next_nominal_at.isoformat(),
         "reason": "holiday",
@@ -87,18 +90,18 @@ def skipped_next(now):
 class Condition:
     """How a schedule comes to be in it, and what is said of it; ``next`` is a pattern for what stands in place of its next run."""
 
-    make: object
+    make: Callable[[datetime], Schedule]
     switch: str = "On"
     last: str = ""
     next: str = TIME
     attention: str = ""
     upcoming: str = "Next runs"
-    in_row: frozenset = frozenset()
+    in_row: frozenset[str] = frozenset()
     """What the list says of it by words of states beside its last run."""
     failing: str = "no"
     why_none: str = ""
     """What its lane says where it has no next run."""
-    health: dict = field(default_factory=dict)
+    health: dict[str, int] = field(default_factory=dict)
 
     @property
     def has_next(self):
@@ -118,7 +121,7 @@ CONDITIONS = {
     ),
     **{
         state: Condition(
-            make=lambda now, state=state: changed(now, last=state), last=state, attention=state,
+            make=partial(changed, last=state), last=state, attention=state,
             failing="its last run went wrong", health={"failing": 1},
         )
         for state in ("lost", "rejected", "unsent", "expired")
