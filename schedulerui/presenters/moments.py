@@ -148,6 +148,11 @@ def duration(seconds: float | None) -> str:
     return _long(int(seconds))
 
 
+def span(seconds: int) -> str:
+    """Return whole seconds that somebody has set: "30 s", "3 min 4 s"."""
+    return _("%(n)d s") % {"n": seconds} if seconds < MINUTE else _long(seconds)
+
+
 def _long(seconds: int) -> str:
     """Return the two largest units, or one where the other would be zero."""
     minutes, hours, days = seconds // MINUTE, seconds // HOUR, seconds // DAY

@@ -11,9 +11,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.facts import Delivery, Misfire, Overlap
 from schedulerui.models import Schedule
-from schedulerui.presenters.moments import duration, zone_of, zone_shown
-
-MINUTE = 60
+from schedulerui.presenters.moments import span, zone_of, zone_shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +58,8 @@ def _until(schedule: Schedule, *, now: datetime) -> str:
     return f"{weekday} {local:%H:%M}" if 0 < days < 7 else f"{local:%Y-%m-%d %H:%M}"  # noqa: PLR2004 - days of a week
 
 
-def _span(seconds: int) -> str:
-    return _("%(n)d s") % {"n": seconds} if seconds < MINUTE else duration(seconds)
-
-
 def _misfire(schedule: Schedule) -> str:
-    late = _span(schedule.grace)
+    late = span(schedule.grace)
     sentences = {
         Misfire.LATEST: _("Times missed by more than %(late)s: only the newest runs, once.") % {"late": late},
         Misfire.ALL: _("Times missed by more than %(late)s all run, oldest first, at most %(most)d.")
@@ -74,7 +68,7 @@ def _misfire(schedule: Schedule) -> str:
     }
     words = {str(misfire): text for misfire, text in sentences.items()}.get(schedule.misfire, "")
     if words and schedule.catchup_window is not None and schedule.misfire != Misfire.NONE:
-        words += " " + _("None that is older than %(age)s.") % {"age": _span(schedule.catchup_window)}
+        words += " " + _("None that is older than %(age)s.") % {"age": span(schedule.catchup_window)}
     return words
 
 
@@ -88,7 +82,7 @@ def _overlap(schedule: Schedule) -> str:
     if schedule.overlap == Overlap.CANCEL_PREVIOUS:
         return _(
             "If a run is still active, it is cancelled, and the new one starts when it is gone; it has %(grace)s to end."
-        ) % {"grace": _span(schedule.cancel_grace)}
+        ) % {"grace": span(schedule.cancel_grace)}
     if schedule.overlap == Overlap.SKIP:
         return _("If a run is still active, that time is skipped.")
     return _("If a run is still active, another one starts beside it.")
@@ -101,7 +95,7 @@ def _retry(schedule: Schedule) -> str:
         "A failed run is run once more after %(wait)s.",
         "A failed run is run up to %(n)d times more, the first time after %(wait)s, each further wait twice as long.",
         schedule.retry_max,
-    ) % {"n": schedule.retry_max, "wait": _span(schedule.retry_after)}
+    ) % {"n": schedule.retry_max, "wait": span(schedule.retry_after)}
 
 
 def _auto_pause(schedule: Schedule) -> str:
@@ -120,17 +114,17 @@ def _delivery(schedule: Schedule) -> str:
         if schedule.overlap == Overlap.ALLOW:
             return words
         held = _("Workers are told not to begin it, and the next run is held back for %(grace)s.")
-        return f"{words} {held % {'grace': _span(schedule.cancel_grace)}}"
+        return f"{words} {held % {'grace': span(schedule.cancel_grace)}}"
     return _("If nobody knows whether the broker has a message, it is sent again under the same id.")
 
 
 def _alerts(schedule: Schedule) -> str:
     parts = []
     if schedule.max_duration:
-        parts.append(_("A run longer than %(time)s is an alert.") % {"time": _span(schedule.max_duration)})
+        parts.append(_("A run longer than %(time)s is an alert.") % {"time": span(schedule.max_duration)})
     if schedule.alert_grace is not None:
         parts.append(
             _("A run that has not begun %(time)s after its time is an alert.")
-            % {"time": _span(schedule.alert_grace)}
+            % {"time": span(schedule.alert_grace)}
         )
     return " ".join(parts)

@@ -11,10 +11,10 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from schedulerui.facts import DECIDED, FINISHED, RunState
+from schedulerui.facts import DECIDED, FINISHED, RunState, Trigger
 from schedulerui.models import Attempt, Run
 from schedulerui.operations.masking import masked
-from schedulerui.presenters.moments import stamp
+from schedulerui.presenters.moments import duration, span, stamp
 from schedulerui.presenters.states import StateWord, state_of, trigger_word
 from schedulerui.presenters.values import digest
 
@@ -114,6 +114,28 @@ def _covered(run: Run) -> str:
         "This line stands for %(count)d times, from %(first)s to %(last)s.",
         run.count,
     ) % {"count": run.count, "first": first, "last": last}
+
+
+def lateness(run: Run) -> str:
+    """Return by how much beat sent a run of a schedule late, in a sentence; empty where it was in time, or where no beat was to send it.
+
+    A run that was held back until another one ended is not late: its turn came then.
+    """
+    schedule = run.schedule
+    if (
+        schedule is None
+        or run.sent_at is None
+        or run.trigger != Trigger.SCHEDULE
+        or run.promoted_at is not None
+    ):
+        return ""
+    late = (run.sent_at - run.due_at).total_seconds()
+    if late <= schedule.grace:
+        return ""
+    return _("Sent %(late)s after it was due; late is more than %(grace)s, as its schedule says.") % {
+        "late": duration(late),
+        "grace": span(schedule.grace),
+    }
 
 
 def is_over(run: Run) -> bool:

@@ -84,6 +84,22 @@ def test_it_shows_each_station_with_the_gap_before_it(reader):
     assert gaps == [None, pytest.approx(0.04), pytest.approx(0.05), pytest.approx(0.31), pytest.approx(2.0)]
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_late"),
+    [
+        ({"sent_at": NOON + timedelta(seconds=30)}, False),
+        ({"sent_at": NOON + timedelta(seconds=150)}, True),
+        ({"sent_at": NOON + timedelta(seconds=150), "trigger": "manual"}, False),
+        ({"sent_at": NOON + timedelta(seconds=150), "promoted_at": NOON + timedelta(seconds=149)}, False),
+        ({"sent_at": None, "state": "pending"}, False),
+    ],
+)
+def test_a_run_that_was_sent_after_the_grace_of_its_schedule_is_called_late(reader, fields, is_late):
+    page = text_of(reader.get(url_of(a_whole_run(**fields))))
+    assert ("Sent 2 min 30 s after it was due; late is more than 30 s" in page) == is_late
+    assert ("</svg>Late</span>" in page) == is_late
+
+
 def test_it_draws_the_gaps_side_by_side_over_the_whole_width(reader):
     bars = reader.get(url_of(a_whole_run())).context["timeline"].bars
     assert bars[0].x == 0

@@ -22,7 +22,7 @@ from schedulerui.presenters import digest, told
 from schedulerui.presenters.blocks import blocks_of
 from schedulerui.presenters.canvas import part_rows, words_of
 from schedulerui.presenters.pickup import PickupRow, part_row, pickup_row
-from schedulerui.presenters.runs import attempt_rows, is_decision, is_over, run_row, sentence
+from schedulerui.presenters.runs import attempt_rows, is_decision, is_over, lateness, run_row, sentence
 from schedulerui.presenters.timeline import timeline_of
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.found import run_or_404
@@ -129,6 +129,7 @@ def _context(request: HttpRequest, found: Run, attempts: list[Attempt], *, now: 
         "row": run_row(found),
         "tz": found.schedule.tz if found.schedule else "",
         "sentence": sentence(found),
+        "lateness": lateness(found),
         "is_over": is_over(found),
         "is_decision": is_decision(found),
         "may_run_again": may(request.user, "operate", found.schedule),
