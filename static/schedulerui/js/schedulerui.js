@@ -357,7 +357,7 @@
     const bar = $("#bulk");
     if (!bar) return;
     bar.classList.toggle("is-on", ticked.size > 0);
-    $("[data-n]", bar).textContent = bar.dataset.selected.replace("%n", ticked.size);
+    $("[data-n]", bar).textContent = bar.dataset.selected.replace("%n", $("[name=all]:checked", bar) ? $("[name=seen]", bar).value : ticked.size);
     const all = $("[data-pick-all]");
     if (!all) return;
     all.hidden = false;
@@ -366,7 +366,7 @@
   on("change", ({ target }) => {
     const boxes = target.matches("[data-pick-all]") ? $$(PICK) : [target].filter((node) => node.matches(PICK));
     for (const node of boxes) ticked[target.checked ? "add" : "delete"](node.id);
-    if (boxes.length) count();
+    if (boxes.length || target.name === "all") count();
   });
   on("htmx:afterSettle", ({ detail }) => {
     if (detail.target.id === "results") {
