@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,18 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from schedulerui import clock
-from schedulerui.models import Alert, Change, Finding, Run, SavedView, Schedule, Silence
+from schedulerui.models import (
+    Alert,
+    Change,
+    Finding,
+    Notification,
+    Run,
+    SavedView,
+    Schedule,
+    ScheduleState,
+    Silence,
+    Worker,
+)
 from tests.web.people import a_run, a_schedule, a_worker, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -229,3 +241,101 @@ def test_they_cannot_silence_what_they_may_not_know_of(limited):
     assert client.post("/alerts/silence/", given | {"schedule": limited["bob"][0].pk}).status_code == 404
     assert client.post("/alerts/silence/", given | {"schedule": limited["ana"][0].pk}).status_code == 303
     assert list(Silence.objects.values_list("schedule__name", flat=True)) == ["Shown"]
+
+
+@pytest.fixture
+def everywhere(limited):
+    """The hidden schedule in every table that may name it, beside the one that may be known."""
+    now, worker = clock.now(), a_worker(tasks=["tests.add"])
+    Worker.objects.update(seen_at=now, started_at=now)
+    for schedule, _run in limited.values():
+        for n, state in enumerate(("failed", "started", "received", "sent", "pending", "lost")):
+            a_run(
+                schedule, state=state, due_at=now - timedelta(minutes=n), task=schedule.task, task_id=f"{schedule.pk}-{n}",
+                worker="celery@one", worker_instance=worker.instance, reason=schedule.name,
+            )  # fmt: skip
+        alert = Alert.objects.create(
+            key=f"schedule:{schedule.pk}", kind="schedule", schedule=schedule, state="failing", since=now, message=schedule.name
+        )  # fmt: skip
+        told = {"alerts": [{"subject": schedule.name, "message": schedule.name}]}
+        common = {"channel": "x", "payload": told, "next_try_at": now, "created_at": now}
+        Notification.objects.create(key=f"one {schedule.pk}", event="failing", alert=alert, **common)
+        Notification.objects.create(key=f"of {schedule.pk}", event="several", **common)
+        Silence.objects.create(
+            starts_at=now,
+            ends_at=now + timedelta(hours=1),
+            schedule=schedule,
+            created_at=now,
+            reason=schedule.name,
+        )
+    Alert.objects.create(key=f"queue:{HIDDEN}", kind="queue", state="down", since=now, message=HIDDEN)
+    ScheduleState.objects.update(last_state="failed", failure_streak=3, last_run_at=now)
+    a_finding(*limited["bob"])
+    return limited["ana"], worker
+
+
+OF_WHICH_ONE_ASKS = ("task:", "queue:", "tag:", "owner:", "schedule:", "of:", "by:", "actor:")
+
+
+def places(schedule, run, worker):
+    page = f"/schedules/{schedule.pk}/"
+    yield from (
+        "/",
+        "/schedules/",
+        "/runs/",
+        "/workers/",
+        "/audit/",
+        "/audit/?as=csv",
+        "/alerts/",
+        "/about/",
+        "/live/health/",
+    )
+    yield from (f"/timeline/?span={span}" for span in ("24h", "7d", "month"))
+    yield from (
+        page,
+        f"{page}edit/",
+        f"{page}changes/",
+        f"{page}upcoming/",
+        f"{page}code/",
+        f"{page}run/",
+        "/schedules/new/",
+    )
+    yield from (
+        f"/runs/{run.uuid}/",
+        f"/runs/{run.uuid}/again/",
+        f"/workers/{worker.instance}/",
+        f"/alerts/?schedule={schedule.pk}",
+    )
+    yield "/preview/hints/?kind=crontab&expression=*+*+*+*+*&tz=UTC&task=tests.add"
+    yield from (
+        f"/complete/?of={of}&q={asked}" for of in ("schedules", "runs") for asked in OF_WHICH_ONE_ASKS
+    )
+    yield from (f"/admin/schedulerui/{table}/" for table in ("schedule", "run", "change", "worker"))
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}], ids=["page", "fragment"])
+def test_nothing_that_stands_anywhere_names_what_they_may_not_know_of(everywhere, headers):
+    (schedule, run), worker = everywhere
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    n_shown = 0
+    for place in places(schedule, run, worker):
+        response = client.get(place, headers=headers)
+        body = text_of(response)
+        assert response.status_code == 200, place
+        assert HIDDEN not in body, place
+        assert "hidden.task" not in body, place
+        assert not re.search(r"\bbob\b", body), place
+        n_shown += "Shown" in body
+    assert n_shown > 15, "the other one is nowhere, so nothing was tried"
+
+
+@pytest.mark.parametrize(
+    "place", ["/", "/schedules/", "/runs/", "/audit/", "/alerts/", "/timeline/", "/schedules/new/"]
+)
+def test_who_may_know_of_all_finds_it_there(everywhere, host, place):
+    host(ACCESS_FILTER="")
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss"))
+    body = text_of(client.get(place))
+    assert HIDDEN in body or "hidden.task" in body
