@@ -48,7 +48,7 @@
   let asking = 0;
   const parts = () => $$("[data-live]");
   const pace = (node) => {
-    const every = Number(node.dataset.every || 5) * 1000;
+    const every = (node.dataset.every || 5) * 1000;
     return Math.max(every, Date.now() - active > IDLE && 60000) * (0.95 + Math.random() / 10);
   };
   const wake = () => parts().forEach((node) => due.set(node.id, 0));
@@ -96,10 +96,11 @@
   }
   on("schedulerui:wake", wake);
   /* While somebody's own request is under way nothing is drawn anew: its answer finds the row that asked. */
-  on("htmx:beforeRequest", ({ detail: { elt, xhr } }) => {
+  on("htmx:beforeRequest", ({ detail: { elt, target, xhr } }) => {
     if (elt.matches("[data-live]")) return;
     asking += 1;
-    xhr.addEventListener("loadend", () => { asking -= 1; });
+    target.ariaBusy = true;
+    xhr.addEventListener("loadend", () => { asking -= 1; target.ariaBusy = null; });
     for (const node of parts()) htmx.trigger(node, "htmx:abort");
   });
   on("htmx:configRequest", ({ detail }) => {
