@@ -73,6 +73,11 @@ class Ear:
         self._stopping.set()
         self._thread.join(within)
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether its thread is there, which tries again for as long as it cannot listen."""
+        return self._thread.is_alive()
+
     def take(self) -> list[Heard]:
         """Return what was heard since the last time."""
         with self._lock:
@@ -106,6 +111,8 @@ class Ear:
             receiver = EventReceiver(
                 connection, handlers={"*": self.hear}, routing_key=ROUTING_KEY, app=celery_app
             )
+            # The tries are ours, which end with the monitor: kombu's own would go on for ever.
+            receiver.connect_max_retries = 0
             context: Any = receiver.consumer_context()  # kombu's stubs take what it yields for one consumer
             with context as (used, _channel, _consumers):
                 while not self._stopping.is_set():

@@ -101,6 +101,7 @@ def test_our_own_worker_replaces_what_was_heard_of_it(db, ear, make_heartbeat):
 
 def test_a_redis_that_takes_connections_and_never_answers_is_given_up_and_asked_again(monkeypatch):
     monkeypatch.setattr(foreign, "TIMEOUT", 0.2)
+    monkeypatch.setattr(foreign, "WAIT_FIRST", 0.1)
     taken = []
     with socket.create_server(("127.0.0.1", 0)) as mute:
 
@@ -119,10 +120,11 @@ def test_a_redis_that_takes_connections_and_never_answers_is_given_up_and_asked_
         try:
             eventually(lambda: len(taken) > 1, within=30, describe="a second try to connect")
         finally:
-            ear.stop(within=0)
+            ear.stop(within=60)
             mute.shutdown(socket.SHUT_RDWR)
             for connection in taken:
                 connection.close()
+    assert not ear.is_listening
     thread.join(10)
 
 
