@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -44,6 +45,8 @@ CHANGE_COLUMNS = (
 )  # fmt: skip
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a cell may not begin with: spreadsheets would compute it, some the wide forms of the signs too."""
+WITHIN = re.compile(r";(?=[=+\-@])")
+"""What begins a cell where the language of a spreadsheet parts cells by semicolons."""
 VALUES = ("args", "kwargs", "headers", "options", "canvas")
 """Fields that only those may see who may see values."""
 
@@ -138,4 +141,5 @@ def _cell(value: object) -> str:
 
 def safe(cell: str) -> str:
     """Return a cell that no spreadsheet computes: an apostrophe in front of what looks like a formula."""
+    cell = WITHIN.sub(";'", cell)
     return f"'{cell}" if cell.startswith(FORMULA) else cell

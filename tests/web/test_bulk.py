@@ -193,6 +193,16 @@ def test_it_exports_json_without_values_for_those_who_may_not_see_them(owner, th
     assert "secret" not in text_of(logged_in("view", "operate").post(URL, asked))
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+@pytest.mark.parametrize("text", ["=1+1", "a;=1+1", "a;b;@x", "a,=1;+1", ";-1", 'a";=1'])
+def test_no_cell_is_a_formula_in_any_language_of_a_spreadsheet(owner, separator, text):
+    made = a_schedule(text, owner=text)
+    body = text_of(owner.post(URL, {"action": "csv", "id": [made.pk]}))
+    cells = [cell for line in csv.reader(io.StringIO(body), delimiter=separator) for cell in line]
+    assert len(cells) >= 2
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_names_stay_text(owner, text):
     made = a_schedule(text)
