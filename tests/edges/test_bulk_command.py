@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
-from schedulerui import clock
+from schedulerui import clock, dispatch
 from schedulerui.models import Change, Run, Schedule
 from schedulerui.testing import recording
 from tests.web.people import a_schedule
@@ -125,3 +125,12 @@ def test_it_runs_them_once_over_one_connection(three):
         assert "run: done for 2 schedules." in say("run", "tag:billing")
     assert {run.pk for run in outbox.sent} == set(Run.objects.values_list("pk", flat=True))
     assert Run.objects.filter(trigger="manual").count() == 2
+
+
+def test_what_the_broker_did_not_take_is_counted_and_stays(three):
+    with recording() as outbox:
+        outbox.broken = dispatch.BrokerUnavailable("Connection refused.")
+        text = say("run", "tag:billing")
+    assert "run: done for 2 schedules." in text
+    assert "2 queued for dispatch: beat sends them as soon as it can. Connection refused." in text
+    assert Run.objects.filter(state="pending").count() == 2

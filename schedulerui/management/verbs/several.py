@@ -114,6 +114,10 @@ def _told(action: str, outcome: bulk.Outcome) -> str:
     lines = [f"{action}: done for {_n(outcome.n_done)}."]
     if outcome.n_unchanged:
         lines[0] += f" {_n(outcome.n_unchanged)} as wanted already."
+    if outcome.n_held:
+        lines.append(
+            f"{outcome.n_held} queued for dispatch: beat sends them as soon as it can. {outcome.why_held}"
+        )
     if outcome.failures:
         lines.append(f"Not done for {_n(len(outcome.failures))}:")
         lines += [f"  {each.name}: {each.reason}" for each in outcome.failures[:MOST_FAILURES]]
