@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.template import Template
 
 from schedulerui import clock
 from schedulerui.models import Run, Schedule
@@ -117,7 +118,12 @@ def polls(client):
     return found
 
 
-def test_every_list_stays_within_its_budget():
+def as_a_server_does(template, context):
+    """Draw a template; without the copy of its context that Django keeps for tests."""
+    return template.nodelist.render(context)
+
+
+def test_every_list_stays_within_its_budget(monkeypatch):
     began = time.perf_counter()
     fill(n_schedules=N_SCHEDULES, n_runs=N_RUNS, now=clock.now())
     fill_changes(N_RUNS // 5, now=clock.now())
@@ -134,6 +140,7 @@ def test_every_list_stays_within_its_budget():
     gc.freeze()
     client, slow = logged_in("view", "operate", "view_audit"), []
     asked_again = polls(client)
+    monkeypatch.setattr(Template, "_render", as_a_server_does)
     asked = {**PAGES, **far_pages(client), **asked_again}
     for address, budget in asked.items():
         p95 = seconds_of(client, address, expected=204 if address in asked_again else 200)

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui import clock
@@ -185,21 +186,24 @@ def _together(parts: tuple[Stretch, ...] | list[Stretch]) -> Stretch:
     )
 
 
-def _strip(load: Load) -> list[dict[str, float]]:
-    """Return the bars of the load strip: what ran, what failed of it, what is planned."""
+def _strip(load: Load) -> SafeString:
+    """Return the bars of the load strip as they are drawn: what ran, what failed of it, what is planned."""
     width, most = lanes.WIDTH / len(load.stretches), load.most
-    bars = []
+    bars: list[str] = []
     for n, stretch in enumerate(load.stretches):
         ran, failed, planned = (
             round(HEIGHT * value / most, 1) for value in (stretch.ran, stretch.failed, stretch.planned)
         )
-        bars.append(
-            {
-                "x": round(n * width, 1), "width": round(width - 1, 1), "ran": ran, "ran_y": HEIGHT - ran,
-                "failed": failed, "failed_y": HEIGHT - failed, "planned": planned, "planned_y": HEIGHT - ran - planned,
-            }
-        )  # fmt: skip
-    return bars
+        bars += [
+            lanes.rect(f"bar bar--{family}", x=n * width, y=top - height, width=width - 1, height=height)
+            for family, top, height in (
+                ("ok", HEIGHT, ran),
+                ("fail", HEIGHT, failed),
+                ("plan", HEIGHT - ran, planned),
+            )
+            if height
+        ]
+    return SafeString("".join(bars))
 
 
 def _cells(request: HttpRequest, window: Window, now: datetime) -> dict[str, Any]:
