@@ -11,6 +11,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.presenters.blocks import tidied
+from schedulerui.presenters.moments import duration
 from schedulerui.presenters.values import printable, redact
 
 LISTED = 50
@@ -109,7 +110,8 @@ def _lines(kind: str, told: Any, *, with_values: bool, runs: Mapping[str, str]) 
 def _values(request: Mapping[str, Any]) -> str:
     parts = [request.get("args") or [], request.get("kwargs") or {}]
     shown = (
-        tidied(part) if isinstance(part, str) else json.dumps(redact(part), default=str) for part in parts
+        tidied(part) if isinstance(part, str) else json.dumps(redact(part), ensure_ascii=False, default=str)
+        for part in parts
     )
     return _text(" ".join(shown))
 
@@ -157,7 +159,7 @@ def _text(value: object) -> str:
 
 
 def _seconds(value: object) -> str:
-    return f"{value:,.0f} s" if isinstance(value, int | float) else ""
+    return duration(float(value)) if isinstance(value, int | float) else ""
 
 
 def _kibibytes(value: object) -> str:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from schedulerui import clock, dispatch, remote
 from schedulerui.models import Change
+from schedulerui.presenters.values import HIDDEN
 from tests.web.people import HOSTILE, a_run, a_schedule, a_worker, check_gate, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -59,13 +60,14 @@ def test_details_are_for_those_who_may_view(worker, wire):
 
 def test_it_shows_what_the_worker_has_in_its_hands_without_values(worker, wire):
     wire.answers = {
-        "stats": {"uptime": 60, "pool": {"processes": [1, 2]}},
+        "stats": {"uptime": 176_400, "pool": {"processes": [1, 2]}},
         "active": [ACTIVE],
         "reserved": [],
         "scheduled": [],
     }
     shown = text_of(logged_in("view").get(f"{page(worker)}details/"))
     assert "tests.add" in shown
+    assert "2 d 1 h" in shown
     assert "sesame" not in shown
     assert [destination for _name, _arguments, destination in wire.asked] == [["celery@one"]] * 5
 
@@ -91,6 +93,7 @@ def test_values_are_shown_to_those_who_may_see_them_and_secrets_to_nobody(worker
     shown = text_of(logged_in("view", "view_values").get(f"{page(worker)}details/"))
     assert "sesame" in shown
     assert "p4ss" not in shown
+    assert HIDDEN in shown
 
 
 def test_a_silent_worker_and_a_broker_that_is_away_are_said(worker, wire):
