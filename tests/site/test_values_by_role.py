@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 
@@ -19,13 +20,13 @@ pytestmark = pytest.mark.django_db
 VALUE = "a-value-of-the-customer"
 SECRET = "hunter2-and-no-other"
 VALUES = {
-    "args": [VALUE, {"deep": {"api_key": SECRET}}],
-    "kwargs": {"bank": VALUE, "password": SECRET},
-    "headers": {"x-customer": VALUE, "authorization": SECRET},
+    "args": [VALUE, {"deep": {"api_key": SECRET}}, f"redis://:{SECRET}@broker.test/0"],
+    "kwargs": {"bank": VALUE, "password": SECRET, "body": json.dumps({"token": SECRET})},
+    "headers": {"x-customer": VALUE, "authorization": SECRET, "X-Api-Key": SECRET},
 }
 TASK = {"type": "task", "task": "tests.add", "options": {}, "immutable": False, "args": VALUES["args"], "kwargs": VALUES["kwargs"]}  # fmt: skip
 CANVAS = {"type": "chain", "steps": [TASK, TASK]}
-TOLD = {"result": f'{{"bank": "{VALUE}", "password": "{SECRET}"}}', "exception": f"Refused: {VALUE}", "traceback": f"Traceback\n  {VALUE}"}  # fmt: skip
+TOLD = {"result": f'{{"bank": "{VALUE}", "password": "{SECRET}"}}', "exception": f"Refused: {VALUE} at https://shop:{SECRET}@shop.test", "traceback": f"Traceback\n  {VALUE}\n  Order(password=b'a {SECRET}')"}  # fmt: skip
 ALL_BUT_VALUES = tuple(verb for verb in PERMISSIONS if verb != "view_values")
 PAGES = sorted(route for route, line in EXPECTED.items() if not line.get.startswith("405"))
 
@@ -38,7 +39,12 @@ def rows():
     Schedule.objects.filter(pk=part_of.pk).update(canvas=CANVAS)
     worker = a_worker()
     run = a_run(
-        schedule, state="failed", **VALUES, **TOLD, log=f"took {VALUE}", worker_instance=worker.instance
+        schedule,
+        state="failed",
+        **VALUES,
+        **TOLD,
+        log=f"took {VALUE}, access_key = {SECRET}",
+        worker_instance=worker.instance,
     )
     Attempt.objects.create(run=run, attempt=1, delivery=1, state="failed", exception=TOLD["exception"])
     chain = a_run(part_of, state="failed", canvas=CANVAS, worker_instance=worker.instance)
