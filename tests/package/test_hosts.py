@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from tests.package.environments import done, install_host, make_environment
+from tests.package.projects import lay_out
 
 pytestmark = [pytest.mark.package, pytest.mark.timeout(400)]
 
-HOSTS = Path(__file__).parent / "hosts"
 NAMES = ("wagtail", "djangocms", "unfold")
 
 
 def look_around(name, wheel, folder):
     """Make a foreign project of the host, and return what its own look.py saw there as several people."""
     project = folder / "project"
-    (project / "templates").mkdir(parents=True)
-    for source in [*HOSTS.glob("*.txt"), *(HOSTS / name).glob("*.txt")]:
-        inside = "templates/" if source.name.endswith(".html.txt") else ""
-        (project / f"{inside}{source.name.removesuffix('.txt')}").write_text(source.read_text())
+    lay_out(name, project)
     python = make_environment(folder / "environment", wheel)
     install_host(python, name)
     return json.loads(done(python, "look.py", cwd=project))

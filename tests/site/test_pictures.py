@@ -1,4 +1,4 @@
-"""The documentation's pictures: each is used, described, small, and taken by `python -m tests.pictures`."""
+"""The documentation's pictures: each is used, described, small, and taken by `python -m tests.pictures`, or `tests.pictures.hosts`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_each_is_described_in_words(page):
     assert described == sorted(USED.findall(text))
 
 
-def test_each_is_taken_by_the_script():
-    script = (REPOSITORY / "tests" / "pictures" / "__main__.py").read_text(encoding="utf-8")
-    taken = set(re.findall(r'Picture\(name="([\w-]+)"', script))
+def test_each_is_taken_by_a_script():
+    scripts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "tests" / "pictures").glob("*.py")]
+    taken = {name for script in scripts for name in re.findall(r'Picture\(name="([\w-]+)"', script)}
     assert {path.stem.rpartition("-")[0] for path in IMAGES.iterdir()} == taken
