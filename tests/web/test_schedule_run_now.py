@@ -126,7 +126,9 @@ def test_it_does_not_say_that_no_beat_ticks_when_one_does(operator, sent):
     Beat.objects.create(host="h", pid=1, started_at=now, seen_at=now)
     sent.broken = dispatch.BrokerUnavailable("Connection refused.")
     response = operator.post(f"/schedules/{a_schedule().pk}/run/", {"token": token()}, headers=HTMX)
-    assert notice(response)["text"].endswith("Beat sends it as soon as the broker answers.")
+    assert notice(response)["text"].endswith(
+        "Beat sends it if the broker answers within 1 min; after that it is not sent."
+    )
 
 
 def test_the_row_says_by_whom_until_something_of_it_changes(operator, sent):

@@ -20,10 +20,12 @@ from django.utils.translation import ngettext
 
 from schedulerui import clock, dispatch
 from schedulerui.access import may, visible
+from schedulerui.conf import settings
 from schedulerui.facts import Overlap
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import bulk, bulk_runs, workers
 from schedulerui.operations.bulk import Did
+from schedulerui.presenters.moments import duration
 from schedulerui.web.bulk import (
     ACTIONS,
     RUN_ACTIONS,
@@ -210,11 +212,12 @@ def _told(request: HttpRequest, kind: Kind, action: Action, outcome: bulk.Outcom
 
 def _held(outcome: bulk.Outcome) -> str:
     words = ngettext(
-        "%(n)d is queued for dispatch, for the broker did not take it (%(reason)s). Beat sends it as soon as the broker answers.",
-        "%(n)d are queued for dispatch, for the broker did not take them (%(reason)s). Beat sends them as soon as the broker answers.",
+        "%(n)d is queued for dispatch, for the broker did not take it (%(reason)s). Beat sends it if the broker answers within %(within)s; after that it is not sent.",
+        "%(n)d are queued for dispatch, for the broker did not take them (%(reason)s). Beat sends them if the broker answers within %(within)s; after that they are not sent.",
         outcome.n_held,
     )
-    return words % {"n": outcome.n_held, "reason": outcome.why_held.rstrip(". ")}
+    within = duration(settings().MANUAL_SEND_WITHIN)
+    return words % {"n": outcome.n_held, "reason": outcome.why_held.rstrip(". "), "within": within}
 
 
 def _schedules_file(request: HttpRequest, key: str, ids: list[int]) -> HttpResponse:

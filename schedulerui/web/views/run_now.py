@@ -14,12 +14,13 @@ from django_htmx.http import trigger_client_event
 
 from schedulerui import clock
 from schedulerui.access import may, rights_of
+from schedulerui.conf import settings
 from schedulerui.models import Schedule
 from schedulerui.operations import runs, timers
 from schedulerui.operations.errors import OperationError
 from schedulerui.operations.runs import Queued
 from schedulerui.presenters.beats import beat_card
-from schedulerui.presenters.moments import absolute, zone_of, zone_shown
+from schedulerui.presenters.moments import absolute, duration, zone_of, zone_shown
 from schedulerui.presenters.overrun import usual_longest
 from schedulerui.presenters.policies import pause_of
 from schedulerui.presenters.schedules import schedule_row, why_no_next
@@ -115,9 +116,11 @@ def sentence_of(queued: Queued, name: str, *, now: datetime) -> tuple[str, str]:
     if not queued.reason:
         return "warn", _("%(name)s is queued for dispatch.") % {"name": name}
     words = _(
-        "%(name)s is queued for dispatch, for the broker did not take it (%(reason)s). Beat sends it as soon as the broker answers."
+        "%(name)s is queued for dispatch, for the broker did not take it (%(reason)s). "
+        "Beat sends it if the broker answers within %(within)s; after that it is not sent."
     )
-    text = words % {"name": name, "reason": queued.reason.rstrip(". ")}
+    within = duration(settings().MANUAL_SEND_WITHIN)
+    text = words % {"name": name, "reason": queued.reason.rstrip(". "), "within": within}
     return "warn", text if beat_card(now=now).n_ticking else f"{text} {_('No beat ticks now.')}"
 
 
