@@ -263,3 +263,36 @@ def test_each_list_says_how_the_schedules_stand_and_leads_to_the_dashboards(oper
     assert f'<a href="{address}">Open this list in the dashboard</a>' in said
     assert 'class="schedulerui-status schedulerui-status--ok"' in said
     assert "1 beat ticking" in said
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "schedule/?kwargs__password__startswith=hun", "schedule/?kwargs__contains=hun", "schedule/?args__0=x", "schedule/?headers__isnull=1",
+        "run/?result__startswith=hun", "run/?traceback__contains=hun", "run/?kwargs__password=hunter2", "run/?log__regex=.", "run/?start_token=x",
+        "run/?exception__gt=a", "change/?snapshot__kwargs__password=hunter2", "change/?diff__has_key=kwargs", "run/?schedule__kwargs__password=x",
+        "change/?schedule__kwargs__password=x",
+    ],
+)  # fmt: skip
+def test_no_filter_of_a_list_asks_about_values(question, db):
+    """A list that is empty for one guess and not for another would tell a value letter by letter."""
+    person = User.objects.create_superuser("guesser")
+    client = Client()
+    client.force_login(person)
+    assert client.get(f"/admin/schedulerui/{question}").status_code == 400
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "schedule/?enabled__exact=1",
+        "schedule/?state__last_state=failed",
+        "run/?state=failed",
+        "change/?via=browser",
+        "schedule/?q=%00",
+    ],
+)
+def test_the_filters_of_lists_work_all_the_same(question, db):
+    client = Client()
+    client.force_login(User.objects.create_superuser("guesser"))
+    assert client.get(f"/admin/schedulerui/{question}").status_code == 200
