@@ -73,7 +73,7 @@
     say(status.dataset.updated.replace("%s", status.dataset.last));
   };
   if (status && parts().some((node) => node.id !== "beat")) {
-    status.hidden = false;
+    status.hidden = status.inert = false;
     updated();
     $("[data-retry]", status).onclick = () => parts().forEach(ask);
     /* Who holds the pages still keeps them so in this tab. */
@@ -349,7 +349,6 @@
   }
 
   /* Rows that are ticked stay ticked when they are drawn anew; the bar says how many there are. */
-  root.classList.add("js");
   const PICK = "#rowform input[name=id]";
   const ticked = new Set();
   const count = () => {
@@ -357,11 +356,10 @@
     for (const node of boxes) node.checked = ticked.has(node.id);
     const bar = $("#bulk");
     if (!bar) return;
-    bar.classList.toggle("is-on", ticked.size > 0);
     $("[data-n]", bar).textContent = bar.dataset.selected.replace("%n", $("[name=all]:checked", bar) ? $("[name=seen]", bar).value : ticked.size);
     const all = $("[data-pick-all]");
     if (!all) return;
-    all.hidden = false;
+    all.inert = false;
     all.checked = boxes.length > 0 && ticked.size === boxes.length;
   };
   on("change", ({ target }) => {
