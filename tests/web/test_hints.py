@@ -194,3 +194,18 @@ def test_who_runs_it_with_other_values_reads_what_it_takes():
     assert "tests.add(x: int = 1, y: int = 1)" in text_of(
         client.get(f"/schedules/{a_schedule().pk}/run/custom/")
     )
+
+
+@pytest.mark.parametrize(("verbs", "is_told"), [(("view_values",), True), ((), False)])
+def test_the_names_of_stored_arguments_are_for_whom_may_see_them(verbs, is_told):
+    schedule = a_schedule(kwargs={"of_customer_4711": 1})
+    given = {
+        "name": "Renamed", "task": "tests.add", "kind": "crontab", "expression": "30 2 * * *", "tz": "UTC", "version": "1",
+        "enabled": "on", "misfire": "latest", "overlap": "allow", "delivery": "at_least_once", "kwargs": '{"of_customer_4711": 1}',
+    }  # fmt: skip
+    client = logged_in("view", "change", *verbs)
+    page = text_of(client.post(f"/schedules/{schedule.pk}/edit/", given, follow=True))
+    schedule.refresh_from_db()
+    assert schedule.name == "Renamed"
+    assert schedule.kwargs == {"of_customer_4711": 1}
+    assert ("of_customer_4711" in page) is is_told

@@ -111,7 +111,9 @@ def _saved(request: HttpRequest, schedule: Schedule, words: str) -> HttpResponse
         if known and task not in known:
             words = _("No worker and no code here knows the task “%(task)s”. It will be sent all the same.")
             messages.warning(request, words % {"task": task})
-    reason = "" if schedule.canvas else misfit(schedule.task, schedule.args, schedule.kwargs)
+    # The reason names arguments: those of another person are for whom may see them.
+    is_known = schedule.version == 1 or may(request.user, "view_values", schedule)
+    reason = misfit(schedule.task, schedule.args, schedule.kwargs) if is_known and not schedule.canvas else ""
     if reason:
         words = _("%(task)s does not take these arguments as it is known here: %(reason)s.")
         messages.warning(request, words % {"task": schedule.task, "reason": reason})
