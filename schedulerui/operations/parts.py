@@ -24,14 +24,19 @@ HAD = frozenset({RunState.RECEIVED, *BEGUN} - {RunState.LOST})
 """States of a part that some worker has: that another one has received it too is no news until its body begins there."""
 UNTOLD = "its end was not told; what comes after it has begun"
 
+OF_BODY = ("state", "progress", "worker_instance", "received_at")
+"""What says which body of a part is meant."""
+
 
 def record(report: Report) -> bool | None:
     """Merge a report about a part; return whether the part moved, None when the task id is no part's."""
-    known = Part.objects.filter(task_id=report.task_id).values_list("run_id", flat=True).first()
+    known = Part.objects.filter(task_id=report.task_id).only("run_id", *OF_BODY).first()
     if known is None:
         return None
+    if _is_only_log(known, report):
+        return False
     with transaction.atomic():
-        run, parts = lock(known)
+        run, parts = lock(known.run_id)
         part = next((row for row in parts if row.task_id == report.task_id), None)
         if run is None or part is None:
             return None
@@ -39,6 +44,14 @@ def record(report: Report) -> bool | None:
             return False
         _settle(run, parts, part, moment=report.moment)
     return True
+
+
+def _is_only_log(part: Part, report: Report) -> bool:
+    """Whether the report brings nothing but what a body has logged so far, which is not kept of parts: then nobody is locked out."""
+    if report.state is not RunState.STARTED or not report.log or part.state != RunState.STARTED:
+        return False
+    told = (report.attempt, report.instance, report.received_at)
+    return told == (part.progress // 10_000, part.worker_instance, part.received_at)
 
 
 def catch_up(run_id: int) -> None:

@@ -41,6 +41,19 @@ def told(run, path, state, second, *, attempt=0, received=None, instance=OLD, **
     )
 
 
+def test_what_a_part_logs_while_it_runs_locks_nobody_out(django_assert_num_queries):
+    run = a_canvas_run()
+    record(told(run, "0", S.STARTED, 1))
+    before = Part.objects.filter(run=run).values_list().order_by("pk")
+    as_it_was = list(before.all())
+    so_far = told(run, "0", S.STARTED, 1, log="one")
+    with django_assert_num_queries(2):
+        record(so_far)
+    assert list(before.all()) == as_it_was
+    record(told(run, "0", S.SUCCEEDED, 3, received=1, log="one\ntwo"))
+    assert states(run)[0] == "succeeded"
+
+
 def states(run):
     return list(run.parts.values_list("state", flat=True))
 
