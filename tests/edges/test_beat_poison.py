@@ -123,7 +123,7 @@ def test_a_reason_that_is_no_text_puts_a_row_aside_all_the_same(clock, make_sche
     clock.shift(seconds=60)
     quarantine.put_aside([(bad.pk, "ValueError: \ud800 or \x00")], now=clock.now())
     bad.refresh_from_db()
-    assert (bad.error, bad.next_run_at) == ("ValueError:  or ", None)
+    assert (bad.error, bad.next_run_at) == ("ValueError: ? or ", None)
 
 
 def test_what_a_beat_lacks_is_told_although_it_is_no_text(clock):
@@ -131,7 +131,7 @@ def test_what_a_beat_lacks_is_told_although_it_is_no_text(clock):
     loop.heart.degrade("ValueError: \ud800 or \x00\n" + "long " * 200)
     loop.tick()
     told = Beat.objects.get().degraded
-    assert told.startswith("ValueError: or long")
+    assert told.startswith("ValueError: ? or long")
     assert len(told) <= 500
 
 
