@@ -48,6 +48,40 @@ def test_no_room_uses_signals_of_models_the_current_app_or_mark_safe(package):
     assert users_of(BANNED_EVERYWHERE, package) == []
 
 
+WRITES = {
+    "create",
+    "get_or_create",
+    "update_or_create",
+    "bulk_create",
+    "bulk_update",
+    "update",
+    "delete",
+    "save",
+}
+
+
+def writers_of(model: str, tree: ast.Module) -> set[str]:
+    """The names of the calls in a module that write rows of a model, as in `Model.objects.filter(...).update(...)`."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in WRITES:
+            root = node.func.value
+            while isinstance(root, ast.Attribute | ast.Call):
+                root = root.value if isinstance(root, ast.Attribute) else root.func
+            if isinstance(root, ast.Name) and root.id == model:
+                found.add(node.func.attr)
+    return found
+
+
+def test_a_line_of_the_audit_log_is_written_once_and_then_only_read(package):
+    """Lines that are too old are deleted by the settings' leave, in one place."""
+    writers = {path: found for path, tree in package.items() if (found := writers_of("Change", tree))}
+    assert writers == {
+        "schedulerui/operations/audit.py": {"create"},
+        "schedulerui/operations/housekeeping.py": {"delete"},
+    }
+
+
 def test_no_test_sleeps():
     assert users_of(("time.sleep",), modules(REPOSITORY / "tests")) == []
 
