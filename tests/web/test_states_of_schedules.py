@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from functools import partial
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 
 from schedulerui import clock
@@ -321,6 +323,20 @@ def test_files_the_admin_and_samples(owner, case):
     expected = {"total": 1, "on": 1, "off": 0, "in_error": 0, "failing": 0, "overdue": 0}
     assert answer == {**expected, **condition.health}
     assert f"schedulerui_schedules_planned {float(condition.has_next)}" in text_of(owner.get("/metrics"))
+
+
+def test_the_list_in_a_terminal(case):
+    condition, _pk = case
+    shown, told = io.StringIO(), io.StringIO()
+    call_command("schedulerui", "list", stdout=shown)
+    call_command("schedulerui", "list", "--json", stdout=told)
+    _head, line = shown.getvalue().splitlines()
+    assert line.endswith(f"  {condition.last or 'never'}")
+    assert ("ERROR minute 99" in line) == ("error" in condition.in_row)
+    (row,) = json.loads(told.getvalue())
+    assert bool(row["next_run_at"]) == condition.has_next
+    assert condition.has_next or re.search(condition.next, line)
+    assert bool(row["why_no_next"]) != condition.has_next
 
 
 @pytest.mark.parametrize("enabled", [True, False], ids=["on", "off"])

@@ -9,7 +9,10 @@ from schedulerui.clock import DatabaseClock
 from schedulerui.management.verbs import tables
 from schedulerui.models import Schedule, ScheduleState
 from schedulerui.presenters import moments
+from schedulerui.presenters.policies import pause_of
 from schedulerui.presenters.rules import words_of
+from schedulerui.presenters.schedules import why_no_next
+from schedulerui.presenters.values import printable
 
 CHUNK = 500
 """Rows fetched at a time."""
@@ -19,7 +22,7 @@ def show(*, as_json: bool) -> str:
     """Return all schedules by name, as text or as a JSON list; two queries for each CHUNK rows."""
     now = DatabaseClock().now()
     schedules = Schedule.objects.order_by("name").prefetch_related("state").iterator(chunk_size=CHUNK)
-    lines = [_line(schedule) for schedule in schedules]
+    lines = [_line(schedule, now=now) for schedule in schedules]
     if as_json:
         return json.dumps(lines, indent=2)
     if not lines:
@@ -29,7 +32,7 @@ def show(*, as_json: bool) -> str:
     )
 
 
-def _line(schedule: Schedule) -> dict[str, object]:
+def _line(schedule: Schedule, *, now: datetime) -> dict[str, object]:
     state = _state(schedule)
     words, problem = words_of(schedule)
     return {
@@ -41,6 +44,7 @@ def _line(schedule: Schedule) -> dict[str, object]:
         "zone": schedule.tz,
         "error": schedule.error or problem,
         "next_run_at": moments.iso(schedule.next_run_at) if schedule.next_run_at else None,
+        "why_no_next": printable(pause_of(schedule, now=now) or why_no_next(schedule, problem)),
         "last_run_at": moments.iso(state.last_run_at) if state and state.last_run_at else None,
         "last_state": state.last_state if state else "",
         "failure_streak": state.failure_streak if state else 0,
@@ -57,8 +61,10 @@ def _state(schedule: Schedule) -> ScheduleState | None:
 def _cells(line: dict[str, object], *, now: datetime) -> tuple[object, ...]:
     upcoming = line["next_run_at"]
     when = line["words"] if not line["error"] else f"ERROR {line['error']}"
-    relative = moments.relative(datetime.fromisoformat(str(upcoming)), now) if upcoming else None
+    upcoming = (
+        moments.relative(datetime.fromisoformat(str(upcoming)), now) if upcoming else line["why_no_next"]
+    )
     return (
-        line["name"], "on" if line["enabled"] else "off", line["task"], when, line["zone"], relative,
-        line["last_state"] or None,
+        line["name"], "on" if line["enabled"] else "off", line["task"], when, line["zone"], upcoming,
+        line["last_state"] or "never",
     )  # fmt: skip
