@@ -16,6 +16,7 @@ from schedulerui.error_text import storable
 from schedulerui.facts import Actor
 from schedulerui.models import Worker
 from schedulerui.operations import audit
+from schedulerui.operations.masking import masked
 from schedulerui.operations.workers import state_of
 
 MOST_PROCESSES = 1_000
@@ -82,7 +83,8 @@ def _send(worker: Worker, verb: str, arguments: Mapping[str, Any]) -> Outcome:
         return Outcome(obeyed=False, sentence=_("It refused: %(error)s") % {"error": error})
     except dispatch.DispatchError as error:
         return Outcome(
-            obeyed=False, sentence=_("The broker could not be reached: %(error)s") % {"error": error}
+            obeyed=False,
+            sentence=_("The broker could not be reached: %(error)s") % {"error": masked(str(error))},
         )
 
 

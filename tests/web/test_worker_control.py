@@ -102,6 +102,16 @@ def test_a_silent_worker_and_a_broker_that_is_away_are_said(worker, wire):
     assert "could not be reached: refused" in text_of(logged_in("view").get(f"{page(worker)}details/"))
 
 
+def test_a_broker_that_is_away_does_not_say_its_password(worker, wire):
+    away = dispatch.BrokerUnavailable("no way to redis://:s3same@there:6379/0")
+    wire.answers["stats"] = wire.answers["pool_grow"] = away
+    assert "redis://:***@there" in text_of(logged_in("view").get(f"{page(worker)}details/"))
+    told = controller().post(f"{page(worker)}control/", {"verb": "pool_grow", "n": "1"}, follow=True)
+    assert "could not be reached" in text_of(told)
+    assert "s3same" not in text_of(told)
+    assert "s3same" not in Change.objects.get(action="worker_pool_grow").note
+
+
 @pytest.mark.parametrize(
     "odd", [7, "x", [], {"a": 1}, [7, "x", None], [{"request": 7}], [{"time_start": 1e300}]]
 )

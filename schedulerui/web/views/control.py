@@ -14,6 +14,7 @@ from schedulerui import clock, dispatch, remote
 from schedulerui.access import may, may_know_all, visible
 from schedulerui.models import Run, Worker
 from schedulerui.operations import controls
+from schedulerui.operations.masking import masked
 from schedulerui.presenters.remote import details_of, task_ids_of
 from schedulerui.web.decorators import SENTENCES, error_page, gate
 from schedulerui.web.responses import actor_of, see_other, with_message
@@ -28,7 +29,7 @@ def details(request: HttpRequest, instance: UUID) -> HttpResponse:
     try:
         told = remote.inspect(found.hostname)
     except dispatch.DispatchError as error:
-        context["problem"] = _("The broker could not be reached: %(error)s") % {"error": error}
+        context["problem"] = _("The broker could not be reached: %(error)s") % {"error": masked(str(error))}
     else:
         if told.is_silent:
             context["problem"] = _("It did not answer within %(n)g s.") % {"n": remote.DEADLINE}

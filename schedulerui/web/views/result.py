@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from schedulerui import dispatch, results
 from schedulerui.models import Run
+from schedulerui.operations.masking import masked
 from schedulerui.presenters.blocks import blocks_of_texts, texts_of_stored
 from schedulerui.web.decorators import gate
 from schedulerui.web.found import run_or_404
@@ -24,7 +25,7 @@ def run_result(request: HttpRequest, uuid: UUID) -> HttpResponse:
     try:
         stored = _read(found)
     except (results.NoResult, dispatch.NoCeleryApp) as refusal:
-        context["sentence"] = str(refusal)
+        context["sentence"] = masked(str(refusal))  # a library may say the address that it could not use
     else:
         texts = texts_of_stored(stored.value, stored.traceback)
         key = request.GET.get("as", "")
