@@ -7,11 +7,11 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, Case, Q, QuerySet, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.facts import FAILING, RunState
-from schedulerui.models import Schedule
+from schedulerui.models import Schedule, ScheduleState
 from schedulerui.models.choices import KINDS
 from schedulerui.presenters import state_word
 from schedulerui.web.forms.plain import PlainForm
@@ -69,6 +69,19 @@ def in_state(value: str, _now: datetime) -> Q:
         "never": Q(state__last_state="") | Q(state=None),
     }
     return groups.get(value) or Q(state__last_state=value)
+
+
+def among_states(value: str) -> Case:
+    """Ask for the same of a state that many schedules have, but not most, as a database does not turn around.
+
+    The keys of those are read first. Without this PostgreSQL walks through the schedules in their order, and asks for the state
+    of each, which takes ten times as long as to look whether its key is one of those.
+    """
+    states = FAILING if value == "failing" else (value,)
+    keys = ScheduleState.objects.filter(last_state__in=states).values("pk")
+    return Case(
+        When(pk__in=keys, then=Value(value=True)), default=Value(value=False), output_field=BooleanField()
+    )
 
 
 def switched(value: str, _now: datetime) -> Q:
@@ -139,6 +152,20 @@ class ScheduleFilter(ListFilter):
         model = Schedule
         fields: list[str] = []
         form = PlainForm
+
+    is_by_key = False
+
+    def take_states_by_key(self) -> None:
+        """Ask for a state by the keys of the schedules that have it, now that these are known to be many, but not most."""
+        if self.form.cleaned_data.get("state") not in {None, "", "never", "error"}:
+            self.is_by_key = True
+            self.__dict__.pop("_qs", None)  # where a FilterSet keeps its rows
+
+    def narrow(self, queryset: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
+        """Keep the rows that fulfil the condition of a filter."""
+        if name == "state" and self.is_by_key:
+            return queryset.filter(among_states(value))
+        return super().narrow(queryset, name, value)
 
     def search(self, queryset: QuerySet[Schedule], _name: str, _value: str) -> QuerySet[Schedule]:
         """Keep those that have every word in their name or task."""

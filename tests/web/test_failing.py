@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 
@@ -15,7 +16,7 @@ from schedulerui.operations.outcomes import FAILED_LETTERS, LETTERS, failure_rat
 from schedulerui.presenters import status
 from schedulerui.presenters.spark import spark_of
 from schedulerui.presenters.states import state_of
-from tests.web.people import a_run, a_schedule, logged_in, text_of
+from tests.web.people import OF_THE_PERSON, a_run, a_schedule, logged_in, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -59,3 +60,32 @@ def test_what_stands_beside_a_schedule_counts_the_same_ends_as_failures(state):
 def test_no_other_end_is_written_with_the_letter_of_a_failure():
     others = {LETTERS[state] for state in FINISHED - set(FAILING)}
     assert not others & set(FAILED_LETTERS)
+
+
+@pytest.mark.parametrize(
+    "asked", ["state=failing", "state=lost", "q=state:failing", "q=-state:failing", "state=never"]
+)
+@pytest.mark.parametrize("sort", ["next", "failing"])
+def test_the_list_is_the_same_however_many_schedules_have_the_state(
+    asked, sort, monkeypatch, settings, django_assert_max_num_queries
+):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "PAGE_SIZE": 4}
+    for number, state in enumerate(["failed", "lost", "succeeded", ""] * 4):
+        schedule = a_schedule(f"Number {number}", enabled=number % 3 > 0)
+        ScheduleState.objects.filter(schedule=schedule).update(last_state=state, failure_streak=number % 2)
+    client = logged_in("view")
+
+    def names():
+        address, found = f"/schedules/?{asked}&sort={sort}", []
+        while address:
+            with django_assert_max_num_queries(6 + OF_THE_PERSON):
+                shown = client.get(address).context
+            found += [row.name for row in shown["rows"]]
+            older = shown["page"].older
+            address = f"/schedules/?{asked}&sort={sort}&{urlencode({'older': older})}" if older else ""
+        return found
+
+    few = names()
+    monkeypatch.setattr("schedulerui.web.views.schedules.MANY", 1)
+    assert names() == few
+    assert len(few) >= 4

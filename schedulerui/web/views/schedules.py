@@ -25,6 +25,8 @@ from schedulerui.web.live import Part, answer, carried, in_view_and_new, newest_
 from schedulerui.web.paging import COUNT_CAP, WALK_CAP, capped_count
 from schedulerui.web.saved import views_of
 
+MANY = 500
+"""Schedules of a state from which on they are sooner found by the order of the list than each by its key."""
 MOST_ROWS_SENT = 20
 """Changed rows sent one by one; more, and the table's body is sent as a whole."""
 ROW_ID = re.compile(r"schedule-([0-9]{1,18})")
@@ -93,6 +95,8 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     count, is_capped = capped_count(narrowed, is_exact=request.GET.get("count") == "exact", most=most)
     if found.words and count >= WALK_CAP:  # a page of so many is sooner found by the order than by the word
         found.take_words_for_common()
+    if count >= MANY and not is_capped:
+        found.take_states_by_key()
     page = keyset_page(
         found.narrowed.select_related("state").only(*LIST_COLUMNS),
         order=ORDERS[sort],
