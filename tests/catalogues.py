@@ -88,7 +88,7 @@ def _phrase(message: Message) -> Phrase:
     return message.id if isinstance(message.id, str) else tuple(message.id)
 
 
-def key_of(phrase: Phrase) -> str:
+def key_of(phrase: Phrase | list[str]) -> str:
     """What a catalogue knows a phrase by."""
     return phrase if isinstance(phrase, str) else phrase[0]
 
