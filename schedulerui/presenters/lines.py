@@ -39,7 +39,7 @@ DOTS = "\N{MIDLINE HORIZONTAL ELLIPSIS}"
 RUN = (
     '<tr id="run-{pk}" role="row" data-v="{digest}"{oob}><td role="cell" class="wide">{pick}{state}{count}{attempt}{reason}</td>'
     '<th role="rowheader" scope="row" class="wide"><a class="row-name" id="run-{uuid}" href="{home}{uuid}/">{name}</a>'
-    '<span class="sub mono">{task}</span></th><td role="cell" data-label="{due}">{due_at}</td>'
+    '<span class="sub mono">{task}</span></th><td id="due-{pk}" role="cell" data-label="{due}">{due_at}</td>'
     '<td role="cell" data-label="{run_time}">{runtime}</td><td role="cell" data-label="{on}">{worker}</td>'
     '<td role="cell" data-label="{started_by}">{trigger}{actor}</td></tr>'
 )
@@ -248,7 +248,7 @@ class RunLines(_Lines):
     def _pick(self, row: RunRow) -> SafeString:
         if not self.picks:
             return EMPTY
-        return format_html(PICK, pk=str(row.pk), link=f"run-{row.uuid}") + SPACE
+        return format_html(PICK, pk=str(row.pk), link=f"run-{row.uuid} due-{row.pk}") + SPACE
 
     def _worker(self, row: RunRow) -> SafeString:
         if row.worker_instance is None:
