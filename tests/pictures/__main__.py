@@ -24,7 +24,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser.chromium import running_chromium
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
-QUALITY = 82
+QUALITY = 78
 WIDE, NARROW = (1280, 800), (390, 844)
 Act = Callable[[Page], None]
 
