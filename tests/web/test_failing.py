@@ -62,9 +62,7 @@ def test_no_other_end_is_written_with_the_letter_of_a_failure():
     assert not others & set(FAILED_LETTERS)
 
 
-@pytest.mark.parametrize(
-    "asked", ["state=failing", "state=lost", "q=state:failing", "q=-state:failing", "state=never"]
-)
+@pytest.mark.parametrize("asked", ["state=failing", "state=lost", "q=-state:failing"])
 @pytest.mark.parametrize("sort", ["next", "failing"])
 def test_the_list_is_the_same_however_many_schedules_have_the_state(
     asked, sort, monkeypatch, settings, django_assert_max_num_queries
