@@ -36,6 +36,7 @@ def test_every_link_and_button_can_be_clicked_and_nobody_complains(page, rows, v
     running = Run.objects.get(state="started")
 
     def restore():
+        page.evaluate("sessionStorage.clear()")  # a tab that was told to stay still does so on all pages
         page.context.clear_cookies(name=ZONE_COOKIE)  # the menu that opens everything else says the zone
         Worker.objects.update(seen_at=clock.now())
         Beat.objects.update(seen_at=clock.now())

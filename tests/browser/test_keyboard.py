@@ -237,3 +237,15 @@ def test_a_version_is_brought_back_by_keys_alone(page, rows, visit):
     page.get_by_role("button", name="Bring it back").press("Enter")
     expect(page.get_by_role("status").filter(has_text="is as it was in version 1")).to_be_visible()
     assert Schedule.objects.get(pk=rows["Fine"]).queue == ""
+
+
+@UNDER_BOTH
+def test_when_the_row_in_focus_goes_the_one_in_its_place_has_the_focus(page, rows, visit):
+    visit(page)("/schedules/?sort=name")
+    names = page.locator("#schedule-rows th a").all_inner_texts()
+    press(page, "j", "j")
+    expect(link(page, names[1])).to_be_focused()
+    Schedule.objects.filter(name=names[1]).delete()
+    poll(page)
+    expect(link(page, names[1])).to_have_count(0)
+    expect(link(page, names[2])).to_be_focused()

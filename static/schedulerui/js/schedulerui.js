@@ -7,7 +7,7 @@
   const on = (kind, does, options) => document.addEventListener(kind, does, options);
   const lang = root.lang || "en";
   const status = $("[data-live-status]");
-  /* A request that a newer one replaced is no error, and what failed is told on the page: neither is for the console. */
+  /* What a newer request replaced, and what the page itself tells, is not for the console. */
   const QUIET = ["htmx:afterRequest", "htmx:sendAbort"];
   if (window.htmx) htmx.logger = (node, name, detail) => { if (QUIET.includes(name)) delete detail.error; };
 
@@ -15,7 +15,7 @@
   const words = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
   const now = new Intl.RelativeTimeFormat(lang, { numeric: "auto" }).format(0, "second");
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  /* The viewer's own clock, in the zone that was chosen for all moments, else in the browser's. */
+  /* The viewer's clock: in the zone chosen for all moments, else the browser's. */
   const chosen = $("[name=zone][aria-pressed=true]")?.value;
   const timeZone = { utc: "UTC", schedule: zone }[chosen] || chosen || zone;
   for (const node of $$("[data-zone]")) [node.hidden, node.value] = [false, zone];
@@ -95,7 +95,7 @@
     }, { passive: true });
   }
   on("schedulerui:wake", wake);
-  /* While somebody's own request is under way nothing is drawn anew: its answer finds the row that asked. */
+  /* While somebody's own request is under way nothing is drawn anew. */
   on("htmx:beforeRequest", ({ detail: { elt, target, xhr } }) => {
     if (elt.matches("[data-live]")) return;
     asking += 1;
@@ -108,7 +108,7 @@
     if (!detail.elt.matches("[data-live-have]")) return;
     detail.formData.set("have", $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(","));
   });
-  /* On narrow screens rows are blocks, and some browsers then forget that their parts are cells. A row's link for more becomes a menu. */
+  /* Rows that are blocks lose their roles in some browsers. A row's link for more becomes a menu. */
   const menu = $("#row-menu");
   const dressRows = (node) => {
     for (const row of [node, ...$$("tr", node)]) if (row.localName === "tr") row.setAttribute("role", "row");
@@ -121,7 +121,11 @@
   };
   dressRows(document);
   /* What somebody has open stays: the next poll after that brings it. */
-  on("htmx:oobBeforeSwap", ({ detail }) => { if ($("details.menu[open]", detail.target)) detail.shouldSwap = false; });
+  let left = -1;
+  on("htmx:oobBeforeSwap", ({ detail }) => {
+    if ($("details.menu[open]", detail.target)) detail.shouldSwap = false;
+    if (detail.target.contains(document.activeElement)) left = place(lines());
+  });
   on("htmx:load", ({ detail }) => {
     dressRows(detail.elt);
     if (detail.elt.matches?.("[data-v]")) detail.elt.classList.add("is-fresh");
@@ -157,7 +161,6 @@
   };
   for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) on(kind, failure);
 
-  /* Notices */
   const KINDS = { ok: "success", warn: "warning", fail: "error" };
   const dress = (node) => Object.assign($("[data-dismiss]", node), { hidden: false, onclick: () => node.remove() });
   const notice = ({ kind, text, href, link, undo, target }) => {
@@ -201,7 +204,7 @@
     if (opener) [back, $("#main")].find((node) => node?.checkVisibility()).focus();
     opener = null;
   };
-  /* Shift and a click: the dialog is sent as it comes, and not shown. The second click of a double one is none. */
+  /* Shift and a click: the dialog is sent as it comes, unseen. A second click is none. */
   let quick = null;
   let pressed = 0;
   on("click", (event) => {
@@ -242,7 +245,7 @@
     $("[autofocus]", dialog)?.focus();
   });
 
-  /* Menus come into view, and close on Escape and when somebody goes elsewhere; a form with changes asks before it is left. */
+  /* Menus come into view, and close on Escape and elsewhere; a form with changes asks before it is left. */
   on("toggle", ({ target }) => { if (target.matches(".menu[open]")) target.lastElementChild.scrollIntoView({ block: "nearest" }); }, true);
   const closeMenus = (but) => $$("details.menu[open]").forEach((menu) => { if (menu !== but) menu.open = false; });
   for (const kind of ["click", "focusin"]) on(kind, ({ target }) => closeMenus(target.closest("details.menu")));
@@ -255,13 +258,13 @@
     }
   });
 
-  /* Keys, unless they are switched off: j and k walk over the rows, the others press what the page has for them. */
+  /* Keys, unless switched off: j and k walk over rows, the others press what the page has for them. */
   let going = 0;
   const lineOf = (node) => node.closest("tr, .line");
+  const lines = () => $$("main tbody th a[href], main .line a.row-name").filter((node) => node.offsetParent);
+  const place = (all) => all.findIndex((node) => lineOf(node) === lineOf(document.activeElement));
   const walk = (by) => {
-    const all = $$("main tbody th a[href], main .line a.row-name").filter((node) => node.offsetParent);
-    const here = lineOf(document.activeElement);
-    const at = all.findIndex((node) => lineOf(node) === here);
+    const all = lines(), at = place(all);
     all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
   };
   const EACH_ROW = { e: "button.sw", r: ".button[id^=run-]", x: "tbody [name=id]" };
@@ -299,7 +302,7 @@
     addEventListener("beforeunload", (event) => { if (dirty) event.preventDefault(); });
   }
 
-  /* A list's filter: suggestions under the text, chosen by keys or pointer (the combobox pattern). */
+  /* A filter's suggestions, chosen by keys or pointer (the combobox pattern). */
   const box = $("[data-complete]");
   if (box) {
     const input = $("input", box);
@@ -368,6 +371,9 @@
     if (boxes.length || target.name === "all") count();
   });
   on("htmx:afterSettle", ({ detail }) => {
+    /* The row in focus went: the next has it. */
+    if (document.activeElement === document.body) (lines()[left] || lines()[left - 1])?.focus();
+    left = -1;
     if (detail.target.id === "results") {
       ticked.clear();
       const query = $("[data-query]");
