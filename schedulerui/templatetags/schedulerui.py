@@ -52,9 +52,8 @@ def moment(
     now: datetime | None = None,
     utc: bool = False,
     seconds: bool = False,
-    short: bool = False,
 ) -> str:
-    """Show a moment: relative, and absolute in ``tz`` or where the person wants it, ``short`` in a column of a list.
+    """Show a moment: relative, and absolute in ``tz`` or where the person wants it.
 
     ``utc`` adds UTC, ``seconds`` shows them.
     """
@@ -66,7 +65,6 @@ def moment(
         zone=moments.zone_of(tz),
         is_utc_added=utc,
         with_seconds=seconds,
-        is_short=short,
     )
 
 
