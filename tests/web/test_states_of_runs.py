@@ -218,9 +218,7 @@ def test_the_timeline_counts_it_once_and_as_nothing_else(owner, now, state):
             str(int(state == "skipped")),
         ), span
     lane = words_in(
-        piece(
-            text_of(owner.get(f"/timeline/?day={day}")), f' href="/schedules/{run.schedule_id}/', "</li>"
-        )
+        piece(text_of(owner.get(f"/timeline/?day={day}")), f' href="/schedules/{run.schedule_id}/', "</li>")
     )
     assert f"The one : 1 {OF_RUNS[state].lower()}," in lane
     assert states_named(lane) == {state}, "the title of its bar, and nothing else"
