@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeVar, get_args
 
-from schedulerui.recurrence import fields, solar, typed, walltime, zones
+from schedulerui.recurrence import fields, phrases, solar, typed, walltime, zones
 from schedulerui.recurrence.rule import (
     SECONDS_OF,
     ClockedRule,
@@ -72,15 +72,7 @@ def _crontab(spec: Mapping[str, object], tz: str) -> CrontabRule:
     star_minute, star_hour, star_day, _star_month, star_weekday = read.stars
     day_or = semantics == "vixie-or" and not star_day and not star_weekday
     if not day_or and not fields.can_occur(days, months):
-        raise RuleError(
-            "day_of_month",
-            _(
-                "day of month {days}: no month of {months} has such a day, so it would never run;"
-                " use a day or a month that exists"
-            ),
-            days=read.texts[2],
-            months=read.texts[3],
-        )
+        raise _no_such_day(days, months)
     return CrontabRule(
         text=" ".join(read.texts),
         typed=text,
@@ -94,6 +86,24 @@ def _crontab(spec: Mapping[str, object], tz: str) -> CrontabRule:
         tz=tz,
         semantics=semantics,
     )
+
+
+def _no_such_day(days: tuple[int, ...], months: tuple[int, ...]) -> RuleError:
+    """Return what is wrong with days that none of the months has: two days and five months at most."""
+    return RuleError(
+        "day_of_month",
+        _("there is no day {days} in {months}, so it would never run; use a day or a month that exists"),
+        days=_either([str(day) for day in days]),
+        months=_either([Said(phrases.MONTHS[month - 1]) for month in months]),
+    )
+
+
+def _either(parts: Sequence[str | Said]) -> str | Said:
+    """Return `a, b or c`, to be said in any language."""
+    these, *others = parts
+    for following in others[:-1]:
+        these = Said(_("{these}, {following}"), these=these, following=following)
+    return Said(_("{these} or {last}"), these=these, last=others[-1]) if others else these
 
 
 def _seed(value: object) -> str | None:

@@ -178,6 +178,8 @@ def test_a_language_says_how_its_clocks_are_read(code, is_so):
         ({"expression": "99 * * * *"}, "Minute 99: 0-59 verwenden"),
         ({"expression": "0 0 1,32 * *"}, "Tag des Monats 32 (Element 2 von 2): 1-31 verwenden"),
         ({"expression": "5/15 * * * *"}, "Minute 5/15: ein Schritt braucht einen Bereich, 5-59/15 schreiben"),
+        ({"expression": "0 0 31 2 *"}, "einen Tag 31 gibt es im Februar nicht, es würde also nie laufen"),
+        ({"expression": "0 0 31 2,4,6 *"}, "einen Tag 31 gibt es im Februar, April oder Juni nicht, "),
         ({"expression": "* * *"}, "3 von fünf Feldern gefunden: "),
         ({"tz": "Europe"}, "Zeitzone 'Europe': das ist eine Region, einen Ort darin nennen, etwa Europe/"),
         ({"kind": "interval", "fields": {"every": 0, "period": "days"}}, "every muss mindestens 1 sein"),

@@ -115,9 +115,9 @@ REFUSED = [
     ("@reboot", "expression", "@reboot is not a known name: use one of @yearly"),
     ("@" + "d" * 249, "expression", "is not a known name"),
     ("@daily 5", "expression", "is not a known name"),
-    ("30 2 31 2 *", "day_of_month", "never run"),
-    ("30 2 30-31 feb mon", "day_of_month", "never run"),
-    ("30 2 31 4,6,9,11 *", "day_of_month", "never run"),
+    ("30 2 31 2 *", "day_of_month", "there is no day 31 in February, so it would never run"),
+    ("30 2 30-31 feb mon", "day_of_month", "there is no day 30 or 31 in February, so"),
+    ("30 2 31 4,6,9,11 *", "day_of_month", "there is no day 31 in April, June, September or November, so"),
     ("* * * * *" + " " * 250, "expression", "at most 250"),
 ]
 
