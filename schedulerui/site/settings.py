@@ -104,6 +104,8 @@ AXES_HANDLER = "schedulerui.site.guessing.Guesses"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=15)
+# What is refused unseen is no guess: one program with an old password would lock its whole address, and never get in again.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "schedulerui.web.client_address.counted_address"
 AXES_LOCKOUT_TEMPLATE = "schedulerui/site/locked.html"

@@ -40,31 +40,36 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client, override_settings
 call_command("migrate", verbosity=0)
-client = Client()
 def login(name, password, address):
-    answer = client.post("/login/?next=%00", {"username": name, "password": password}, REMOTE_ADDR=address)
+    answer = Client().post("/login/?next=%00", {"username": name, "password": password}, REMOTE_ADDR=address)
     return answer.status_code
 with override_settings(ALLOWED_HOSTS=["testserver"], PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
     get_user_model().objects.create_superuser("ana", password="right")
     network = [login("ana", "guess", "2001:db8::%x" % n) for n in range(1, 11)]
     of_network = login("ana", "right", "2001:db8::ffff")
+    stubborn = [login("eve", "guess", "10.0.0.3") for n in range(101)]
+    beside = login("ana", "right", "10.0.0.3")
     spray = [login("name %d" % n, "guess", "10.0.0.1") for n in range(100)]
     nowhere = login("bob", "guess", "")
     here, elsewhere = login("ana", "right", "10.0.0.1"), login("ana", "right", "10.0.0.2")
-print(json.dumps([network, of_network, spray, here, elsewhere, nowhere]))
+print(json.dumps([network, of_network, spray, here, elsewhere, nowhere, stubborn, beside]))
 """
 
 
 def test_many_names_from_one_address_and_many_addresses_of_one_network_are_guessing_too(tmp_path):
     done = run("-c", SPRAY, home=tmp_path, env={"SCHEDULERUI_DEBUG": "1"})
     assert done.returncode == 0, done.stderr
-    network, of_network, spray, here, elsewhere, nowhere = json.loads(done.stdout.splitlines()[-1])
+    network, of_network, spray, here, elsewhere, nowhere, stubborn, beside = json.loads(
+        done.stdout.splitlines()[-1]
+    )
     assert network == [200] * 9 + [429]
     assert of_network == 429
     assert spray == [200] * 99 + [429]
     assert here == 429
     assert elsewhere == 302
     assert nowhere == 200
+    assert stubborn == [200] * 9 + [429] * 92
+    assert beside == 302, "one who is locked out locks nobody else out"
 
 
 @pytest.mark.parametrize(
