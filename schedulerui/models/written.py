@@ -17,7 +17,8 @@ from schedulerui.conf import Settings, settings
 
 Statement = tuple[str, Sequence[Any]]
 """SQL and its values."""
-SECOND = timedelta(seconds=1)
+STEP = timedelta(days=400, hours=7, minutes=13, seconds=11, microseconds=123_457)
+"""Between the two moments that are tried: in another hour, day, month and year, so that what is rounded differs otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +56,12 @@ def written(name: str, write: Callable[[datetime], Statement], *, now: datetime)
 
 def _take_apart(name: str, write: Callable[[datetime], Statement], *, now: datetime) -> _Kept:
     """Write the statement for two moments: what differs between them is a moment."""
-    (text, values), (again, later) = write(now), write(now + SECOND)
+    (text, values), (again, later) = write(now), write(now + STEP)
     moments = []
     for place, (one, other) in enumerate(zip(values, later, strict=True)):
         if one == other:
             continue
-        if _moment(other) - _moment(one) != SECOND:
+        if _moment(other) - _moment(one) != STEP:
             message = f"{name} depends on the present by more than a distance"
             raise ValueError(message)
         moments.append((place, _moment(one) - now))

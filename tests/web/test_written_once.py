@@ -73,3 +73,15 @@ def test_it_refuses_a_statement_that_depends_on_the_present_by_more_than_a_dista
 
     with pytest.raises(ValueError, match="more than a distance"):
         written("day", write, now=NOON)
+
+
+@pytest.mark.parametrize(
+    "parts", [("microsecond",), ("second", "microsecond"), ("hour", "minute", "second", "microsecond")]
+)
+def test_it_refuses_a_moment_that_is_rounded_and_would_stay_as_it_was(parts):
+    def write(now):
+        rounded = now.replace(**dict.fromkeys(parts, 0))
+        return Schedule.objects.filter(next_run_at__lte=rounded).query.sql_with_params()
+
+    with pytest.raises(ValueError, match="more than a distance"):
+        written("rounded", write, now=NOON)
