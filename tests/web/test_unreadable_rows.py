@@ -7,7 +7,8 @@ from django.db import connection
 
 from schedulerui.access import PERMISSIONS
 from schedulerui.models import Change, Schedule
-from tests.web.people import a_schedule, logged_in, text_of
+from schedulerui.operations import schedules
+from tests.web.people import ANA, NOON, a_schedule, logged_in, text_of
 
 pytestmark = [
     pytest.mark.django_db,
@@ -52,3 +53,21 @@ def test_its_page_and_the_lists_show_it_and_it_can_be_deleted(columns):
     assert person.post(f"/schedules/{pk}/delete/").status_code == 303
     assert not Schedule.objects.filter(pk=pk).exists()
     assert Change.objects.get(action="delete").schedule_name == "Damaged"
+
+
+def everything_but_what_was_given(_user, verb, obj):
+    return not (verb == "view_values" and obj is not None)
+
+
+@pytest.mark.parametrize("columns", DAMAGE.values(), ids=DAMAGE)
+def test_the_audit_log_of_a_host_that_decides_itself_can_be_seen(columns, settings):
+    person, pk = logged_in(*PERMISSIONS), damaged(columns)
+    schedule = a_schedule("Sound", kwargs={"pin": "1234"})
+    schedules.edit(schedule.pk, {"kwargs": {"pin": "5678"}}, version=1, actor=ANA, now=NOON)
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS": f"{__name__}.everything_but_what_was_given"}
+    for address in ("/audit/", "/audit/?as=csv"):
+        answer = person.get(address)
+        assert answer.status_code == 200, address
+        assert "Damaged" in text_of(answer)
+        assert "5678" not in text_of(answer)
+    assert Change.objects.filter(schedule=pk).exists()
