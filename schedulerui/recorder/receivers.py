@@ -97,9 +97,9 @@ def tell_start(task: Any) -> None:
 
 @guarded
 def _tell_log(request: Any) -> None:
-    """Tell what the body has logged so far; while the database is away it waits for the end, which tells all of it."""
+    """Tell what the body has logged so far; while the writer is behind it waits for the end, which tells all of it."""
     begun = getattr(request, BEGUN, None)
-    if begun is not None and not writer().is_away:
+    if begun is not None and not writer().is_behind:
         writer().take(_report(request, RunState.STARTED, moment=begun[0]))
 
 

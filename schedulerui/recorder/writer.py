@@ -84,6 +84,11 @@ class Writer:
         """Whether reports go to the spool at present."""
         return self._is_away
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether so much waits that only what must be told is worth a place: ends wait for what is before them."""
+        return self.is_away or self._queue.qsize() >= LOOK_AHEAD
+
     def submit(self, report: Report, *, patience: float) -> bool:
         """Take a report and return when it is written, at most ``patience`` seconds later; at once for 0.
 

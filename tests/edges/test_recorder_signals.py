@@ -23,7 +23,7 @@ HOST = "celery@here"
 
 
 class Sink:
-    is_away = False
+    is_behind = False
 
     def __init__(self):
         self.reports = []
@@ -351,11 +351,11 @@ def test_what_the_body_logs_comes_with_its_end(sink, execute):
     assert failed.log.endswith("ERROR shop: out of stock, token=***")
 
 
-def test_what_a_long_body_logs_is_told_while_it_runs_unless_the_database_is_away(sink, execute, monkeypatch):
+def test_what_a_long_body_logs_is_told_while_it_runs_unless_the_writer_is_behind(sink, execute, monkeypatch):
     monkeypatch.setattr(tail, "TOLD_EVERY", 0.0)
     _task, context = execute(values())
     logging.getLogger("shop").error("one")
-    sink.is_away = True
+    sink.is_behind = True
     logging.getLogger("shop").error("two")
     started, so_far = sink.reports
     assert (so_far.state, so_far.attempt, so_far.received_at) == (RunState.STARTED, 0, started.received_at)

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from schedulerui.facts import RunState
 from schedulerui.operations.reports import Report
 from schedulerui.operations.spool import Spool
-from schedulerui.recorder.writer import Writer
+from schedulerui.recorder.writer import LOOK_AHEAD, Writer
 from schedulerui.testing import DULL_WEDNESDAY
 from tests import pace
 from tests.waiting import eventually
@@ -103,6 +103,20 @@ def test_only_the_first_task_waits_when_the_database_hangs_and_nothing_is_lost(w
     database.unlocked.set()
     eventually(lambda: spool.is_empty() and not writer.is_away, within=60)
     assert set(database.taken) == {f"task-{number}" for number in range(20)}
+
+
+def test_it_is_behind_while_many_reports_wait_or_the_database_is_away(writer, database):
+    assert not writer.is_behind
+    database.unlocked.clear()
+    for number in range(LOOK_AHEAD + 1):  # the thread is stuck with the first
+        writer.submit(make_report(number), patience=0)
+    assert writer.is_behind
+    database.unlocked.set()
+    eventually(lambda: not writer.is_behind, within=60)
+    database.is_away = True
+    writer.submit(make_report("away"), patience=LONG)
+    assert writer.is_behind
+    database.is_away = False
 
 
 def test_reports_wait_in_the_spool_while_the_database_is_away_and_follow_when_it_is_back(
