@@ -69,7 +69,7 @@ class Settings:
     HOST_URL: str = ""
     """Where the link back to the host's own admin leads: an address, or a URL pattern's name such as ``wagtailadmin_home``; empty: no link."""
     METRICS_TOKEN: str = ""
-    """Bearer token that opens ``metrics`` and ``readyz`` without a login; empty: only a login does."""
+    """Bearer token that opens ``metrics``, ``readyz`` and ``health.json`` without a login; empty: only a login does."""
     RESULT_LIMIT: int = 4096
     """Most characters of a result kept with a run."""
     TRACEBACK_LIMIT: int = 32768
