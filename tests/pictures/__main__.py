@@ -55,7 +55,7 @@ def pictures() -> list[Picture]:
         Picture(name="overview", path="/", themes=both, size=(1280, 860)),
         Picture(name="schedules", path="/schedules/", themes=both),
         Picture(name="schedules-narrow", path="/schedules/", themes=both, size=NARROW),
-        Picture(name="failing", path="/schedules/?q=state:failing&sort=failing", size=(1280, 420)),
+        Picture(name="failing", path="/schedules/?q=state:failing&sort=failing", size=(1280, 580)),
         Picture(name="failing-schedule", path=invoices, size=(1280, 760)),
         Picture(name="failed-run", path=f"/runs/{failed}/", size=(1280, 1080)),
         Picture(name="run", path=f"/runs/{running}/", themes=("dark",), size=(1280, 620)),
@@ -78,12 +78,13 @@ def pictures() -> list[Picture]:
 
 def _choose_pause(page: Page) -> None:
     page.locator("#pick-all").check()
-    page.locator("select[name=action]").select_option("disable")
+    page.locator("select[name=action]").select_option("pause")
 
 
 def _open_pause(page: Page) -> None:
     page.get_by_role("link", name="Pause").first.click()
     page.locator("dialog").wait_for()
+    page.locator("dialog select").select_option("1h")
     page.locator("dialog [name=reason]").fill("release 12 of billing")
 
 
