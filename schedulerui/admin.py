@@ -61,6 +61,9 @@ class ScheduleAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: Request, extra_context: dict[str, Any] | None = None) -> Answer:
         return super().changelist_view(request, extra_context)
 
+    def may_look_at(self, request: Request, obj: Schedule) -> bool:
+        return may(request.user, self.verb, obj)
+
     def view_on_site(self, obj: Schedule) -> str:
         return reverse("schedulerui:schedule", args=[obj.pk])
 
@@ -147,6 +150,9 @@ class RunAdmin(ReadOnlyAdmin):
         *VALUES, "result", "exception", "traceback", "log", "start_token", "blocked_by", "state", "trigger",
     )  # fmt: skip
     readonly_fields = ("shown_state", "shown_trigger")
+
+    def may_look_at(self, request: Request, obj: Run) -> bool:
+        return may(request.user, self.verb, obj.schedule)
 
     @admin.display(description=_("state"), ordering="state")
     def shown_state(self, run: Run) -> str:

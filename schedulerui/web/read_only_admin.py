@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from schedulerui.access import may, visible
 from schedulerui.facts import Actor
@@ -41,9 +41,12 @@ class ReadOnlyAdmin(ModelAdmin):
         return visible(request.user, rows) if self.is_of_schedules else rows
 
     def changelist_view(self, request: Request, extra_context: dict[str, Any] | None = None) -> Answer:
-        """Show the list, and how the schedules stand, with the way to the dashboard above it."""
-        address = {"dashboard_url": reverse(f"schedulerui:{self.page}")}
-        return super().changelist_view(request, {**address, **(extra_context or {})})
+        """Show the list, and how the schedules stand, with the way to the dashboard above it, where the host has its pages."""
+        try:
+            address = reverse(f"schedulerui:{self.page}")
+        except NoReverseMatch:
+            address = ""
+        return super().changelist_view(request, {"dashboard_url": address, **(extra_context or {})})
 
     def lookup_allowed(self, lookup: str, value: str, request: Request | None = None) -> bool:
         """Refuse questions about fields that are not shown: lists that differ would tell a value letter by letter."""
@@ -56,7 +59,11 @@ class ReadOnlyAdmin(ModelAdmin):
         return self.has_view_permission(request)
 
     def has_view_permission(self, request: Request, obj: Any = None) -> bool:
-        return may(request.user, self.verb)
+        return may(request.user, self.verb) and (obj is None or self.may_look_at(request, obj))
+
+    def may_look_at(self, _request: Request, _obj: Any) -> bool:
+        """Return whether the person may see this row; those of schedules are asked about by their schedule."""
+        return True
 
     def has_add_permission(self, _request: Request) -> bool:
         return False

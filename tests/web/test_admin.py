@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client
-from django.urls import resolve
+from django.urls import path, resolve
 
 from schedulerui import clock, dispatch
 from schedulerui.facts import Actor
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.django_db
 
 SECRET = "only-for-those-who-may-see-values"
 PAGES = ("schedule", "run", "change", "worker", "beat")
+urlpatterns = [path("admin/", admin.site.urls)]
+"""The addresses of a host that has the admin and none of the dashboard's pages."""
 
 
 @pytest.fixture
@@ -263,6 +266,27 @@ def test_each_list_says_how_the_schedules_stand_and_leads_to_the_dashboards(oper
     assert f'<a href="{address}">Open this list in the dashboard</a>' in said
     assert 'class="schedulerui-status schedulerui-status--ok"' in said
     assert "1 beat ticking" in said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_each_list_can_be_seen_in_a_host_without_the_dashboards_pages(operator, rows, page, settings):
+    settings.ROOT_URLCONF = __name__
+    answer = operator.get(f"/admin/schedulerui/{page}/")
+    assert answer.status_code == 200
+    assert "Open this list in the dashboard" not in answer.content.decode()
+
+
+def no_nightly(_user, verb, obj):
+    return not (verb == "view" and getattr(obj, "name", "") == "Nightly")
+
+
+@pytest.mark.parametrize("page", ["schedule", "run"])
+def test_the_host_is_asked_about_the_schedule_of_a_row(operator, rows, page, settings):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "ACCESS": f"{__name__}.no_nightly"}
+    assert operator.get(f"/admin/schedulerui/{page}/").status_code == 200
+    assert operator.get(f"/admin/schedulerui/{page}/{rows[page].pk}/change/").status_code == 403
+    Schedule.objects.update(name="Weekly")
+    assert operator.get(f"/admin/schedulerui/{page}/{rows[page].pk}/change/").status_code == 200
 
 
 @pytest.mark.parametrize(
