@@ -37,7 +37,7 @@ def usual_words(runtimes: Iterable[float | None]) -> str:
     known = _known(runtimes)
     if len(known) < N_RUNS_MIN:
         return ""
-    words = _("%(mean)s on average, %(share)d %% within %(within)s, of the newest %(n)d")
+    words = _("%(mean)s on average, %(share)d\u00a0%% within %(within)s, of the newest %(n)d")
     within = percentile(known, SHARE)
     mean = sum(known) / len(known)
     return words % {

@@ -238,4 +238,4 @@ def test_the_beat_card_names_the_machines_that_tick():
 
 def test_the_usual_run_time_needs_three_runs_that_told_theirs():
     assert usual_words([1.0, None, 2.0]) == ""
-    assert usual_words([1.0, None, 2.0, 6.0]) == "3.0 s on average, 95 % within 6.0 s, of the newest 3"
+    assert usual_words([1.0, None, 2.0, 6.0]) == "3.0 s on average, 95\u00a0% within 6.0 s, of the newest 3"

@@ -149,7 +149,7 @@ def test_it_says_how_long_the_newest_runs_took(reader):
     for n in range(40):
         a_run(schedule, due_at=NOON + timedelta(minutes=n), runtime=float(n + 1))
     assert reader.get(f"/schedules/{schedule.pk}/").context["usual"] == (
-        "20.5 s on average, 95 % within 38.0 s, of the newest 40"
+        "20.5 s on average, 95\u00a0% within 38.0 s, of the newest 40"
     )
 
 
