@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 
 from schedulerui.conf import settings
+from schedulerui.error_text import HIDDEN, without_passwords
 
-HIDDEN = "***"
 GAP = r"[-_ .]?"
 """What may stand between the words of a name: ``X-Api-Key`` is an ``api_key``."""
 BETWEEN = r"\\{0,8}[\"']?[ \t]{0,20}(?:=>|:=|[=:])[ \t]{0,20}"
@@ -17,8 +17,6 @@ FOUND = (
     r"|[bru]{0,2}'(?:\\[\s\S]|[^'\\]){0,8000}'?"
     r"|(?:(?:bearer|basic|digest|token)[ \t]{1,20})?[^\s,;&)\]}]+"
 )
-IN_ADDRESS = re.compile(r"(://[^\s/:@\"'<>]{0,200}:)[^\s/\"'<>]{1,1000}(?=@)")
-"""The password of an address such as ``redis://user:password@host``."""
 NO_LETTERS = re.compile(r"[\W_]+")
 
 
@@ -27,7 +25,7 @@ def masked(text: str) -> str:
     pattern = _secrets(settings().REDACT)
     if pattern is None:
         return text
-    return IN_ADDRESS.sub(rf"\1{HIDDEN}", pattern.sub(rf"\1{HIDDEN}", text))
+    return without_passwords(pattern.sub(rf"\1{HIDDEN}", text))
 
 
 def is_secret(name: str) -> bool:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from schedulerui.error_text import error_text
 from schedulerui.operations.masking import masked
 from schedulerui.presenters import redact
 from schedulerui.presenters.blocks import tidied
@@ -103,3 +104,12 @@ def test_values_nested_deeper_than_anybody_reads_are_cut_there(pair, depth):
         value = [value] if pair[0] == "[" else {"a": value}
     shown = redact(value)
     assert "…" in json.dumps(shown, ensure_ascii=False)
+
+
+def test_an_error_in_one_line_says_no_password_of_an_address():
+    error = ConnectionError("no way to\n redis://:s3same@there:6379/0, nor to amqp://ana:s3same@here//")
+    assert (
+        error_text(error)
+        == "ConnectionError: no way to redis://:***@there:6379/0, nor to amqp://ana:***@here//"
+    )
+    assert "s3same" not in error_text(error, limit=25)
