@@ -1,7 +1,8 @@
 """Take the documentation's pictures anew, into docs/images: `python -m tests.pictures [name ...]`.
 
 Needs Chromium, as the tests do; nothing else is started. Every picture is of the bundled site with the data of
-`tests.pictures.shop` at its moment, so that two runs differ only where the product does.
+`tests.pictures.shop` at its moment, so that two runs differ only where the product does. `changes` and `restore` show what
+`conflict` saves: take the three together.
 """
 
 from __future__ import annotations
@@ -65,14 +66,14 @@ def pictures() -> list[Picture]:
         Picture(name="workers", path="/workers/", themes=both, size=(1280, 620)),
         Picture(name="bulk-pause", path="/schedules/?q=tag:billing", act=_choose_pause, size=(1280, 560)),
         Picture(name="pause", path=invoices, act=_open_pause, size=(1280, 620)),
-        Picture(name="paused", path=f"/schedules/{pk['Rebuild search index']}/", size=(1280, 480)),
+        Picture(name="paused", path=f"/schedules/{pk['Rebuild search index']}/", size=(1280, 520)),
         Picture(name="form", path=f"{invoices}edit/", act=_type_another_rule, themes=both, size=(1280, 1080)),
         Picture(name="form-clock-change", path=f"{invoices}edit/", act=_show_the_preview, size=(1280, 1080)),
         Picture(name="conflict", path=f"{prices}edit/", act=_be_too_slow, size=(1280, 520)),
-        Picture(name="changes", path=f"{prices}changes/", size=(1280, 420)),
+        Picture(name="changes", path=f"{prices}changes/", size=(1280, 520)),
         Picture(name="restore", path=f"{prices}changes/", act=_restore, size=(1280, 520)),
         Picture(name="viewer", path="/schedules/", user="vera", size=(1280, 480)),
-        Picture(name="refused", path=f"{invoices}edit/", user="vera", size=(1280, 300)),
+        Picture(name="refused", path=f"{invoices}edit/", user="vera", size=(1280, 480)),
     ]
 
 
