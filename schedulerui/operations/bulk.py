@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from schedulerui import dispatch
 from schedulerui.facts import Actor, RunState
 from schedulerui.models import Run, Schedule
+from schedulerui.models.damaged import UNREADABLE, read_schedule
 from schedulerui.operations import pauses, runs, schedules
 from schedulerui.operations.errors import OperationError, VersionConflict
 
@@ -83,10 +84,29 @@ def apply(
     outcome = Outcome()
     for start in range(0, len(ids), CHUNK):
         wanted = ids[start : start + CHUNK]
-        found = rows.in_bulk(wanted)
+        found = _read(rows, wanted)
         for pk in wanted:
             _one(outcome, pk, found.get(pk), verb=verb, allowed=allowed, refusal=refusal)
     return outcome
+
+
+def _read(rows: QuerySet[Row], wanted: Sequence[int]) -> dict[int, Row | None]:
+    """Return the rows by their keys, each read by itself where one of them cannot be: then that one has its defaults."""
+    try:
+        return dict(rows.in_bulk(wanted))
+    except UNREADABLE:
+        found = [_read_alone(rows, pk) for pk in wanted]
+        return dict(zip(wanted, found, strict=True))
+
+
+def _read_alone(rows: QuerySet[Row], pk: int) -> Row | None:
+    try:
+        return rows.filter(pk=pk).first()
+    except UNREADABLE:
+        if rows.model is Schedule:
+            # A verb reads its schedule anew: none but a deletion does anything with one that cannot be read.
+            return read_schedule(pk)  # type: ignore[return-value] # it is a row of this model
+        return rows.select_related(None).filter(pk=pk).first()
 
 
 def _one(
@@ -103,15 +123,15 @@ def _one(
         return
     key, name, reason = str(row.uuid if isinstance(row, Run) else pk), str(row), ""
     did: Did = False
-    if not allowed(row):
-        reason = refusal
-    else:
-        try:
+    try:
+        if allowed(row):
             did = verb(row)
-        except ObjectDoesNotExist:
-            reason = _("It was deleted meanwhile.")
-        except (OperationError, dispatch.DispatchError, DatabaseError, TypeError, ValueError) as error:
-            reason = str(error) or type(error).__name__
+        else:
+            reason = refusal
+    except ObjectDoesNotExist:
+        reason = _("It was deleted meanwhile.")
+    except (OperationError, dispatch.DispatchError, DatabaseError, *UNREADABLE) as error:
+        reason = str(error) or type(error).__name__
     if reason:
         outcome.failures.append(Failure(key=key, name=name, reason=reason))
     elif did:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from schedulerui.access import PERMISSIONS
-from schedulerui.models import Change, Schedule
+from schedulerui.models import Change, Run, Schedule
 from schedulerui.operations import schedules
 from tests.web.people import ANA, NOON, a_schedule, logged_in, text_of
 
@@ -71,3 +74,26 @@ def test_the_audit_log_of_a_host_that_decides_itself_can_be_seen(columns, settin
         assert "Damaged" in text_of(answer)
         assert "5678" not in text_of(answer)
     assert Change.objects.filter(schedule=pk).exists()
+
+
+@pytest.mark.parametrize("columns", DAMAGE.values(), ids=DAMAGE)
+def test_one_keeps_no_other_from_what_is_done_to_all_of_them(columns, capsys):
+    damaged(columns)
+    a_schedule("Sound")
+    with suppress(SystemExit):  # some can be switched off all the same
+        call_command("schedulerui", "bulk", "disable", "")
+    assert not Schedule.objects.values_list("enabled", flat=True).get(name="Sound")
+    assert "done for" in capsys.readouterr().out
+    call_command("schedulerui", "bulk", "delete", "", "--yes")
+    assert "done for 2 schedules" in capsys.readouterr().out
+    assert not Schedule.objects.exists()
+
+
+@pytest.mark.parametrize("columns", DAMAGE.values(), ids=DAMAGE)
+def test_runs_of_one_keep_no_others_from_what_is_done_to_all_of_them(columns):
+    person, ids = logged_in(*PERMISSIONS), []
+    for pk in (damaged(columns), a_schedule("Sound").pk):
+        fields = {"task": "tests.add", "due_at": NOON, "created_at": NOON, "state": "waiting"}
+        ids.append(Run.objects.create(key=f"m:{pk}", schedule_id=pk, **fields).pk)
+    person.post("/runs/bulk/", {"action": "cancel", "id": ids, "sure": "1"})
+    assert Run.objects.get(pk=ids[1]).state == "cancelled"
