@@ -91,13 +91,13 @@ class ScheduleAdmin(ReadOnlyAdmin):
             _("Edit it there"),
         )
 
-    @admin.action(description=_("Enable the selected schedules"), permissions=["operate"])
+    @admin.action(description=_("Switch on the selected schedules"), permissions=["operate"])
     def enable(self, request: Request, chosen: QuerySet[Schedule]) -> None:
         n = self._toggle(request, chosen, schedules.enable)
         text = ngettext("%(n)d schedule was switched on.", "%(n)d schedules were switched on.", n)
         self.message_user(request, text % {"n": n})
 
-    @admin.action(description=_("Disable the selected schedules"), permissions=["operate"])
+    @admin.action(description=_("Switch off the selected schedules"), permissions=["operate"])
     def disable(self, request: Request, chosen: QuerySet[Schedule]) -> None:
         n = self._toggle(request, chosen, schedules.disable)
         text = ngettext("%(n)d schedule was switched off.", "%(n)d schedules were switched off.", n)

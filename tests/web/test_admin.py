@@ -148,7 +148,7 @@ def test_it_offers_no_action_to_those_who_may_only_look(log_in, nightly):
 
     response = act(reader, "disable", nightly)
 
-    assert "Disable the selected schedules" not in response.content.decode()
+    assert "Switch off the selected schedules" not in response.content.decode()
     assert Schedule.objects.get().enabled
 
 
