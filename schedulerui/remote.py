@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery
 
 from schedulerui import dispatch
+from schedulerui.error_text import error_text
 
 DEADLINE = 1.0
 """Seconds in which a worker answers, or counts as silent."""
@@ -124,6 +125,5 @@ def _broadcast_once(
                 limit=1 if reply else None,
             )
         except (OSError, *broken) as error:
-            message = f"{type(error).__name__}: {error}"[:400]
-            raise dispatch.BrokerUnavailable(message) from error
+            raise dispatch.BrokerUnavailable(error_text(error, limit=400)) from error
     return answers

@@ -11,7 +11,7 @@ import time_machine
 from celery import Celery
 from kombu import Exchange, Producer, Queue
 
-from schedulerui import dispatch, messages, redis_client
+from schedulerui import dispatch, messages, redis_client, remote
 from schedulerui.models import Run
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -209,6 +209,17 @@ def test_a_broker_that_is_away_is_told_within_seconds():
     away = Celery("away", broker="redis://127.0.0.1:1/0", set_as_current=False)
     with pytest.raises(dispatch.BrokerUnavailable, match="refused"):
         dispatch.open_producer(away)
+
+
+def test_what_a_broker_answers_to_a_command_is_told_without_its_password(monkeypatch):
+    made = Celery("commanded", broker="memory://", set_as_current=False)
+
+    def away(*_names, **_options):
+        raise ConnectionError("no way to redis://:s3same@there:6379/0")
+
+    monkeypatch.setattr(made.control, "broadcast", away)
+    with pytest.raises(dispatch.BrokerUnavailable, match=r"no way to redis://:\*\*\*@there"):
+        remote.revoke("a-task", terminate=False, celery_app=made)
 
 
 def test_an_app_that_cannot_be_found_is_told_in_a_sentence(settings):
