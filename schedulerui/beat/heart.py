@@ -15,6 +15,7 @@ import django
 
 from schedulerui import __version__
 from schedulerui.clock import Clock, SystemClock
+from schedulerui.error_text import without_passwords
 from schedulerui.models import Beat
 from schedulerui.operations.reports import clean
 from schedulerui.operations.store import DJANGO, Store
@@ -97,7 +98,7 @@ class Heart:
     def degrade(self, reason: str) -> None:
         """Say why the beat cannot work as it should; written with the next heartbeat."""
         # What is no text would refuse each heartbeat, and so each claim, from then on.
-        reason = " ".join(clean(reason, limit=REASON_MAX).split())
+        reason = " ".join(clean(without_passwords(reason), limit=REASON_MAX).split())
         if reason != self._degraded:
             self._degraded, self._is_dirty = reason, True
 

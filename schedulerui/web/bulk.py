@@ -79,8 +79,8 @@ class TagForm(forms.Form):
 
 
 RUN_ACTIONS: Mapping[str, Action] = {
-    "cancel": Action(words=gettext_lazy("Cancel …"), verb="operate"),
-    "again": Action(words=gettext_lazy("Run again …"), verb="operate"),
+    "cancel": Action(words=gettext_lazy("Cancel…"), verb="operate"),
+    "again": Action(words=gettext_lazy("Run again…"), verb="operate"),
     "csv": Action(words=gettext_lazy("Export as CSV"), verb="view", asks=False),
     "json": Action(words=gettext_lazy("Export as JSON"), verb="view", asks=False),
 }

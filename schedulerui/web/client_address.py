@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from django.http import HttpRequest
 
 NETWORK = 64
 """Bits of an IPv6 address that one subscriber has for all of its own: the rest can be another with each guess."""
+WITH_PORT = re.compile(r"^(?P<address>[^:]+|\[.+\]):\d+$")
+"""``192.0.2.1:5000`` and ``[2001:db8::1]:5000``."""
 
 
 def client_address(request: HttpRequest) -> str:
@@ -24,9 +27,13 @@ def client_address(request: HttpRequest) -> str:
 
 
 def counted_address(request: HttpRequest) -> str | None:
-    """Return the address that a wrong password is counted for, of IPv6 its network's first; None for a connection without one."""
+    """Return the address that a wrong password is counted for, of IPv6 its network's first; None for a connection without one.
+
+    Some proxies write the port beside the address: that is another one with each connection, and not counted.
+    """
+    told = WITH_PORT.sub(r"\g<address>", client_address(request)).strip("[]")
     try:
-        address = ip_address(client_address(request).partition("%")[0])
+        address = ip_address(told.partition("%")[0])
     except ValueError:
         return None
     if not isinstance(address, IPv6Address):

@@ -58,13 +58,12 @@ def as_csv(schedules: Iterable[Schedule]) -> str:
     writer.writerow(COLUMNS)
     for schedule in schedules:
         state = getattr(schedule, "state", None)
-        moments = (schedule.next_run_at, state.last_run_at if state else None)
         cells = [
             schedule.name, schedule.task, _switch(schedule), schedule.kind, code_of(schedule), schedule.tz,
-            schedule.queue, schedule.tags.strip(), schedule.owner, *(at.isoformat() if at else "" for at in moments),
-            (state.last_state if state else "") or NEVER, schedule.error,
+            schedule.queue, schedule.tags.strip(), schedule.owner, schedule.next_run_at,
+            state.last_run_at if state else None, (state.last_state if state else "") or NEVER, schedule.error,
         ]  # fmt: skip
-        writer.writerow([safe(cell) for cell in cells])
+        writer.writerow([safe(_cell(cell)) for cell in cells])
     return file.getvalue()
 
 

@@ -73,12 +73,12 @@ def test_it_counts_how_late_each_message_went(loop, clock, sent, make_schedule):
 
 def test_with_the_broker_away_it_claims_nothing_and_says_so(loop, clock, sent, make_schedule):
     make_schedule()
-    sent.broken = dispatch.BrokerUnavailable("connection refused")
+    sent.broken = dispatch.BrokerUnavailable("redis://beat:hunter2@broker: connection refused")
     clock.shift(seconds=60)
     first, second = loop.tick(), loop.tick()
     assert 0 < first < second <= 5
     assert not Run.objects.exists()
-    assert "connection refused" in Beat.objects.get().degraded
+    assert "redis://beat:***@broker: connection refused" in Beat.objects.get().degraded
 
 
 def test_when_the_broker_is_back_it_sends_and_is_well_again(loop, clock, sent, make_schedule):

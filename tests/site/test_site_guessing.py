@@ -76,7 +76,8 @@ def test_many_names_from_one_address_and_many_addresses_of_one_network_are_guess
     ("told", "counted"),
     [
         ("10.0.0.1", "10.0.0.1"), ("::ffff:10.0.0.1", "10.0.0.1"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("fe80::1%eth0", "fe80::"), ("", None), ("10.0.0.1:5000", None), ("unknown", None),
+        ("fe80::1%eth0", "fe80::"), ("", None), ("10.0.0.1:5000", "10.0.0.1"),
+        ("[2001:db8:1:2::9]:443", "2001:db8:1:2::"), ("[::1]", "::"), ("unknown", None), ("unknown:80", None),
     ],
 )  # fmt: skip
 def test_guesses_are_counted_for_an_address_that_every_database_takes(told, counted):

@@ -78,8 +78,11 @@ def test_the_audit_log_of_a_host_that_decides_itself_can_be_seen(columns, settin
 
 @pytest.mark.parametrize("columns", DAMAGE.values(), ids=DAMAGE)
 def test_one_keeps_no_other_from_what_is_done_to_all_of_them(columns, capsys):
-    damaged(columns)
-    a_schedule("Sound")
+    chosen = [damaged(columns), a_schedule("Sound").pk]
+    for form in ("csv", "json"):
+        file = text_of(logged_in(*PERMISSIONS).post("/schedules/bulk/", {"action": form, "id": chosen}))
+        assert "Damaged" in file
+        assert "Sound" in file
     with suppress(SystemExit):  # some can be switched off all the same
         call_command("schedulerui", "bulk", "disable", "")
     assert not Schedule.objects.values_list("enabled", flat=True).get(name="Sound")
@@ -95,5 +98,7 @@ def test_runs_of_one_keep_no_others_from_what_is_done_to_all_of_them(columns):
     for pk in (damaged(columns), a_schedule("Sound").pk):
         fields = {"task": "tests.add", "due_at": NOON, "created_at": NOON, "state": "waiting"}
         ids.append(Run.objects.create(key=f"m:{pk}", schedule_id=pk, **fields).pk)
+    for form in ("csv", "json"):
+        assert text_of(person.post("/runs/bulk/", {"action": form, "id": ids})).count("tests.add") == len(ids)
     person.post("/runs/bulk/", {"action": "cancel", "id": ids, "sure": "1"})
     assert Run.objects.get(pk=ids[1]).state == "cancelled"

@@ -23,6 +23,7 @@ from schedulerui.access import may, visible
 from schedulerui.conf import settings
 from schedulerui.facts import Overlap
 from schedulerui.models import Run, Schedule
+from schedulerui.models.damaged import readable
 from schedulerui.operations import bulk, bulk_runs, workers
 from schedulerui.operations.bulk import Did
 from schedulerui.presenters.moments import duration
@@ -222,7 +223,7 @@ def _held(outcome: bulk.Outcome) -> str:
 
 def _schedules_file(request: HttpRequest, key: str, ids: list[int]) -> HttpResponse:
     allowed = visible(request.user, Schedule.objects.all())
-    found = allowed.filter(pk__in=ids).select_related("state").order_by("name")
+    found = readable(allowed.filter(pk__in=ids).select_related("state").order_by("name"))
     rows = [schedule for schedule in found if may(request.user, "view", schedule)]
     if key == "csv":
         return _file(as_csv(rows), "schedules.csv")
@@ -232,7 +233,11 @@ def _schedules_file(request: HttpRequest, key: str, ids: list[int]) -> HttpRespo
 
 def _runs_file(request: HttpRequest, key: str, ids: list[int]) -> HttpResponse:
     allowed = visible(request.user, Run.objects.newest_first())
-    found = allowed.filter(pk__in=ids).select_related("schedule").defer("traceback", "log", "canvas")
+    found = list(allowed.filter(pk__in=ids).defer("traceback", "log", "canvas"))
+    owners = readable(Schedule.objects.filter(pk__in={run.schedule_id for run in found}))
+    schedules = {schedule.pk: schedule for schedule in owners}
+    for run in found:
+        run.schedule = schedules.get(run.schedule_id or 0)
     rows = [run for run in found if may(request.user, "view", run.schedule)]
     if key == "csv":
         return _file(runs_as_csv(rows), "runs.csv")
