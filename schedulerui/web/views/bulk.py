@@ -190,7 +190,7 @@ def _ask(
 
 
 def _told(request: HttpRequest, kind: Kind, action: Action, outcome: bulk.Outcome) -> HttpResponse:
-    words = str(action.words).removesuffix(" …")
+    words = str(action.words).removesuffix("…")
     done = kind.did(words, outcome.n_done)
     if outcome.n_unchanged:
         same = ngettext("%(n)d was so already.", "%(n)d were so already.", outcome.n_unchanged)
