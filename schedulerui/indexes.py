@@ -23,7 +23,9 @@ class _IndexByDatabase(models.Index):
         using: str = "",
         **options: Any,
     ) -> Any:
-        """Return the statement that makes it."""
+        """Return the statement that makes it; one that does nothing where it is left out."""
+        if self.is_left_out(schema_editor.connection):
+            return NOTHING
         other = self.instead(schema_editor.connection)
         if other is None:
             return super().create_sql(model, schema_editor, using=using, **options)
@@ -32,6 +34,18 @@ class _IndexByDatabase(models.Index):
     def instead(self, connection: BaseDatabaseWrapper) -> models.Index | None:
         """Return the index that this database makes in its place; None for itself."""
         raise NotImplementedError
+
+    def remove_sql(
+        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, **options: Any
+    ) -> Any:
+        """Return the statement that drops it; one that does nothing where it was left out."""
+        if self.is_left_out(schema_editor.connection):
+            return NOTHING
+        return super().remove_sql(model, schema_editor, **options)
+
+    def is_left_out(self, _connection: BaseDatabaseWrapper) -> bool:
+        """Return whether this database has no such index."""
+        return False
 
 
 class IndexOfSome(_IndexByDatabase):
@@ -45,26 +59,6 @@ class IndexOfSome(_IndexByDatabase):
         super().__init__(fields=fields, name=name)
         self.where, self.elsewhere = where, elsewhere
 
-    def create_sql(
-        self,
-        model: type[models.Model],
-        schema_editor: BaseDatabaseSchemaEditor,
-        using: str = "",
-        **options: Any,
-    ) -> Any:
-        """Return the statement that makes it; one that does nothing where it is not to be."""
-        if self._is_left_out(schema_editor.connection):
-            return NOTHING
-        return super().create_sql(model, schema_editor, using=using, **options)
-
-    def remove_sql(
-        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, **options: Any
-    ) -> Any:
-        """Return the statement that drops it."""
-        if self._is_left_out(schema_editor.connection):
-            return NOTHING
-        return super().remove_sql(model, schema_editor, **options)
-
     def instead(self, connection: BaseDatabaseWrapper) -> models.Index | None:
         """Return the partial index where there are such, else the one of other columns."""
         if connection.features.supports_partial_indexes:
@@ -77,7 +71,8 @@ class IndexOfSome(_IndexByDatabase):
         more = {} if self.elsewhere is None else {"elsewhere": self.elsewhere}
         return path, arguments, {**options, "where": self.where, **more}
 
-    def _is_left_out(self, connection: BaseDatabaseWrapper) -> bool:
+    def is_left_out(self, connection: BaseDatabaseWrapper) -> bool:
+        """Return whether no columns are named for a database without indexes of some rows, and this is one."""
         return self.elsewhere == [] and not connection.features.supports_partial_indexes
 
 
