@@ -178,15 +178,22 @@ def _served() -> Iterator[str]:
 
 def _take(browser: Browser, picture: Picture, *, theme: str, address: str) -> None:
     context = _logged_in(browser, picture, theme=theme, address=address)
+    shoot(context, picture, theme=theme, address=address, quality=QUALITY, drawn_within=300)
+
+
+def shoot(
+    context: BrowserContext, picture: Picture, *, theme: str, address: str, quality: int, drawn_within: int
+) -> None:
+    """Take a picture and close its context; ``drawn_within``: milliseconds for fonts and the last swap."""
     page = context.new_page()
     page.goto(f"{address}{picture.path}")
     page.wait_for_load_state("networkidle")
     if picture.act is not None:
         picture.act(page)
-    page.wait_for_timeout(300)  # fonts and the last swap: there is no event for "drawn"
+    page.wait_for_timeout(drawn_within)  # there is no event for "drawn"
     target = IMAGES / f"{picture.name}-{theme}.webp"
     shot = context.new_cdp_session(page).send(
-        "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "optimizeForSpeed": False}
+        "Page.captureScreenshot", {"format": "webp", "quality": quality, "optimizeForSpeed": False}
     )
     target.write_bytes(base64.b64decode(shot["data"]))
     print(f"{target.name}: {target.stat().st_size / 1024:.0f} KB", flush=True)

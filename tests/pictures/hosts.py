@@ -6,7 +6,6 @@ own, with the shop's rows at the shop's moment.
 
 from __future__ import annotations
 
-import base64
 import json
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser.chromium import running_chromium
 from tests.package.environments import REPOSITORY, build_wheel, install_host, make_environment
 from tests.package.projects import lay_out
-from tests.pictures.__main__ import IMAGES, Picture
+from tests.pictures.__main__ import Picture, shoot
 
 QUALITY = 35
 SIZE = (1280, 460)
@@ -89,19 +88,7 @@ def _take(browser: Browser, picture: Picture, *, address: str, session: str, now
     context.set_default_timeout(PATIENCE)
     context.clock.install(time=now)  # not fixed: animations of the hosts have to end
     context.add_cookies([{"name": "sessionid", "value": session, "url": address}])
-    page = context.new_page()
-    page.goto(f"{address}{picture.path}")
-    page.wait_for_load_state("networkidle")
-    if picture.act is not None:
-        picture.act(page)
-    page.wait_for_timeout(500)  # fonts and the last swap: there is no event for "drawn"
-    target = IMAGES / f"{picture.name}-light.webp"
-    shot = context.new_cdp_session(page).send(
-        "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "optimizeForSpeed": False}
-    )
-    target.write_bytes(base64.b64decode(shot["data"]))
-    print(f"{target.name}: {target.stat().st_size / 1024:.0f} KB", flush=True)
-    context.close()
+    shoot(context, picture, theme="light", address=address, quality=QUALITY, drawn_within=500)
 
 
 if __name__ == "__main__":
