@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.facts import Delivery, Misfire, Overlap
 from schedulerui.models import Schedule
-from schedulerui.presenters.moments import span, zone_of, zone_shown
+from schedulerui.presenters.moments import WEEK, span, zone_of, zone_shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def _until(schedule: Schedule, *, now: datetime) -> str:
     if days == 0:
         return f"{local:%H:%M}"
     weekday = date_format(local, "D")
-    return f"{weekday} {local:%H:%M}" if 0 < days < 7 else f"{local:%Y-%m-%d %H:%M}"  # noqa: PLR2004 - days of a week
+    return f"{weekday} {local:%H:%M}" if 0 < days < WEEK else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _misfire(schedule: Schedule) -> str:
