@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.unit.recurrence.scale import IS_LARGE
 
-pytest_plugins = ["tests.servers.fixtures", "tests.browser.fixtures"]
+pytest_plugins = ["tests.failures", "tests.servers.fixtures", "tests.browser.fixtures"]
 
 # A machine that does other things too is slow, and that is no finding. What stands in the way of a change tries the same examples
 # each time; `make simulate` looks for new ones.

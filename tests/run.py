@@ -1,7 +1,7 @@
 """Run the gates and the tests in order of speed, each stage timed: `python -m tests.run [stage ...]`.
 
-Without arguments all stages run, also after one has failed, and the failed ones are listed at the end. FAST=1 in the
-environment stops after the fast tests. `lint`, `format`, `bench`, `simulate` and `soak` are the words that `make` uses.
+Without arguments all stages run, also after one has failed, and the failed ones are listed at the end, with the tests that
+failed in them. FAST=1 in the environment stops after the fast tests. `lint`, `format`, `bench`, `simulate` and `soak` are the words that `make` uses.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.failures import FAILURES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -180,22 +183,32 @@ def chosen(words: list[str]) -> list[Stage]:
     return [known[name] for name in names]
 
 
-def passes(stage: Stage) -> bool:
+def passes(stage: Stage, *, failures: Path) -> bool:
     """Run each command of the stage, also after a failed one; what they say goes straight to the terminal."""
+    environment = {**os.environ, FAILURES: str(failures)}
     # A list, not a generator: the report of coverage is wanted also when a test failed.
-    codes = [subprocess.run(command, cwd=REPOSITORY, check=False).returncode for command in stage.commands]
+    codes = [
+        subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
+        for command in stage.commands
+    ]
     return not any(codes)
 
 
 def main() -> int:
     """Run the chosen stages; 0 when all passed."""
     stages = chosen(sys.argv[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        return run(stages, failures=Path(folder, "failures"))
+
+
+def run(stages: list[Stage], *, failures: Path) -> int:
+    """Run these stages and say how each went; the tests that failed stand last, where a log that was cut still has them."""
     began = time.monotonic()
     results: list[tuple[Stage, bool, float]] = []
     for number, stage in enumerate(stages, 1):
         print(f"\n== {number}/{len(stages)} {stage.name}: {stage.what}", flush=True)
         start = time.monotonic()
-        is_good = passes(stage)
+        is_good = passes(stage, failures=failures)
         took = time.monotonic() - start
         results.append((stage, is_good, took))
         print(f"-- {stage.name} {'passed' if is_good else 'FAILED'} in {took:.1f} s", flush=True)
@@ -206,6 +219,8 @@ def main() -> int:
     total = time.monotonic() - began
     verdict = f"failed: {', '.join(failed)}" if failed else "all stages passed"
     print(f"{verdict} ({total:.0f} s)")
+    if failures.exists():
+        print(failures.read_text(encoding="utf-8"), end="")
     return 1 if failed else 0
 
 
