@@ -27,8 +27,11 @@ def lines_of(folder: Path, *arguments: str) -> list[str]:
     told = folder / "told"
     (folder / "test_it.py").write_text(TESTS)
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "tests.failures", "-p", "no:randomly", "-c", os.devnull]
-        + ["-p", "no:django", "-p", "no:cacheprovider", "--rootdir", str(folder), *arguments, str(folder)],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(folder)),
+            *("-p", "tests.failures", "-p", "no:randomly", "-p", "no:django", "-p", "no:cacheprovider"),
+            *(*arguments, str(folder)),
+        ],
         env={**os.environ, FAILURES: str(told)},
         check=False,
         stdout=subprocess.DEVNULL,
