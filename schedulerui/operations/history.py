@@ -12,7 +12,7 @@ from django.db.models import F
 
 from schedulerui.facts import FINISHED, RANK, RunState, progress
 from schedulerui.models import Attempt, Run
-from schedulerui.operations import columns, parts, usual
+from schedulerui.operations import columns, deliveries, parts, usual
 from schedulerui.operations.outcomes import append_outcome, follow
 from schedulerui.operations.reports import Report, clean
 from schedulerui.operations.unscheduled import adopt
@@ -66,9 +66,8 @@ def _merge(report: Report) -> bool:
             return False
         number = run.attempt if report.attempt is None else report.attempt
         told = list(Attempt.objects.filter(run=run).order_by("attempt", "delivery"))
-        attempt = _find([row for row in told if row.attempt == number], report) or _begin(
-            run, number, told, report
-        )
+        rows = [row for row in told if row.attempt == number]
+        attempt = deliveries.find(rows, report) or deliveries.begin(run, number, rows, report)
         if attempt.reason == DUPLICATE:
             return False  # its arrival, told late: the guard has dropped it, and it must not move the run
         also = columns.log(run, attempt, report) if _merge_attempt(attempt, report, run=run) else {}
@@ -91,34 +90,6 @@ def lock(task_id: str) -> Run | None:
         # writes first waits for its turn.
         runs.update(progress=F("progress"))
     return runs.select_for_update().defer("args", "kwargs", "headers", "options").first()
-
-
-def _find(rows: list[Attempt], report: Report) -> Attempt | None:
-    """Return the attempt's row that the report speaks of: the delivery that it names, else the newest."""
-    if report.delivery is not None:
-        return next((row for row in rows if row.delivery == report.delivery), None)
-    if report.received_at is not None:
-        same = (
-            row
-            for row in rows
-            if (row.worker_instance, row.received_at) == (report.instance, report.received_at)
-        )
-        return next(same, None)
-    return rows[-1] if rows else None
-
-
-def _begin(run: Run, number: int, told: list[Attempt], report: Report) -> Attempt:
-    """Insert the row of a delivery that nobody has told of before."""
-    delivery = 1 + sum(row.attempt == number for row in told)
-    return Attempt.objects.create(
-        run=run,
-        attempt=number,
-        delivery=delivery,
-        state=RunState.RECEIVED,
-        worker=clean(report.worker, limit=columns.WORKER_MAX),
-        worker_instance=report.instance,
-        received_at=columns.received(report),
-    )
 
 
 def _merge_attempt(attempt: Attempt, report: Report, *, run: Run) -> bool:
@@ -146,14 +117,16 @@ def _merge_attempt(attempt: Attempt, report: Report, *, run: Run) -> bool:
 def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool, also: dict[str, str]) -> bool:
     """Move the run by one conditional update; returns whether it moved. Times that nobody had told yet, and logs, are filled in anyway."""
     anyway: dict[str, object] = {**dict(columns.missing_times(run, report)), **also}
-    reached = progress(report.state, attempt=attempt.attempt, delivery=attempt.delivery)
+    # A result is the end of what was lost, also if it comes of a delivery before the one that was.
+    place = run if _turns_up(run, attempt, report) else attempt
+    reached = progress(report.state, attempt=place.attempt, delivery=place.delivery)
     told = columns.told(report, started_at=run.started_at or report.started_at, run=run)
     changes = {
         **anyway,
         **told,
         "progress": reached,
-        "attempt": attempt.attempt,
-        "delivery": attempt.delivery,
+        "attempt": place.attempt,
+        "delivery": place.delivery,
         **({"worker": clean(report.worker, limit=columns.WORKER_MAX)} if report.worker else {}),
         **({"worker_instance": report.instance} if report.instance else {}),
     }
@@ -169,3 +142,10 @@ def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool, al
         is_again=is_again or RunState(run.state) in FINISHED,
     )
     return True
+
+
+def _turns_up(run: Run, attempt: Attempt, report: Report) -> bool:
+    """Whether the report is a result of an earlier delivery of an attempt that is lost, or handed back to the broker."""
+    is_gone = run.progress % 100 in {RANK[RunState.LOST], RANK[RunState.LOST] - 1}
+    is_result = report.state in FINISHED and report.state is not RunState.LOST
+    return is_gone and is_result and run.attempt == attempt.attempt and run.delivery > attempt.delivery

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schedulerui.facts import FINISHED, RunState
+from schedulerui.facts import FINISHED, RunState, progress
 from schedulerui.models import Attempt, Run, ScheduleState
 from schedulerui.operations.history import TOLD, append_outcome, record
 from schedulerui.operations.losses import mark_lost
@@ -131,6 +131,64 @@ def test_the_order_of_reports_does_not_matter_when_they_are_shuffled_and_repeate
         )
         seen.add((run.state, run.progress, run.received_at, run.started_at, run.finished_at, run.result, row))
     assert len(seen) == 1
+
+
+def test_a_message_that_came_twice_ends_the_same_whatever_order_its_reports_come_in():
+    for order in permutations(range(5)):
+        run = make_run()
+        told = killed_and_delivered_again(run)
+        for index in (*order, *order):
+            record(told[index])
+        run.refresh_from_db()
+        assert (run.state, run.delivery, run.finished_at) == (S.SUCCEEDED, 2, after(12.0)), order
+        assert (run.received_at, run.started_at) == (after(1.0), after(2.0)), order
+        assert run.progress == progress(S.SUCCEEDED, delivery=2), order
+        assert attempts_of(run) == [(0, 1, "started"), (0, 2, "succeeded")], order
+
+
+def test_a_start_that_is_told_after_the_end_of_the_next_delivery_does_not_open_the_run_again(schedule):
+    run = make_run(schedule=schedule)
+    late, *_rest = told = [
+        report(run, S.STARTED, 2.0, started=2.0, received=1.0),
+        received(run, 10.0, instance=NEW),
+        report(run, S.SUCCEEDED, 12.0, received=10.0, started=11.0, instance=NEW),
+    ]
+    for one in [*told[1:], late]:
+        record(one)
+    run.refresh_from_db()
+    assert (run.state, run.worker_instance, run.delivery) == (S.SUCCEEDED, NEW, 2)
+    assert attempts_of(run) == [(0, 1, "started"), (0, 2, "succeeded")]
+    assert (state_of(schedule).last_state, state_of(schedule).recent) == ("succeeded", "s6")
+
+
+@pytest.mark.parametrize("behind", [0.5, 30.0])
+def test_what_comes_after_a_loss_is_the_next_delivery_by_whichever_clock(behind):
+    run = make_run()
+    record(received(run, 50.0))
+    mark_lost(after(100))
+    record(report(run, S.STARTED, 101.0, started=101.0, received=50.0 - behind, instance=NEW))
+    run.refresh_from_db()
+    assert (run.state, run.delivery) == (S.STARTED, 2)
+
+
+def test_clocks_that_are_a_little_apart_do_not_say_which_delivery_was_first():
+    run = make_run()
+    record(started(run, 51.0, received=50.0))
+    record(report(run, S.STARTED, 52.0, started=52.0, received=49.5, instance=NEW))
+    run.refresh_from_db()
+    assert (run.state, run.delivery, run.worker_instance) == (S.STARTED, 2, NEW)
+
+
+def test_a_worker_with_a_wrong_clock_still_ends_the_run_that_another_one_lost():
+    run = make_run()
+    record(started(run, 51.0, received=50.0))
+    record(report(run, S.STARTED, 52.0, started=22.0, received=21.0, instance=NEW))
+    assert mark_lost(after(100)) == 1
+    record(report(run, S.SUCCEEDED, 53.0, started=22.0, received=21.0, instance=NEW))
+    run.refresh_from_db()
+    assert (run.state, run.reason, run.worker_instance) == (S.SUCCEEDED, "", NEW)
+    assert run.progress == progress(S.SUCCEEDED, delivery=run.delivery)
+    assert [row[1:] for row in attempts_of(run)] == [(1, "succeeded"), (2, "lost")]
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
