@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from schedulerui import __version__
 from schedulerui.conf import settings
 from schedulerui.error_text import error_text
 from schedulerui.models import Notification
+from schedulerui.monitor.chat import for_chat
 from schedulerui.signals import alert_changed
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ TYPES: Mapping[str, frozenset[str]] = {
 """Type of a channel to what it needs."""
 LISTED = 50
 """Most alerts that one message lists."""
+TURNS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn the direction of all the text behind them."""
 
 
 class ChannelError(Exception):
@@ -97,7 +101,7 @@ def subject_of(notification: Notification) -> str:
         text = f"{alerts[0]['subject']}: {word}"
     else:
         text = f"{len(alerts)} alerts"
-    return " ".join(f"[schedulerui] {text}".split())[:200]
+    return _one_line(f"[schedulerui] {text}")[:200]
 
 
 def text_of(notification: Notification) -> str:
@@ -106,13 +110,18 @@ def text_of(notification: Notification) -> str:
     lines = []
     for alert in alerts[:LISTED]:
         said = "recovered" if alert["event"] == "recovered" else f"{alert['event']}. {alert['message']}"
-        lines += [f"{alert['subject']}: {said}", f"  since {alert['since']}"]
+        lines += [_one_line(f"{alert['subject']}: {said}"), f"  since {alert['since']}"]
         link = _link(alert)
         if link:
             lines.append(f"  {link}")
     if len(alerts) > LISTED:
         lines.append(f"and {len(alerts) - LISTED} more")
     return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    # A name with a line break could say that something else is in trouble, or well; one that turns the direction, hide what it says.
+    return " ".join(TURNS.sub("", text).split())
 
 
 def _link(alert: Mapping[str, Any]) -> str:
@@ -144,7 +153,8 @@ def _email(notification: Notification, channel: Mapping[str, Any]) -> None:
 def _webhook(notification: Notification, channel: Mapping[str, Any]) -> None:
     body = {
         "event": notification.event,
-        "text": f"{subject_of(notification)}\n{text_of(notification)}",
+        "text": for_chat(f"{subject_of(notification)}\n{text_of(notification)}"),
+        "mrkdwn": False,  # to Slack, signs such as stars are signs then
         "alerts": notification.payload.get("alerts", []),
         "id": notification.key,
     }

@@ -142,6 +142,44 @@ def test_a_webhook_gets_json_and_its_headers(configured, listener):
     assert "Nightly: failing" in told["text"]
 
 
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("<!channel>", "&lt;!channel&gt;"),
+        ("<@U024BE7LH> <#C1>", "&lt;@\u200bU024BE7LH&gt; &lt;#C1&gt;"),
+        ("<http://evil.example|the login>", "&lt;http://evil.example|the login&gt;"),
+        ("&lt;!here&gt;", "&amp;lt;!here&amp;gt;"),
+        ("R&D @all ops@example.org", "R&amp;D @\u200ball ops@\u200bexample.org"),
+        ("[log in](http://evil.example)", "[log in]\u200b(http://evil.example)"),
+        ("![x](http://evil.example/x.png)", "![x]\u200b(http://evil.example/x.png)"),
+        ("\u202ea\u2066b", "ab"),
+    ],
+)
+def test_a_chat_makes_no_markup_of_a_name_and_calls_nobody(configured, listener, name, seen):
+    configured(
+        ALERTS=[{"type": "webhook", "name": "chat", "url": listener.url}],
+        DASHBOARD_URL="https://s.example/ui/",
+    )
+    channels.deliver(a_message("chat", subject=name))
+    told = json.loads(listener.asked[0][2])
+    assert told["text"].splitlines() == [
+        f"[schedulerui] {seen}: failing",
+        f"{seen}: failing. The last run failed.",
+        f"  since {NOW.isoformat()}",
+        "  https://s.example/ui/schedules/7/",
+    ]
+    assert told["mrkdwn"] is False
+    assert told["alerts"][0]["subject"] == name, "who reads the fields gets the name as it is"
+
+
+def test_a_name_with_line_breaks_says_nothing_of_others(configured, listener):
+    configured(ALERTS=[{"type": "webhook", "name": "chat", "url": listener.url}])
+    channels.deliver(a_message("chat", subject="a\r\nBackup: recovered\u2028Payments"))
+    lines = json.loads(listener.asked[0][2])["text"].splitlines()
+    assert lines[1] == "a Backup: recovered Payments: failing. The last run failed."
+    assert len(lines) == 3
+
+
 @pytest.mark.parametrize("status", [301, 302, 400, 404, 500])
 def test_any_answer_but_success_is_a_refusal_that_does_not_tell_the_address(configured, listener, status):
     listener.status, listener.location = status, f"{listener.url}/elsewhere"
