@@ -132,6 +132,24 @@ def test_an_operator_tries_each_channel_once_a_click(configured):
     assert "Nothing is wrong." in mail.outbox[0].body
 
 
+def test_one_person_tries_the_channels_three_times_a_minute(configured, monkeypatch):
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    client, other = logged_in("view", "operate"), logged_in("view", "operate")
+    for _n in range(3):
+        assert client.post("/alerts/try/").status_code == 303
+        now += timedelta(seconds=10)
+    refused = client.post("/alerts/try/")
+    assert (refused.status_code, refused["Retry-After"]) == (429, "30")
+    assert "You have sent 3 tests within a minute" in text_of(refused)
+    assert "in 30 seconds" in text_of(refused)
+    assert other.post("/alerts/try/").status_code == 303, "somebody else may"
+    assert Notification.objects.count() == 4 * 3
+    now += timedelta(seconds=30)
+    assert client.post("/alerts/try/").status_code == 303
+    assert client.post("/alerts/try/").status_code == 429, "the first of the three alone is a minute ago"
+
+
 def test_without_channels_there_is_none_to_try():
     client = logged_in("view", "operate")
     assert "Send a test" not in text_of(client.get(PAGE))

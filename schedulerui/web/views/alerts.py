@@ -21,6 +21,7 @@ from schedulerui.presenters.pulse import pulse_of_alerts
 from schedulerui.web.decorators import SENTENCES, error_page, gate, htmx_of
 from schedulerui.web.forms.silence import SilenceForm
 from schedulerui.web.found import key_of, sound_schedule_or_404
+from schedulerui.web.rates import refused_for_tests
 from schedulerui.web.responses import actor_of, see_other, unchanged, with_message
 
 SHOWN = 100
@@ -44,9 +45,12 @@ def alerts(request: HttpRequest) -> HttpResponse:
 @gate("operate", methods=("POST",))
 def try_channels(request: HttpRequest) -> HttpResponse:
     """Send a message that says that it is a test by each channel."""
-    known = list(channels.names(settings().ALERTS))
+    known, now = list(channels.names(settings().ALERTS)), clock.now()
+    refused = refused_for_tests(request, now=now)
+    if refused:
+        return refused
     if known:
-        notifications.try_channels(known, actor=actor_of(request), now=clock.now())
+        notifications.try_channels(known, actor=actor_of(request), now=now)
         with_message(request, _("A test is on its way by each channel. Below stands what becomes of it."))
     else:
         with_message(request, _("No channel is configured."), kind="warn")
