@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from schedulerui.models import Alert, Notification, Silence
@@ -138,9 +138,11 @@ def message_rows(notifications: Iterable[Notification]) -> list[MessageRow]:
     return [_message_row(notification) for notification in notifications]
 
 
-def channel_rows(kinds: Mapping[str, str], *, now: datetime) -> list[ChannelRow]:
+def channel_rows(
+    kinds: Mapping[str, str], messages: QuerySet[Notification], *, now: datetime
+) -> list[ChannelRow]:
     """Return the lines of the channels in ``kinds``, name to type: whether the last message was taken, and since when; two queries."""
-    lately = Notification.objects.filter(channel__in=list(kinds), created_at__gte=now - LOOKED_BACK)
+    lately = messages.filter(channel__in=list(kinds), created_at__gte=now - LOOKED_BACK)
     told = {
         row["channel"]: row
         for row in lately.order_by()

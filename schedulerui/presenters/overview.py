@@ -80,7 +80,7 @@ def sections(told: Tally, *, shown: Shown, zone: tzinfo, now: datetime) -> list[
     runs = _runs(shown, keys)
     return [
         _start(keys),
-        _tiles(told, now=now),
+        _tiles(told, shown, now=now),
         _of_findings(told.numbers, now=now),
         _attention(shown, keys, slow, rows),
         _section("running", [runs[pk] for pk in keys["running"] if pk in runs]),
@@ -162,8 +162,8 @@ def _start(keys: Mapping[str, Sequence[int]]) -> Section:
     return Section(name="start", digest=digest(is_empty), is_empty=is_empty)
 
 
-def _tiles(told: Tally, *, now: datetime) -> Section:
-    delay = delay_of(n_beats=told.numbers.n_beats, now=now)
+def _tiles(told: Tally, shown: Shown, *, now: datetime) -> Section:
+    delay = delay_of(shown, n_beats=told.numbers.n_beats, now=now)
     return Section(name="tiles", digest=digest(told.numbers, delay), numbers=told.numbers, delay=delay)
 
 

@@ -15,6 +15,7 @@ from django.test import Client
 from schedulerui import clock
 from schedulerui.models import (
     Alert,
+    Beat,
     Change,
     Finding,
     Notification,
@@ -33,6 +34,10 @@ HIDDEN = "Nobody may know of this"
 
 def only_mine(user, schedules):
     return schedules.filter(owner="ana")
+
+
+def all_of_them(user, schedules):
+    return schedules
 
 
 def not_b(user, verb, obj):
@@ -222,6 +227,62 @@ def test_who_may_know_of_all_sees_dispatch_problems(host):
     page = text_of(logged_in("view").get("/"))
     assert "7 schedules are due for longer" in page
     assert "Dispatch problems</span>" in page
+
+
+def sent_late(schedule, *, seconds):
+    due_at = clock.now() - timedelta(minutes=1)
+    a_run(schedule, due_at=due_at, sent_at=due_at + timedelta(seconds=seconds))
+
+
+def test_the_dispatch_delay_is_that_of_runs_they_may_know_of(limited):
+    Beat.objects.create(host="app-1", pid=1, started_at=clock.now(), seen_at=clock.now())
+    sent_late(limited["bob"][0], seconds=90)
+    client = logged_in("view")
+    assert client.get("/").context["parts"]["tiles"].context["section"].delay.n == 0
+    sent_late(limited["ana"][0], seconds=2)
+    delay = client.get("/").context["parts"]["tiles"].context["section"].delay
+    assert (delay.p99, delay.n) == (2, 1)
+
+
+@pytest.fixture
+def channels_told(host, limited):
+    """A channel that took a message about the one schedule, and then none about the other."""
+    host(ALERTS=[{"type": "webhook", "name": "chat", "url": "http://127.0.0.1:1/"}])
+    now = clock.now()
+    for n, (owner, state) in enumerate((("ana", "sent"), ("bob", "waiting"))):
+        schedule = limited[owner][0]
+        alert = Alert.objects.create(
+            key=f"schedule:{schedule.pk}", kind="schedule", schedule=schedule, state="ok", since=now
+        )
+        at = now - timedelta(minutes=9 - n)
+        Notification.objects.create(
+            key=owner, channel="chat", event="failing", alert=alert, state=state, next_try_at=now, created_at=at,
+            payload={"alerts": [{"subject": schedule.name}]}, sent_at=at if state == "sent" else None,
+            error=f"no {HIDDEN}" if state == "waiting" else "",
+        )  # fmt: skip
+
+
+def test_a_channel_says_what_became_of_messages_they_may_know_of(channels_told):
+    page = text_of(logged_in("view").get("/alerts/"))
+    assert "Takes messages" in page
+    assert "1 message waits" not in page
+    assert HIDDEN not in page
+    assert "that your account sees" in page
+
+
+def test_who_may_know_of_all_sees_why_a_channel_took_a_message_about_another(channels_told, host):
+    host(ACCESS_FILTER=f"{__name__}.all_of_them")
+    page = text_of(logged_in("view").get("/alerts/"))
+    assert f"no {HIDDEN}" in page
+    assert "1 message waits" in page
+    assert "that your account sees" not in page
+
+
+def test_a_test_of_the_channels_tells_them_what_became_of_it(channels_told):
+    client = logged_in("view", "operate")
+    page = text_of(client.post("/alerts/try/", follow=True))
+    assert "A message to try the channel" in page
+    assert "1 message waits" in page
 
 
 @pytest.mark.parametrize("address", ["/schedules/new/", "/schedules/{pk}/edit/"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -114,8 +115,16 @@ def _schedule(request: HttpRequest, named: str) -> Schedule | None:
 def _since(request: HttpRequest, *, now: datetime) -> tuple[str, bool]:
     """Return what changes when the page looks different, and whether a monitor looks; one query."""
     alerts = visible(request.user, Alert.objects.all())
-    messages = visible(request.user, Notification.objects.all(), through="alert__schedule")
-    return pulse_of_alerts(alerts, messages, now=now)
+    # Of all messages, as a channel's line may be about all: a digest names none of them.
+    return pulse_of_alerts(alerts, Notification.objects.all(), now=now)
+
+
+def _messages(request: HttpRequest) -> tuple[QuerySet[Notification], bool]:
+    """Return the messages that the person may know of, and whether those are all: the others are about their schedules, or tests."""
+    if may_know_all(request.user):
+        return Notification.objects.all(), True
+    known = visible(request.user, Notification.objects.all(), through="alert__schedule")
+    return known | Notification.objects.filter(event="test"), False
 
 
 def _live_context(request: HttpRequest, *, now: datetime, since: str, is_monitored: bool) -> dict[str, Any]:
@@ -126,7 +135,7 @@ def _live_context(request: HttpRequest, *, now: datetime, since: str, is_monitor
     )
     standing = [alert_row(alert) for alert in found.exclude(state="ok").order_by("-since", "pk")[:SHOWN]]
     recovered = [alert_row(alert) for alert in found.filter(state="ok").order_by("-since", "pk")[:10]]
-    known = visible(request.user, Notification.objects.all(), through="alert__schedule")
+    known, are_all = _messages(request)
     messages = message_rows(known.order_by("-created_at", "-id")[:MESSAGES_SHOWN])
     kinds = {name: str(channel.get("type")) for name, channel in channels.names(settings().ALERTS).items()}
     if settings().PING_URLS:
@@ -135,7 +144,8 @@ def _live_context(request: HttpRequest, *, now: datetime, since: str, is_monitor
         "standing": standing,
         "recovered": recovered,
         "messages_shown": messages,
-        "channels": channel_rows(kinds, now=now),
+        "channels": channel_rows(kinds, known, now=now),
+        "are_all_messages": are_all,
         "has_channels": bool(settings().ALERTS),
         "is_monitored": is_monitored,
         "rights": rights_of(request.user),
