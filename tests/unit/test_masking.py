@@ -34,6 +34,12 @@ TEXTS = (
     f"amqp://guest:p@ss{SECRET}@mq.test//",
     f"set-cookie: sessionid={SECRET}",
     f"private_key: {SECRET}",
+    f'{{"password": ["a", "{SECRET}"], "store": 138}}',
+    f"{{'password': ('a', b'{SECRET}'), 'store': 138}}",
+    f"password=[1, {SECRET}]",
+    f'"tokens": [["a"], ["b", {{"c": "{SECRET}"}}]]',
+    json.dumps({"password": ["a", SECRET], "store": 138}, indent=2),
+    json.dumps({"body": json.dumps({"password": ["a", SECRET]})}),
 )
 
 
@@ -52,6 +58,44 @@ def test_no_secret_is_left_in_a_text_among_values(text):
     for value in ([text], {"note": text}, {"deep": [{"er": (text,)}]}):
         assert SECRET not in repr(redact(value))
     assert SECRET not in tidied(repr([text]))
+
+
+LINE = "MIIEpAIBAAKCAQEA7bq/hunter2+and/no+other"
+HEAD = "-----BEGIN RSA PRIVATE KEY-----"
+KEY = f"{HEAD}\n{LINE}\n{LINE}\nhunter2=\n-----END RSA PRIVATE KEY-----"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        KEY,
+        f"private_key: {KEY}",
+        f"says {KEY!r}",
+        json.dumps({"note": json.dumps({"note": KEY})}),
+        KEY.replace("RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"),
+        KEY.replace("RSA PRIVATE", "PRIVATE"),
+        KEY.replace(f"{HEAD}\n", f"{HEAD}\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,1F\n\n"),
+        KEY.replace("\n", "\r\n"),
+        KEY.partition("=\n-----END")[0],
+        repr(KEY.partition("\nhunter2=")[0]),
+        f"{HEAD}\n{KEY}",
+    ],
+)
+def test_no_private_key_is_left_in_a_text(text):
+    shown = masked(f"before\n{text}")
+    assert "hunter2" not in shown
+    assert shown.startswith("before\n")
+    assert masked(f"{KEY}\nafter") == "***\nafter"
+
+
+def test_a_list_that_is_cut_off_hides_all_of_it():
+    assert masked(f'{{"password": ["a", "{SECRET}') == '{"password": ***'
+
+
+def test_a_bracket_that_nothing_closes_hides_its_line_alone():
+    assert (
+        masked("Unexpected token: [ in JSON\nat 3 of order.py") == "Unexpected token: ***\nat 3 of order.py"
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +120,7 @@ def test_a_name_is_known_however_it_is_spelt(key):
     "text",
     [
         "took 3 s: https://shop.test:8080/a@b", "mail ana@shop.test: yes", "the secret of good food", "12:30:05",
-        "http://shop.test/", "redis://127.0.0.1:6379/0", "keyboard=de", "C:\\shop\\x: 5",
+        "http://shop.test/", "redis://127.0.0.1:6379/0", "keyboard=de", f"no {HEAD} in the file", "[1, 2] (a)", "C:\\shop\\x: 5",
     ],
 )  # fmt: skip
 def test_what_is_no_secret_stays(text):
@@ -87,7 +131,11 @@ def test_what_is_no_secret_stays(text):
 @pytest.mark.parametrize(
     "text",
     ["password" * 8_000, "token" + "." * 60_000, "password=" * 8_000, 'password="' * 6_000, "a://" * 15_000,
-     "a://b:" + "c" * 60_000, "token\\\\" * 9_000, "password='" + "\\" * 60_000, "token" + " " * 60_000, "http://" + "x:" * 30_000],
+     "a://b:" + "c" * 60_000, "token\\\\" * 9_000, "password='" + "\\" * 60_000, "token" + " " * 60_000, "http://" + "x:" * 30_000,
+     "password=[" * 100_000, "password=[\n" * 90_000, 'password=["' * 90_000, "password=[" + "[]" * 500_000, "password=[" + "a" * 1_000_000,
+     "password=" + "[" * 1_000_000, "token={'a':(" * 80_000, "password=[" + "\n" * 1_000_000, "password=[" + ",\n" * 500_000,
+     f"{HEAD}\n" * 31_000, f"{HEAD}{LINE}\n" * 14_000, HEAD + "a-" * 500_000, HEAD + " " * 1_000_000, "-----BEGIN " + "A" * 1_000_000],
+    ids=range(24),
 )  # fmt: skip
 @pytest.mark.timeout(20)
 def test_no_text_takes_long(text):
