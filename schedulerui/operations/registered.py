@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -18,6 +18,8 @@ from schedulerui.operations import workers
 WORKERS = 200
 """Most workers that are asked what they know."""
 TOLD = ("tasks", "seen_at", "started_at", "stopped_at", "died_at")
+OWN = "celery."
+"""How the names of the tasks begin that Celery registers in each worker, which therefore tells none of them."""
 GROUPS = 2_000
 """Most different tasks and canvases that are looked at."""
 
@@ -52,10 +54,9 @@ class Heard:
     began_at: datetime | None = None
 
 
-def registered_now(*, now: datetime) -> frozenset[str]:
-    """Return the tasks that workers which are online told; empty when nobody told any, and nobody can say what is unknown."""
-    told = workers.online(now=now).order_by("-seen_at").values_list("tasks", flat=True)[:WORKERS]
-    return frozenset(str(name) for names in told for name in names)
+def is_missing(task: str, known: Collection[str]) -> bool:
+    """Return whether a task is not among those that are known; nobody can say so while none is, nor of Celery's own."""
+    return bool(known) and task not in known and not task.startswith(OWN)
 
 
 def tasks_of(task: str, canvas: Node) -> list[str]:
@@ -75,7 +76,7 @@ def unknown_tasks(schedules: QuerySet[Schedule], *, known: Iterable[str]) -> Unk
         n_schedules += n
         needed[queue].update(sent)
         for task in sent:
-            if task not in known:
+            if is_missing(task, known):
                 before = counts.get(task, Unknown(task=task, n=0, first=first, since=since))
                 counts[task] = Unknown(
                     task=task,

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.canvas import Node, children, is_sound, leaves
 from schedulerui.models import Part, Run
+from schedulerui.operations.registered import is_missing
 from schedulerui.presenters.blocks import Block, block, told
 from schedulerui.presenters.states import StateWord, state_of
 
@@ -60,7 +61,7 @@ def tree_of(node: Node, *, known: Iterable[str] = ()) -> Item | None:
 def _item(node: Node, known: frozenset[str]) -> Item:
     if node["type"] == "task":
         name = str(node["task"])
-        is_known = not known or name in known
+        is_known = not is_missing(name, known)
         return Item(words="", task=name, queue=str(node["options"].get("queue", "")), is_known=is_known)
     parts = tuple(_item(part, known) for _piece, part in children(node))
     if node["type"] == "chord":

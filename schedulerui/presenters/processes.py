@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from schedulerui.conf import settings
 from schedulerui.models import Beat, Queue, Worker
 from schedulerui.operations.beats import is_fresh
+from schedulerui.operations.registered import is_missing
 from schedulerui.operations.workers import state_of
 from schedulerui.operations.zone_data import zone_data_version
 from schedulerui.presenters.moments import stamp
@@ -182,10 +183,11 @@ def worker_row(worker: Worker, *, now: datetime, successor: Worker | None) -> Wo
 
 
 def _lacking(worker: Worker, needed: Mapping[str, frozenset[str]], *, now: datetime) -> tuple[str, ...]:
-    if not worker.tasks or str(state_of(worker, now)) not in ALIVE:
-        return ()  # nobody told, or nothing comes to it
+    if str(state_of(worker, now)) not in ALIVE:
+        return ()  # nothing comes to it
+    known = frozenset(map(str, worker.tasks))
     wanted = frozenset[str]().union(*(needed.get(str(queue), frozenset()) for queue in worker.queues))
-    return tuple(sorted(wanted.difference(map(str, worker.tasks))))
+    return tuple(sorted(task for task in wanted if is_missing(task, known)))
 
 
 def beat_rows(beats: Iterable[Beat], *, now: datetime) -> list[BeatRow]:

@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from schedulerui.models import Run, Schedule
 from schedulerui.operations import workers
-from schedulerui.operations.registered import tasks_of
+from schedulerui.operations.registered import is_missing, tasks_of
 
 N_WORKERS = 50
 
@@ -42,8 +42,8 @@ def warnings_of(schedule: Schedule, *, now: datetime) -> list[str]:
 def _of_parts(told: Told, schedule: Schedule) -> Iterator[str]:
     """Yield which tasks of a canvas no worker that is online knows."""
     known = {str(name) for names, _queues in told for name in names}
-    for task in tasks_of(schedule.task, schedule.canvas) if schedule.canvas and known else ():
-        if task not in known:
+    for task in tasks_of(schedule.task, schedule.canvas) if schedule.canvas else ():
+        if is_missing(task, known):
             yield _("No worker that is online knows the task %(task)s of its canvas.") % {"task": task}
 
 
@@ -56,7 +56,7 @@ def of_workers(told: Told, *, task: str, queue: str) -> Iterator[str]:
     """Yield what the workers that are online do not know of a message; nothing of what they do not tell."""
     tasks = {str(name) for names, _queues in told for name in names}
     queues = {str(name) for _names, names in told for name in names}
-    if task and tasks and task not in tasks:
+    if task and is_missing(task, tasks):
         yield _("No worker that is online knows this task.")
     if queue and queues and queue not in queues:
         yield _("No worker that is online takes from the queue %(queue)s.") % {"queue": queue}

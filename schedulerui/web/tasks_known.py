@@ -8,6 +8,7 @@ from schedulerui.access import Visitor, visible
 from schedulerui.dispatch import NoCeleryApp, registered_tasks
 from schedulerui.models import Schedule
 from schedulerui.operations import workers
+from schedulerui.operations.registered import OWN
 
 N_WORKERS = 20
 N_SCHEDULED = 500
@@ -17,7 +18,7 @@ def known_tasks() -> set[str]:
     """Return the tasks that some worker or this process can run; two sources, one query."""
     newest = workers.living().order_by("-seen_at")[:N_WORKERS]
     told = chain.from_iterable(newest.values_list("tasks", flat=True))
-    return {name for name in map(str, told) if not name.startswith("celery.")} | set(_registered())
+    return {name for name in map(str, told) if not name.startswith(OWN)} | set(_registered())
 
 
 def offered_tasks(user: Visitor) -> list[str]:
@@ -32,8 +33,8 @@ def offered_tasks(user: Visitor) -> list[str]:
 
 
 def is_registered(task: str) -> bool:
-    """Return whether this process can run the task."""
-    return task in _registered()
+    """Return whether this process can run the task, as each process can Celery's own."""
+    return task.startswith(OWN) or task in _registered()
 
 
 def _registered() -> list[str]:

@@ -109,6 +109,20 @@ def test_it_flags_tasks_that_no_living_worker_knows(reader):
     assert reader.get(URL).context["missing"] == ["app.gone"]
 
 
+def test_celerys_own_tasks_are_known_to_each_worker_which_tells_none_of_them(reader):
+    schedule = a_schedule("Cleanup", task="celery.backend_cleanup", queue="mail")
+    a_worker(tasks=["tests.add"], queues=["mail"])
+    answer = reader.get(URL)
+    assert answer.context["missing"] == []
+    assert [row.lacks for row in answer.context["workers"]] == [()]
+    operator = logged_in("view", "operate")
+    for address in ("/", f"/schedules/{schedule.pk}/", f"/schedules/{schedule.pk}/run/"):
+        page = text_of(operator.get(address))
+        assert "Cleanup" in page
+        assert "No worker" not in page
+        assert "Unknown task" not in page
+
+
 def test_it_flags_the_tasks_of_all_parts_of_a_canvas(reader):
     tasks: list[object] = [
         {"type": "task", "task": name, "args": [], "kwargs": {}} for name in ("tests.add", "app.gone")

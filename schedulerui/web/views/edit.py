@@ -18,6 +18,7 @@ from schedulerui.models import Change, Schedule
 from schedulerui.operations import schedules
 from schedulerui.operations.canvas import task_names
 from schedulerui.operations.errors import InvalidSchedule, VersionConflict
+from schedulerui.operations.registered import is_missing
 from schedulerui.parameters import misfit
 from schedulerui.recurrence.zones import known_zones
 from schedulerui.web.decorators import gate
@@ -108,7 +109,7 @@ def _saved(request: HttpRequest, schedule: Schedule, words: str) -> HttpResponse
     messages.success(request, words % {"name": schedule.name})
     known = known_tasks()
     for task in task_names(schedule.canvas) or [schedule.task]:
-        if known and task not in known:
+        if is_missing(task, known):
             words = _("No worker and no code here knows the task “%(task)s”. It will be sent all the same.")
             messages.warning(request, words % {"task": task})
     # The reason names arguments: those of another person are for whom may see them.

@@ -13,6 +13,7 @@ from schedulerui import clock
 from schedulerui.access import Rights, may, rights_of, visible
 from schedulerui.models import Change, Run, Schedule
 from schedulerui.models.damaged import UNREADABLE
+from schedulerui.operations.registered import is_missing
 from schedulerui.presenters import digest, told
 from schedulerui.presenters.canvas import tree_of
 from schedulerui.presenters.changes import change_row
@@ -45,7 +46,7 @@ def schedule(request: HttpRequest, pk: int) -> HttpResponse:
     context["changes"] = _changes(found, rights)
     known = known_tasks()
     context["canvas_tree"] = tree_of(found.canvas, known=known) if found.canvas else None
-    context["is_task_unknown"] = bool(known) and not found.canvas and found.task not in known
+    context["is_task_unknown"] = not found.canvas and is_missing(found.task, known)
     return render(request, "schedulerui/pages/schedule.html", context)
 
 
