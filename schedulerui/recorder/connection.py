@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from schedulerui.conf import settings
+from schedulerui.recorder.forks import unforked
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def prepare_connection() -> None:
@@ -24,3 +32,21 @@ def prepare_connection() -> None:
             # Whole seconds, one at least.
             seconds = max(1, milliseconds // 1000)
             cursor.execute(f"SET lock_wait_timeout = {seconds}, innodb_lock_wait_timeout = {seconds}")
+
+
+def close_connection() -> None:
+    """Close this thread's connection."""
+    with unforked():
+        connections[DEFAULT_DB_ALIAS].close()
+
+
+def connected(step: Callable[P, T]) -> Callable[P, T]:
+    """Return the step with this thread's connection prepared, and no fork of this process while it is at work."""
+
+    @wraps(step)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with unforked():
+            prepare_connection()
+            return step(*args, **kwargs)
+
+    return call

@@ -14,13 +14,12 @@ from typing import Any
 import celery
 import django
 from celery.worker import state as worker_state
-from django.db import DEFAULT_DB_ALIAS, connections
 
 import schedulerui
 from schedulerui import clock
 from schedulerui.conf import settings
 from schedulerui.operations import cancellations, history, spool, workers
-from schedulerui.recorder.connection import prepare_connection
+from schedulerui.recorder.connection import close_connection, connected
 from schedulerui.recorder.identity import Identity
 
 logger = logging.getLogger(__name__)
@@ -49,32 +48,34 @@ class Heart:
             while not self._stopping.is_set():
                 self._try(self._beat)
                 self._stopping.wait(settings().HEARTBEAT_EVERY)
-            self._try(self._goodbye)
+            self._try(connected(self._goodbye))
         finally:
-            connections[DEFAULT_DB_ALIAS].close()
+            close_connection()
 
     def _beat(self) -> None:
+        connected(self._say)()
+        waiting = spool.default()
+        if not waiting.is_empty():
+            waiting.replay(connected(history.record))
+
+    def _say(self) -> None:
         now = clock.DatabaseClock().now()
         offset = (clock.now() - now).total_seconds()
         workers.heartbeat(observe(self._identity, self._consumer, clock_offset=offset), now=now)
         forget_unwanted(now)
-        waiting = spool.default()
-        if not waiting.is_empty():
-            waiting.replay(history.record)
 
     def _goodbye(self) -> None:
         workers.goodbye(self._identity.instance, now=clock.DatabaseClock().now())
 
     def _try(self, step: Callable[[], None]) -> None:
         try:
-            prepare_connection()
             step()
             self._is_failing = False
         except Exception:
             if not self._is_failing:
                 logger.exception("the heartbeat cannot be written", extra={"action": "heartbeat_error"})
             self._is_failing = True
-            connections[DEFAULT_DB_ALIAS].close()
+            close_connection()
 
 
 def forget_unwanted(now: datetime) -> None:

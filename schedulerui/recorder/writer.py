@@ -20,14 +20,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from django.db import DEFAULT_DB_ALIAS, connections
-
 from schedulerui import clock
 from schedulerui.conf import settings
 from schedulerui.facts import RANK, RunState
 from schedulerui.operations import history, spool
 from schedulerui.operations.reports import Report
-from schedulerui.recorder.connection import prepare_connection
+from schedulerui.recorder.connection import close_connection, connected
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +66,8 @@ class Writer:
         probe: Callable[[], object] = history.probe,
         waiting: spool.Spool | None = None,
     ) -> None:
-        self._apply = apply
-        self._probe = probe
+        self._apply = connected(apply)
+        self._probe = connected(probe)
         self._spool = waiting
         self._queue: queue.Queue[Taken | None] = queue.Queue(WAITING_MAX)
         self._start_lock = threading.Lock()
@@ -175,7 +173,7 @@ class Writer:
                     continue
                 self._take(item)
         finally:
-            connections[DEFAULT_DB_ALIAS].close()
+            close_connection()
 
     def _take(self, item: Taken) -> None:
         if self._is_told_by_a_later_one(item.report):
@@ -215,14 +213,13 @@ class Writer:
         if self._is_away:
             self._catch_up()
         elif not self._later:
-            connections[DEFAULT_DB_ALIAS].close()
+            close_connection()
 
     def _write(self, item: Taken) -> None:
         try:
             if self._is_away:
                 self._keep(item.report)
                 return
-            prepare_connection()
             self._apply(item.report)
             item.is_written = True
         except spool.AWAY as error:
@@ -241,7 +238,6 @@ class Writer:
             return
         self._tried = clock.monotonic()
         try:
-            prepare_connection()
             # Somebody else may hold all that is spooled: an empty replay does not say that one can write.
             self._probe()
             self._folder().replay(self._apply)
@@ -257,7 +253,7 @@ class Writer:
             logger.warning("the database is away: %s", error, extra={"action": "recorder_away"})
         self._is_away = True
         self._tried = clock.monotonic()
-        connections[DEFAULT_DB_ALIAS].close()
+        close_connection()
 
     def _keep(self, report: Report) -> None:
         try:
