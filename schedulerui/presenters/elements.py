@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from django.templatetags.static import static
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from schedulerui.presenters import moments
 from schedulerui.presenters.markup import format_html, format_html_join
@@ -54,6 +55,18 @@ def ago(at: datetime, *, now: datetime, is_below: bool = False) -> SafeString:
     """Return a moment relative to now alone; ``is_below``: as a small line of its own."""
     words, more = moments.relative(at, now), " sub" if is_below else ""
     return format_html('<time class="ago{}" datetime="{}">{}</time>', more, moments.iso(at), words)
+
+
+def started(at: datetime, *, now: datetime) -> SafeString:
+    """Return since when something runs, as a small line of its own; the page's script keeps it ticking."""
+    words = _("started %(ago)s") % {"ago": ago(at, now=now)}
+    return SafeString(f'<span class="sub">{words}</span>')
+
+
+def late(seconds: float) -> SafeString:
+    """Return by how many seconds something is late, as a small line of its own."""
+    words = _("%(time)s late") % {"time": moments.duration(seconds)}
+    return format_html('<span class="sub sub--warn">{}</span>', words)
 
 
 def at(

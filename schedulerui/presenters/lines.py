@@ -39,7 +39,7 @@ DOTS = "\N{MIDLINE HORIZONTAL ELLIPSIS}"
 RUN = (
     '<tr id="run-{pk}" role="row" data-v="{digest}"{oob}><td role="cell" class="wide">{pick}{state}{count}{attempt}{reason}</td>'
     '<th role="rowheader" scope="row" class="wide"><a class="row-name" id="run-{uuid}" href="{home}{uuid}/">{name}</a>'
-    '<span class="sub mono">{task}</span></th><td id="due-{pk}" role="cell" data-label="{due}">{due_at}</td>'
+    '<span class="sub mono">{task}</span></th><td id="due-{pk}" role="cell" data-label="{due}">{due_at}{late}</td>'
     '<td role="cell" data-label="{run_time}">{runtime}</td><td role="cell" data-label="{on}">{worker}</td>'
     '<td role="cell" data-label="{started_by}">{trigger}{actor}</td></tr>'
 )
@@ -239,7 +239,10 @@ class RunLines(_Lines):
             name=row.name,
             task=elements.breakable(row.task),
             due_at=elements.moment(row.due_at, now=self.now, zone=self.zone),
-            runtime=moments.duration(row.runtime),
+            late=EMPTY if row.late is None else elements.late(row.late),
+            runtime=moments.duration(row.runtime)
+            if row.running_since is None
+            else elements.started(row.running_since, now=self.now),
             worker=self._worker(row),
             trigger=row.trigger,
             actor=format_html('<span class="sub">{}</span>', row.actor) if row.actor else EMPTY,

@@ -8,19 +8,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from schedulerui.facts import DECIDED, FINISHED, RunState, Trigger
-from schedulerui.models import Attempt, Run
+from schedulerui.models import Attempt, Run, Schedule
 from schedulerui.operations.masking import masked
 from schedulerui.presenters.moments import duration, span, stamp
 from schedulerui.presenters.states import StateWord, state_of, trigger_word
 from schedulerui.presenters.values import digest
 
 LIST_COLUMNS = (
-    "uuid", "schedule_id", "schedule_name", "task", "trigger", "actor", "due_at", "state", "attempt", "count", "runtime",
-    "worker", "worker_instance", "progress", "reason",
+    "uuid", "schedule_id", "schedule_name", "task", "trigger", "actor", "due_at", "sent_at", "started_at", "promoted_at",
+    "state", "attempt", "count", "runtime", "worker", "worker_instance", "progress", "reason",
 )  # fmt: skip
 """What a list needs: arguments, results and tracebacks stay in the table."""
 EXCEPTION_SHOWN = 500
@@ -68,15 +69,20 @@ class RunRow:
     progress: int = 0
     reason: str = ""
     """Why it did not run, or did not end well, where that is known."""
+    late: float | None = None
+    """Seconds after which it was sent, where its schedule calls that late."""
+    running_since: datetime | None = None
 
     @property
     def digest(self) -> str:
         """What changes exactly when the row looks different; the passing of time alone does not count."""
-        return digest(self.pk, self.progress, self.state.key, self.runtime, self.worker, self.reason)
+        return digest(
+            self.pk, self.progress, self.state.key, self.runtime, self.worker, self.reason, self.late
+        )
 
 
-def run_row(run: Run) -> RunRow:
-    """Return the line of a run loaded with ``LIST_COLUMNS``."""
+def run_row(run: Run, *, grace: int | None = None) -> RunRow:
+    """Return the line of a run loaded with ``LIST_COLUMNS``; ``grace``: after how many seconds its schedule calls it late."""
     return RunRow(
         uuid=run.uuid,
         name=run.schedule_name or run.task,
@@ -94,7 +100,24 @@ def run_row(run: Run) -> RunRow:
         pk=run.pk,
         progress=run.progress,
         reason=run.reason,
+        late=_late(run, grace=grace),
+        running_since=run.started_at if run.state == RunState.STARTED else None,
     )
+
+
+def with_grace(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Have runs loaded with their schedules' idea of late, seconds.
+
+    No join: those that are sorted without an index would be joined before all but a few are left out.
+    """
+    grace = Schedule.objects.filter(pk=OuterRef("schedule_id")).values("grace")
+    return runs.annotate(schedule_grace=Subquery(grace))
+
+
+def grace_of(run: Run) -> int | None:
+    """Return after how many seconds a run is late that was loaded ``with_grace``; None where no schedule says."""
+    found: int | None = getattr(run, "schedule_grace", None)
+    return found
 
 
 def sentence(run: Run) -> str:
@@ -117,25 +140,26 @@ def _covered(run: Run) -> str:
 
 
 def lateness(run: Run) -> str:
-    """Return by how much beat sent a run of a schedule late, in a sentence; empty where it was in time, or where no beat was to send it.
-
-    A run that was held back until another one ended is not late: its turn came then.
-    """
-    schedule = run.schedule
-    if (
-        schedule is None
-        or run.sent_at is None
-        or run.trigger != Trigger.SCHEDULE
-        or run.promoted_at is not None
-    ):
-        return ""
-    late = (run.sent_at - run.due_at).total_seconds()
-    if late <= schedule.grace:
+    """Return by how much beat sent a run of a schedule late, in a sentence; empty where it was in time, or where no beat was to send it."""
+    grace = run.schedule.grace if run.schedule else None
+    late = _late(run, grace=grace)
+    if late is None or grace is None:
         return ""
     return _("Sent %(late)s after it was due; late is more than %(grace)s, as its schedule says.") % {
         "late": duration(late),
-        "grace": span(schedule.grace),
+        "grace": span(grace),
     }
+
+
+def _late(run: Run, *, grace: int | None) -> float | None:
+    """Return after how many seconds a run was sent that beat had to send, None where that was in time.
+
+    A run that was held back until another one ended is not late: its turn came then.
+    """
+    if grace is None or run.sent_at is None or run.trigger != Trigger.SCHEDULE or run.promoted_at is not None:
+        return None
+    late = (run.sent_at - run.due_at).total_seconds()
+    return late if late > grace else None
 
 
 def is_over(run: Run) -> bool:

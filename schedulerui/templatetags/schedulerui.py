@@ -75,6 +75,18 @@ def ago(context: template.Context, at: datetime | None, now: datetime | None = N
 
 
 @register.simple_tag(takes_context=True)
+def started(context: template.Context, at: datetime) -> str:
+    """Show since when something runs, as a small line of its own; the page's script keeps it ticking."""
+    return elements.started(at, now=_now(context))
+
+
+@register.simple_tag
+def late(seconds: float) -> str:
+    """Show by how many seconds something is late, as a small line of its own."""
+    return elements.late(seconds)
+
+
+@register.simple_tag(takes_context=True)
 def at(
     context: template.Context,
     at: datetime | None,

@@ -14,7 +14,7 @@ from schedulerui import clock
 from schedulerui.access import rights_of, visible
 from schedulerui.conf import settings
 from schedulerui.models import Run, Schedule
-from schedulerui.presenters.runs import LIST_COLUMNS, run_row
+from schedulerui.presenters.runs import LIST_COLUMNS, grace_of, run_row, with_grace
 from schedulerui.web.bulk import RUN_ACTIONS, offered
 from schedulerui.web.decorators import gate, htmx_of
 from schedulerui.web.history_filters import LONGEST, ORDER_WORDS, SCANNED, Looked, RunFilter
@@ -52,7 +52,7 @@ def live_runs(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     have = carried(request)
     ids = [int(match[1]) for match in map(ROW_ID.fullmatch, have) if match]
-    found = {run.pk: run_row(run) for run in _asked(request, ids, now=now)}
+    found = {run.pk: run_row(run, grace=grace_of(run)) for run in _asked(request, ids, now=now)}
     parts = [
         Part(
             id=f"run-{pk}",
@@ -69,15 +69,20 @@ def live_runs(request: HttpRequest) -> HttpResponse:
 
 def _asked(request: HttpRequest, ids: list[int], *, now: datetime) -> list[Run]:
     """Return the runs in view, and those that came since and match the filter."""
-    allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
+    allowed = with_grace(_allowed(request))
     newest, fresh = newest_of(request), None
     if newest is not None:
         fresh = RunFilter(request.GET, queryset=allowed, now=now).narrowed.filter(pk__gt=newest)
     return in_view_and_new(allowed, ids, fresh)
 
 
+def _allowed(request: HttpRequest) -> QuerySet[Run]:
+    """Return the runs that the person may know of, with what a line says."""
+    return visible(request.user, Run.objects.only(*LIST_COLUMNS))
+
+
 def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
-    allowed = visible(request.user, Run.objects.only(*LIST_COLUMNS))
+    allowed = _allowed(request)
     found = RunFilter(request.GET, queryset=allowed, now=now)
     is_exact = request.GET.get("count") == "exact"
     looked = found.looked_through(is_exact=is_exact)
@@ -86,7 +91,7 @@ def _context(request: HttpRequest, *, now: datetime) -> dict[str, Any]:
     return {
         "filter": found,
         "page": page,
-        "rows": [run_row(run) for run in page.rows],
+        "rows": [run_row(run, grace=grace_of(run)) for run in page.rows],
         "query": found.query(),
         "sort": LONGEST if found.is_sorted_by_time else "newest",
         "orders": ORDER_WORDS,
@@ -115,11 +120,13 @@ def _page(
     if looked.is_walk and not by_time:
         most = max(COMMON_CAP if found.is_common else WALK_CAP, size)
     if looked.is_walk and is_first and not by_time:
-        return first_page_counted(looked.rows, moment="due_at", size=size, most=most, fetch=allowed)
+        return first_page_counted(
+            looked.rows, moment="due_at", size=size, most=most, fetch=with_grace(allowed)
+        )
     if by_time:
-        page = keyset_page(looked.rows, order=BY_TIME, request=request, size=size)
+        page = keyset_page(with_grace(looked.rows), order=BY_TIME, request=request, size=size)
     else:
-        page = page_of(looked.rows, moment="due_at", request=request, size=size)
+        page = page_of(with_grace(looked.rows), moment="due_at", request=request, size=size)
     if page.is_all:  # a second walk through what no index finds would tell the same
         return page, len(page.rows), False
     return page, *capped_count(looked.rows, is_exact=request.GET.get("count") == "exact", most=most)

@@ -93,7 +93,7 @@ def _context(request: HttpRequest, found: Schedule, rights: Rights) -> dict[str,
         "usual": usual_words(run.runtime for run in newest if is_over(run)),
         # Drawn only where it has changed: most polls find that nothing has.
         "strip": SimpleLazyObject(lambda: strip_of(newest, now=now, tz=found.tz)) if newest else None,
-        "rows": [run_row(run) for run in page.rows],
+        "rows": [run_row(run, grace=found.grace) for run in page.rows],
     }
     return {**shown, "parts": _parts(shown, runs_digest=digest(told.stamp_of(newest or page.rows)))}
 
@@ -111,7 +111,7 @@ def _digests(found: Schedule, row: ScheduleRow, *, runs_digest: str) -> dict[str
     return {
         "actions": digest(row.enabled, row.version),
         "facts": row.digest,
-        "runs": digest(runs_digest, row.why_no_next),
+        "runs": digest(runs_digest, row.why_no_next, found.grace),
         "coming": digest(row.version, row.next_run_at, found.skips),
     }
 
