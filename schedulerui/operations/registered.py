@@ -8,12 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Count, Min, QuerySet, TextField
-from django.db.models.functions import Cast
+from django.db.models import Count, Max, Min, QuerySet, TextField
+from django.db.models.functions import Cast, Concat
 
 from schedulerui.canvas import Node, is_sound, leaves
 from schedulerui.models import Schedule, Worker
 from schedulerui.operations import workers
+from schedulerui.operations.outages import Addressed, QueueOf
 
 WORKERS = 200
 """Most workers that are asked what they know."""
@@ -42,7 +43,7 @@ class UnknownTasks:
     tasks: tuple[Unknown, ...] = ()
     n_schedules: int = 0
     needed: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """The tasks that are sent to each queue, where schedules name one."""
+    """The tasks that are sent to each queue, as far as it can be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,21 @@ class Heard:
     known: frozenset[str]
     known_at: Mapping[str, datetime]
     began_at: datetime | None = None
+
+
+def addressed(task: str, canvas: Node, *, queue: str, is_keyed: bool) -> list[Addressed]:
+    """Return the tasks that a schedule sends with where each goes: a part of a canvas may name a queue of its own, or keys.
+
+    Keys lead to whatever queues the broker has bound to them, also where a queue is named beside them.
+    """
+    if not canvas or not is_sound(canvas):
+        return [Addressed(task, "" if is_keyed else queue, is_keyed)]
+    found = []
+    for leaf in leaves(canvas):
+        own = leaf.node["options"]
+        has_keys = is_keyed or bool(own.get("exchange") or own.get("routing_key"))
+        found.append(Addressed(leaf.task, "" if has_keys else str(own.get("queue") or queue), has_keys))
+    return found
 
 
 def is_missing(task: str, known: Collection[str]) -> bool:
@@ -66,16 +82,21 @@ def tasks_of(task: str, canvas: Node) -> list[str]:
     return list(dict.fromkeys(leaf.task for leaf in leaves(canvas)))
 
 
-def unknown_tasks(schedules: QuerySet[Schedule], *, known: Iterable[str]) -> UnknownTasks:
-    """Return the tasks of the schedules that are on and that are not ``known``; one query, a walk through all of them."""
+def unknown_tasks(
+    schedules: QuerySet[Schedule], *, known: Iterable[str], queue_of: QueueOf | None = None
+) -> UnknownTasks:
+    """Return the tasks of the schedules that are on and that are not ``known``; one query, a walk through all of them.
+
+    ``queue_of`` tells where each is sent to, by the app's routes where nothing else does; without it ``needed`` is empty.
+    """
     known = frozenset(known)
     counts: dict[str, Unknown] = {}
-    needed: dict[str, set[str]] = defaultdict(set)
+    asked: set[Addressed] = set()
     n_schedules = 0
-    for sent, queue, n, first, since in _groups(schedules):
+    for sent, n, first, since in _groups(schedules):
         n_schedules += n
-        needed[queue].update(sent)
-        for task in sent:
+        asked.update(sent)
+        for task in dict.fromkeys(each.task for each in sent):
             if is_missing(task, known):
                 before = counts.get(task, Unknown(task=task, n=0, first=first, since=since))
                 counts[task] = Unknown(
@@ -87,8 +108,16 @@ def unknown_tasks(schedules: QuerySet[Schedule], *, known: Iterable[str]) -> Unk
     return UnknownTasks(
         tasks=tuple(sorted(counts.values(), key=lambda each: each.task)),
         n_schedules=n_schedules,
-        needed={queue: frozenset(tasks) for queue, tasks in needed.items() if queue},
+        needed=_needed(asked, queue_of) if queue_of else {},
     )
+
+
+def _needed(asked: Iterable[Addressed], queue_of: QueueOf) -> dict[str, frozenset[str]]:
+    """Return the tasks that are sent to each queue; those of which nobody can tell where they go are left out."""
+    needed: dict[str, set[str]] = defaultdict(set)
+    for each in asked:
+        needed[queue_of(each)].add(each.task)
+    return {queue: frozenset(tasks) for queue, tasks in needed.items() if queue}
 
 
 def heard_of(*, now: datetime) -> Heard:
@@ -118,16 +147,16 @@ def aged(found: UnknownTasks, heard: Heard) -> UnknownTasks:
     return replace(found, tasks=tuple(tasks))
 
 
-def _groups(schedules: QuerySet[Schedule]) -> Iterator[tuple[list[str], str, int, int, datetime]]:
-    """Yield for each group of schedules that send the same: its tasks, their queue, how many there are, the first one's key, the oldest change."""
+def _groups(schedules: QuerySet[Schedule]) -> Iterator[tuple[list[Addressed], int, int, datetime]]:
+    """Yield for each group of schedules that send the same: its tasks, how many there are, the first one's key, the oldest change."""
     enabled = schedules.filter(enabled=True).order_by()
     # As text: one damaged canvas must not hide all others, as a comparison of JSON would.
     groups = enabled.annotate(text=Cast("canvas", TextField())).values_list("task", "text", "queue")
-    told = groups.annotate(n=Count("pk"), first=Min("pk"), since=Min("updated_at")).order_by("task")
-    for task, text, queue, n, first, since in told[:GROUPS]:
-        sent = tasks_of(task, _read(text))
-        # A part of a canvas may name a queue of its own.
-        yield sent, queue if sent == [task] else "", n, first, since
+    told = groups.annotate(
+        n=Count("pk"), first=Min("pk"), since=Min("updated_at"), keys=Max(Concat("exchange", "routing_key"))
+    ).order_by("task")
+    for task, text, queue, n, first, since, keys in told[:GROUPS]:
+        yield addressed(task, _read(text), queue=queue, is_keyed=bool(keys)), n, first, since
 
 
 def _read(text: str) -> Node:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from celery import Celery
 from django.urls import reverse
 
 from schedulerui.models import Beat, Queue, Schedule, Worker
@@ -156,6 +157,65 @@ def test_it_flags_what_comes_to_the_queues_of_a_worker_that_does_not_know_it(rea
     page = text_of(answer)
     assert page.count("Its queues bring tasks that it does not know: mail.send.") == 1
     assert "2 tasks registered" in page
+
+
+def a_part(task, **options):
+    return {"type": "task", "task": task, "args": [], "kwargs": {}, "options": options, "immutable": False}
+
+
+def lacks(reader):
+    return {row.hostname: row.lacks for row in reader.get(URL).context["workers"]}
+
+
+ROUTING = Celery("routing", broker="memory://", backend="cache+memory://", set_as_current=False)
+ROUTING.conf.task_routes = {"mail.*": {"queue": "mail"}}
+
+
+@pytest.fixture
+def routed(settings):
+    """An app with routes, as a host has it."""
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "CELERY_APP": f"{__name__}.ROUTING"}
+
+
+def test_it_flags_what_comes_to_a_worker_by_the_routes_or_the_default_queue(reader, routed):
+    a_schedule("By a route", task="mail.send")
+    a_schedule("By default", task="app.other")
+    a_schedule("By its keys", task="app.keyed", routing_key="x.y")
+    a_worker("celery@mail", tasks=["tests.add"], queues=["mail"])
+    a_worker("celery@default", tasks=["tests.add"], queues=["celery"])
+    a_worker("celery@both", tasks=["mail.send", "app.other"], queues=["mail", "celery"])
+    assert lacks(reader) == {
+        "celery@mail": ("mail.send",),
+        "celery@default": ("app.other",),
+        "celery@both": (),
+    }
+
+
+def test_it_flags_the_parts_of_a_canvas_at_the_queue_that_each_is_sent_to(reader, routed):
+    parts = [
+        a_part("app.first"),
+        a_part("app.second", queue="other"),
+        a_part("app.third", routing_key="x.y"),
+        a_part("app.fourth"),
+    ]
+    chord = {"type": "chord", "header": parts[1:3], "body": parts[3]}
+    a_schedule("In steps", queue="reports", canvas={"type": "chain", "steps": [parts[0], chord]})
+    a_schedule("Routed", canvas={"type": "group", "steps": [a_part("mail.send"), a_part("app.fifth")]})
+    for queue in ("reports", "other", "mail", "celery"):
+        a_worker(f"celery@{queue}", tasks=["tests.add"], queues=[queue])
+    assert lacks(reader) == {
+        "celery@reports": ("app.first", "app.fourth"),
+        "celery@other": ("app.second",),
+        "celery@mail": ("mail.send",),
+        "celery@celery": ("app.fifth",),
+    }
+
+
+def test_without_an_app_to_ask_no_worker_lacks_a_task(reader, settings):
+    settings.SCHEDULERUI = {**settings.SCHEDULERUI, "CELERY_APP": ""}
+    a_schedule("Mail", task="mail.send", queue="mail")
+    a_worker(tasks=["tests.add"], queues=["mail"])
+    assert lacks(reader) == {"celery@one": ()}
 
 
 def test_a_worker_that_lacks_many_tasks_names_three_of_them(reader):

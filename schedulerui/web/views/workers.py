@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,13 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from schedulerui import clock
+from schedulerui import clock, dispatch
 from schedulerui.access import is_limited, may, visible
 from schedulerui.conf import settings
 from schedulerui.facts import RunState
 from schedulerui.models import Beat, Queue, Run, Schedule, Worker
+from schedulerui.monitor import routes
+from schedulerui.operations.outages import QueueOf
 from schedulerui.operations.registered import UnknownTasks, unknown_tasks
 from schedulerui.presenters import digest, processes, told
 from schedulerui.presenters.pulse import pulse
@@ -68,7 +71,16 @@ def _unknown(request: HttpRequest, known: frozenset[str], *, now: datetime, sinc
         return UnknownTasks()
     shown = visible(request.user, Schedule.objects.all())
     look = Look(now=now, scope=str(request.user.pk) if is_limited() else "")
-    return MISSING.get(lambda: unknown_tasks(shown, known=known), look, stamp=since)
+    return MISSING.get(lambda: unknown_tasks(shown, known=known, queue_of=_queue_of()), look, stamp=since)
+
+
+def _queue_of() -> QueueOf | None:
+    """Return what tells where a message goes, as the app's routes say; None where there is no app to ask."""
+    try:
+        celery_app = dispatch.app()
+    except dispatch.NoCeleryApp:
+        return None
+    return partial(routes.queue_for, celery_app=celery_app)
 
 
 @gate("view", methods=("GET", "HEAD"))
