@@ -67,6 +67,17 @@ def log(run: Run, attempt: Attempt, report: Report) -> dict[str, str]:
     return {"log": text if len(text) <= limit else CUT.lstrip() + text[len(text) - limit :]}
 
 
+def moved_on(log: str, attempt: int, deliveries: list[int]) -> str:
+    """Return a log whose deliveries of one attempt, in their order, are counted one further."""
+    if log and attempt == 0 and 1 in deliveries and not log.startswith("=== attempt "):
+        log = f"=== attempt 1, delivery 1 ===\n{log}"  # it stood alone
+    for delivery in reversed(deliveries):
+        for end in (" ===", ", so far ==="):
+            here = f"=== attempt {attempt + 1}, delivery "
+            log = log.replace(f"{here}{delivery}{end}", f"{here}{delivery + 1}{end}")
+    return log
+
+
 def _without(log: str, heading: str) -> str:
     """Return a log without what stands under this heading, up to the next attempt's."""
     before, _found, mine = f"\n{log}".partition(f"\n{heading}\n")

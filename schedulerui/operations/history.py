@@ -13,6 +13,7 @@ from django.db.models import F
 from schedulerui.facts import FINISHED, RANK, RunState, progress
 from schedulerui.models import Attempt, Run
 from schedulerui.operations import columns, deliveries, parts, usual
+from schedulerui.operations.deliveries import DUPLICATE
 from schedulerui.operations.outcomes import append_outcome, follow
 from schedulerui.operations.reports import Report, clean
 from schedulerui.operations.unscheduled import adopt
@@ -34,8 +35,6 @@ TOLD: frozenset[RunState] = frozenset(
     }
 )
 """States that a report may bring."""
-DUPLICATE = "a duplicate of the message was dropped: the run had begun already"
-"""The reason of an attempt that the guard task class dropped."""
 
 
 def record(report: Report) -> bool:
@@ -72,6 +71,10 @@ def _merge(report: Report) -> bool:
             return False  # its arrival, told late: the guard has dropped it, and it must not move the run
         also = columns.log(run, attempt, report) if _merge_attempt(attempt, report, run=run) else {}
         is_again = any(row.pk != attempt.pk and RunState(row.state) in FINISHED for row in told)
+        known = deliveries.result_before(rows, attempt) if report.state is RunState.LOST else None
+        if known is not None and run.progress < _reached(attempt, report):
+            deliveries.stand(run, known, delivery=attempt.delivery)
+            return True
         return _merge_run(run, attempt, report, is_again=is_again, also=also)
 
 
@@ -119,7 +122,7 @@ def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool, al
     anyway: dict[str, object] = {**dict(columns.missing_times(run, report)), **also}
     # A result is the end of what was lost, also if it comes of a delivery before the one that was.
     place = run if _turns_up(run, attempt, report) else attempt
-    reached = progress(report.state, attempt=place.attempt, delivery=place.delivery)
+    reached = _reached(place, report)
     told = columns.told(report, started_at=run.started_at or report.started_at, run=run)
     changes = {
         **anyway,
@@ -142,6 +145,10 @@ def _merge_run(run: Run, attempt: Attempt, report: Report, *, is_again: bool, al
         is_again=is_again or RunState(run.state) in FINISHED,
     )
     return True
+
+
+def _reached(place: Run | Attempt, report: Report) -> int:
+    return progress(report.state, attempt=place.attempt, delivery=place.delivery)
 
 
 def _turns_up(run: Run, attempt: Attempt, report: Report) -> bool:

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from schedulerui.conf import settings
 from schedulerui.facts import RunState, progress
 from schedulerui.models import Attempt, Run, Worker
-from schedulerui.operations import part_losses
+from schedulerui.operations import deliveries, part_losses
 from schedulerui.operations.history import lock, record
 from schedulerui.operations.outcomes import follow
 from schedulerui.operations.reports import Report
@@ -59,24 +59,36 @@ def _hand_back(attempt: Attempt, now: datetime) -> bool:
     )
     with transaction.atomic():
         run = lock(str(attempt.run.task_id))
-        mine = Attempt.objects.filter(pk=attempt.pk, state=RunState.RECEIVED)
-        if run is None or not mine.update(state=RunState.LOST, finished_at=now, reason=reason[:500]):
+        # Read again: a delivery that was told late may have taken its number.
+        rows = list(Attempt.objects.filter(run=attempt.run_id, attempt=attempt.attempt).order_by("delivery"))
+        mine = next((row for row in rows if row.pk == attempt.pk and row.state == RunState.RECEIVED), None)
+        if run is None or mine is None:
             return False
-        reached = handed_back(attempt.attempt, attempt.delivery)
-        moved = Run.objects.filter(pk=run.pk, progress__lt=reached).update(
-            state=RunState.SENT,
-            progress=reached,
-            attempt=attempt.attempt,
-            delivery=attempt.delivery,
-            received_at=None,
-            finished_at=None,
-            worker="",
-            worker_instance=None,
-            reason=reason[:500],
-        )
-        if moved:
-            follow(run, RunState.SENT, runtime=None, is_again=False)
-    return bool(moved)
+        Attempt.objects.filter(pk=mine.pk).update(state=RunState.LOST, finished_at=now, reason=reason[:500])
+        return _give_back(run, mine, known=deliveries.result_before(rows, mine), reason=reason)
+
+
+def _give_back(run: Run, attempt: Attempt, *, known: Attempt | None, reason: str) -> bool:
+    """Show the run as sent, or as ended if a delivery before this one has; returns whether it moved."""
+    reached = handed_back(attempt.attempt, attempt.delivery)
+    if run.progress >= reached:
+        return False
+    if known is not None:
+        deliveries.stand(run, known, delivery=attempt.delivery)
+        return True
+    Run.objects.filter(pk=run.pk).update(
+        state=RunState.SENT,
+        progress=reached,
+        attempt=attempt.attempt,
+        delivery=attempt.delivery,
+        received_at=None,
+        finished_at=None,
+        worker="",
+        worker_instance=None,
+        reason=reason[:500],
+    )
+    follow(run, RunState.SENT, runtime=None, is_again=False)
+    return True
 
 
 def _obituary(attempt: Attempt, now: datetime) -> Report:
@@ -87,6 +99,7 @@ def _obituary(attempt: Attempt, now: datetime) -> Report:
         attempt=attempt.attempt,
         delivery=attempt.delivery,
         instance=attempt.worker_instance,
+        received_at=attempt.received_at,
         worker=attempt.worker,
         reason=f"{attempt.worker or 'its worker'} was gone before it told the end",
     )

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from schedulerui.facts import FINISHED, RANK, RunState, progress
+from schedulerui.facts import RANK, RunState, progress
 from schedulerui.models import Attempt, Part, Run
-from schedulerui.operations import parts
-from schedulerui.operations.history import DUPLICATE, lock
-from schedulerui.operations.outcomes import follow
+from schedulerui.operations import deliveries, parts
+from schedulerui.operations.deliveries import DUPLICATE
+from schedulerui.operations.history import lock
 from schedulerui.operations.reports import Report, clean
 
 __all__ = ["DUPLICATE", "Verdict", "begin", "drop"]
@@ -76,6 +76,8 @@ def drop(report: Report, *, reason: str) -> None:
         )
         if (run.attempt, run.delivery) == (dropped.attempt, dropped.delivery):
             _restore(run, [row for row in rows if row.pk != dropped.pk and row.reason != reason])
+        elif run.progress == progress(RunState.SENT):
+            _restore(run, [])
 
 
 def _delivery(rows: list[Attempt], run: Run, report: Report) -> Attempt:
@@ -101,24 +103,8 @@ def _restore(run: Run, others: list[Attempt]) -> None:
     """Take back that the dropped delivery had moved the run."""
     best = max(others, key=lambda row: (row.attempt, row.delivery, RANK[RunState(row.state)]), default=None)
     if best is None:
-        Run.objects.filter(pk=run.pk).update(
-            state=RunState.SENT, progress=progress(RunState.SENT), attempt=0, delivery=0, reason=""
-        )
+        # One further than a run that nobody has told of, so that the next report looks at what is there.
+        unbegun = {"state": RunState.SENT, "progress": progress(RunState.SENT) + 1, "reason": ""}
+        Run.objects.filter(pk=run.pk).update(**unbegun, attempt=0, delivery=0)
         return
-    state = RunState(best.state)
-    Run.objects.filter(pk=run.pk).update(
-        state=state,
-        progress=progress(state, attempt=best.attempt, delivery=best.delivery),
-        attempt=best.attempt,
-        delivery=best.delivery,
-        worker=best.worker,
-        worker_instance=best.worker_instance,
-        started_at=best.started_at,
-        finished_at=best.finished_at,
-        runtime=best.runtime,
-        reason=best.reason,
-        exception=best.exception,
-        traceback=best.traceback,
-    )
-    if state in FINISHED:
-        follow(run, state, runtime=best.runtime, is_again=True)
+    deliveries.stand(run, best, delivery=best.delivery)

@@ -59,11 +59,19 @@ def tell_log(run: Run, report: Report) -> bool:
     """Keep what a body has logged so far; False when the report is no such one, or its body is not what the run is at."""
     if report.state is not RunState.STARTED or not report.log or run.state != RunState.STARTED:
         return False
-    if (run.attempt, run.worker_instance) != (report.attempt, report.instance):
+    if (run.attempt, run.worker_instance) != (report.attempt, report.instance) or not _is_at(run, report):
         return False
     attempt = Attempt(run_id=run.pk, attempt=run.attempt, delivery=run.delivery)
     log = columns.log(run, attempt, report)
     return bool(statements.update(Run, log, where={"id": run.pk, "progress": run.progress}))
+
+
+def _is_at(run: Run, report: Report) -> bool:
+    """Whether the run is at the delivery that the report names: one worker may have two of a message."""
+    if run.received_at == report.received_at and (run.attempt, run.delivery) == (0, 1):
+        return True
+    at = {"run": run.pk, "attempt": run.attempt, "delivery": run.delivery}
+    return Attempt.objects.filter(**at, received_at=report.received_at).exists()
 
 
 def _write(run: Run, report: Report, *, is_first: bool) -> bool:
