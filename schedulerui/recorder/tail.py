@@ -81,8 +81,10 @@ class TailHandler(logging.Handler):
         if tail is None or record.name.startswith(NOT_OF_TASKS):
             return
         try:
-            for line in _words(record).splitlines() or [""]:
-                tail.add(masked(line[:LINE_MAX]))
+            # Masked as one text: a list of secrets, and a key as files have it, go on over several lines.
+            lines = [line[:LINE_MAX] for line in _words(record).splitlines()]
+            for line in masked("\n".join(lines)).splitlines() or [""]:
+                tail.add(line)
         except Exception:  # noqa: BLE001 - a line that cannot be made is left out; the task goes on
             tail.n_dropped += 1
         tail.tell_if_due()

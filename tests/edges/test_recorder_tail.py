@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import threading
 
@@ -188,6 +189,25 @@ def test_a_line_that_cannot_be_made_is_left_out_and_the_task_goes_on(begun):
 )
 def test_it_hides_values_behind_names_like_secrets(text, kept):
     assert masked(text) == kept
+
+
+def test_it_hides_a_secret_that_goes_on_over_several_lines(begun):
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA7hunter2\n-----END PRIVATE KEY-----"
+    logger.info("read %s\nand\n%s", json.dumps({"tokens": ["a", "hunter2"], "store": 1}, indent=1), key)
+    logger.error("no such key", exc_info=ValueError(key))
+    text = tail.text_of(begun)
+    assert "hunter2" not in text
+    assert text.count("***") == 3
+    assert '"store": 1' in text
+    assert "no such key" in text
+
+
+def test_megabytes_in_one_line_of_many_lines_stay_small(options):
+    options(LOG_TAIL_LIMIT=5_000)
+    kept = tail.begin()
+    logger.info("password=[\n" * 100_000)
+    tail.end(kept)
+    assert len(tail.text_of(kept)) < 5_100
 
 
 def test_hiding_takes_no_time_for_a_hostile_line():
