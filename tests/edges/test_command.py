@@ -219,6 +219,34 @@ def test_it_suggests_the_nearest_name_when_the_name_is_unknown(nightly, verb):
     assert str(refusal.value) == "There is no schedule named 'nightly reprot'. Did you mean 'Nightly report'?"
 
 
+HOSTILE = "Nightly \x1b]0;owned\x07\x9b2J\r\u202e\nBackup  on"
+SHOWN = r"Nightly \x1b]0;owned\x07\x9b2J\r\u202e\nBackup  on"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["check"], ["bulk", "enable", "", "--dry-run"], ["next", HOSTILE]], ids=str
+)
+def test_no_name_makes_a_terminal_do_anything(nightly, now, arguments):
+    Schedule.objects.update(name=HOSTILE, next_run_at=now - timedelta(hours=1))
+    Beat.objects.create(host="h", pid=7, started_at=now, seen_at=now)
+    text = say(*arguments) if arguments != ["check"] else say_and_exit(*arguments)[0]
+    assert SHOWN in text or arguments[0] == "next"
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+    with pytest.raises(CommandError) as refusal:
+        say("run", HOSTILE[:-1])
+    assert str(refusal.value).isprintable()
+
+
+def test_no_worker_makes_a_terminal_do_anything(now):
+    Worker.objects.create(
+        instance=uuid.uuid4(), hostname=f"celery@{HOSTILE}", pid=1, started_at=now, seen_at=now
+    )
+    Queue.objects.create(name=HOSTILE[:40], depth=None, measured_at=now, error=HOSTILE)
+    text, _code = say_and_exit("status")
+    assert text.count(SHOWN[:20]) == 3
+    assert all(letter.isprintable() or letter == "\n" for letter in text)
+
+
 def test_it_suggests_nothing_when_no_name_is_near(nightly):
     with pytest.raises(CommandError) as refusal:
         say("run", "zzz")

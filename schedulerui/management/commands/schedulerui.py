@@ -22,6 +22,7 @@ from schedulerui.management.verbs import (
     running,
     several,
     status,
+    tables,
     toggle,
     upcoming,
 )
@@ -103,6 +104,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"The database does not answer as it should: {first_line} (is it there, and migrated?)"
             ) from error
+        except CommandError as error:
+            raise CommandError(tables.plain(str(error)), returncode=error.returncode) from error
         if code:
             sys.exit(code)
 
@@ -137,7 +140,7 @@ class Command(BaseCommand):
                 "resume": lambda: toggle.enable(name),
             }
             text = simple[verb]()
-        self.stdout.write(text)
+        self.stdout.write(tables.plain(text))
         return code
 
 

@@ -55,9 +55,8 @@ def _text(scanned: scanner.Scan) -> str:
     for each in scanned.found:
         if each.n:
             sentence = findings.sentence_of(each.invariant, each.n, is_lower_bound=each.is_lower_bound)
-            parts.append(
-                "\n".join([sentence, *(f"  {example.name}  {example.detail}" for example in each.examples)])
-            )
+            examples = [tables.one_line(f"  {example.name}  {example.detail}") for example in each.examples]
+            parts.append("\n".join([sentence, *examples]))
     if not scanned.is_beating:
         parts.append("No beat ticks: nothing was counted as overdue or past its lease.")
     compared = "1 schedule" if scanned.n_schedules == 1 else f"{scanned.n_schedules} schedules"

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 
 from schedulerui import dispatch
 from schedulerui.clock import DatabaseClock
-from schedulerui.management.verbs import naming
+from schedulerui.management.verbs import naming, tables
 from schedulerui.moving import importing, rows
 from schedulerui.moving.draft import Draft, Outcome, Surroundings
 from schedulerui.presenters import moments
@@ -89,7 +89,7 @@ def _why_running(last: datetime | None, *, now: datetime, since_quiet: int) -> s
 
 def _lines(draft: Draft, *, now: datetime, dry_run: bool) -> Iterator[str]:
     said = ". ".join(draft.said)
-    yield _plain(f"{draft.outcome:<8}  {draft.old.name}{f': {said}.' if said else ''}")
+    yield tables.one_line(f"{draft.outcome:<8}  {draft.old.name}{f': {said}.' if said else ''}")
     if not dry_run or draft.outcome is Outcome.SKIPPED:
         return
     new = importing.new_times(draft, now=now)
@@ -100,11 +100,6 @@ def _lines(draft: Draft, *, now: datetime, dry_run: bool) -> Iterator[str]:
         yield f"        before: {_times(former, tz, now)}  <- differs"
     elif new:
         yield f"          next: {_times(new, tz, now)} (before: the same)"
-
-
-def _plain(text: str) -> str:
-    """Return one line for a terminal, whatever a row holds."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
 
 
 def _times(times: Sequence[datetime], tz: str, now: datetime) -> str:

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from schedulerui.clock import DatabaseClock
-from schedulerui.management.verbs import naming
+from schedulerui.management.verbs import naming, tables
 from schedulerui.models import Schedule
 from schedulerui.operations import bulk
 from schedulerui.web.bulk import ACTIONS, matching_text, wrong_with
@@ -104,7 +104,10 @@ def _moment(text: str) -> datetime:
 
 def _trial(keys: list[int]) -> str:
     names = Schedule.objects.filter(pk__in=keys[:NAMED]).order_by("name").values_list("name", flat=True)
-    lines = [f"{_n(len(keys))} would be asked for; nothing was done.", *(f"  {name}" for name in names)]
+    lines = [
+        f"{_n(len(keys))} would be asked for; nothing was done.",
+        *(f"  {tables.one_line(name)}" for name in names),
+    ]
     if len(keys) > NAMED:
         lines.append(f"  and {len(keys) - NAMED} more")
     return "\n".join(lines)
@@ -120,7 +123,9 @@ def _told(action: str, outcome: bulk.Outcome) -> str:
         )
     if outcome.failures:
         lines.append(f"Not done for {_n(len(outcome.failures))}:")
-        lines += [f"  {each.name}: {each.reason}" for each in outcome.failures[:MOST_FAILURES]]
+        lines += [
+            tables.one_line(f"  {each.name}: {each.reason}") for each in outcome.failures[:MOST_FAILURES]
+        ]
     if len(outcome.failures) > MOST_FAILURES:
         lines.append(f"  and {len(outcome.failures) - MOST_FAILURES} more")
     return "\n".join(lines)
