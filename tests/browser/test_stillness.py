@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
 
 from schedulerui import clock
-from schedulerui.models import Run, Schedule, ScheduleState
+from schedulerui.models import Change, Run, Schedule, ScheduleState
 from tests.browser.chromium import settled
 from tests.browser.test_pages import poll, rows, visit
 from tests.web.people import a_schedule
@@ -44,6 +45,7 @@ def older(rows):
     Run.objects.update(due_at=earlier, sent_at=earlier, started_at=earlier)
     Run.objects.filter(finished_at__isnull=False).update(finished_at=earlier)
     Schedule.objects.update(updated_at=earlier)
+    Change.objects.update(at=earlier)
     return rows
 
 
@@ -74,3 +76,27 @@ def test_nothing_moves_when_a_poll_draws_a_row_anew(page, older, visit, width):
     poll(page)
     expect(page.locator(f"#schedule-{older['Fine']}.is-fresh")).to_be_visible()
     assert shifts(page) == before == []
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1440])
+def test_nothing_moves_while_the_time_that_a_run_runs_goes_on(page, older, visit, width):
+    Run.objects.filter(state="started").update(started_at=clock.now() - timedelta(minutes=5))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.add_init_script(WATCH)
+    go = visit(page)
+    for path in ("/runs/", f"/schedules/{older['Fine']}/"):
+        go(path)
+        time = page.locator("td .sub > time.ago")
+        expect(time).to_have_text("5 minutes ago")
+        for seconds, words in (
+            (630, "10 minutes"),
+            (20, "[0-9]{2} seconds"),
+            (3570, "59 minutes"),
+            (9000, "2 hours"),
+            (270_000, "3 days"),
+        ):
+            time.evaluate(
+                "(node, ago) => node.dateTime = new Date(Date.now() - ago * 1000).toISOString()", seconds
+            )
+            expect(time).to_have_text(re.compile(f"^{words} ago$"))
+        assert shifts(page) == [], path
