@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from schedulerui.canvas import entries, leaves, unreachable
-from schedulerui.facts import FINISHED, MAX_DELIVERY, RANK, RunState, progress
+from schedulerui.facts import FINISHED, MAX_DELIVERY, RANK, WITH_WORKER, RunState, progress
 from schedulerui.models import Part, Run
 from schedulerui.operations import columns, part_totals
 from schedulerui.operations.outcomes import follow
@@ -166,7 +166,7 @@ def _merge_part(part: Part, report: Report) -> bool:
     changes: dict[str, object] = {
         **told,
         "progress": reached,
-        "received_at": columns.received(report) or (None if is_new else part.received_at),
+        "received_at": _received(part, report, is_new=is_new),
         "started_at": part.started_at or report.started_at or began,
     }
     if report.worker:
@@ -175,6 +175,15 @@ def _merge_part(part: Part, report: Report) -> bool:
         changes["worker_instance"] = report.instance
     _write(part, changes)
     return True
+
+
+def _received(part: Part, report: Report, *, is_new: bool) -> datetime | None:
+    """Return when the delivery that the part is at came: the lost one also when an earlier one tells the end."""
+    told_at = columns.received(report)
+    if told_at is None:
+        return None if is_new else part.received_at
+    is_earlier = part.received_at is not None and told_at < part.received_at
+    return part.received_at if is_earlier and _turns_up(part, report) else told_at
 
 
 def _which(part: Part, report: Report) -> tuple[int, int]:
@@ -190,8 +199,15 @@ def _which(part: Part, report: Report) -> tuple[int, int]:
     told_at = columns.received(report)
     if told_at is None or part.received_at is None or told_at == part.received_at:
         return attempt, report.delivery or delivery
+    if told_at < part.received_at and _turns_up(part, report):
+        return attempt, delivery
     step = 1 if told_at > part.received_at else -1
     return attempt, min(max(delivery + step, 1), MAX_DELIVERY)
+
+
+def _turns_up(part: Part, report: Report) -> bool:
+    """Whether the report is a result and its part is lost: that is its end, also if an earlier delivery than the lost one tells it."""
+    return part.state == RunState.LOST and report.state in FINISHED - {RunState.LOST}
 
 
 def _write(part: Part, changes: dict[str, Any]) -> None:
@@ -237,6 +253,13 @@ def _is_half_sent(run: Run, parts: Sequence[Part]) -> bool:
     return any(part.state == RunState.WAITING for part in parts if part.path in first)
 
 
+def _is_bound_to_follow(present: RunState, state: RunState) -> bool:
+    """Whether the run takes the state of its parts whatever was counted: what was lost has turned up, or after that it is over."""
+    if present is RunState.LOST:
+        return state is not RunState.LOST
+    return present in WITH_WORKER and state in FINISHED
+
+
 def _settle(run: Run, parts: Sequence[Part], part: Part, *, moment: datetime) -> None:
     """Let the other parts, and the run, follow from what ``part`` has become."""
     _infer(run, parts)
@@ -246,8 +269,8 @@ def _settle(run: Run, parts: Sequence[Part], part: Part, *, moment: datetime) ->
     state = derive([RunState(row.state) for row in parts])
     attempt, delivery = part_totals.counts(parts)
     reached = progress(state, attempt=attempt, delivery=delivery)
-    if run.state == RunState.LOST and state is not RunState.LOST:
-        reached = max(reached, run.progress + 1)  # what was lost has turned up
+    if _is_bound_to_follow(RunState(run.state), state):
+        reached = max(reached, run.progress + 1)
     times = part_totals.times(parts)
     if reached <= run.progress or RANK[state] < RANK[RunState.RECEIVED]:
         if times["started_at"] is not None and run.started_at is None:

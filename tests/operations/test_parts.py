@@ -253,3 +253,65 @@ def test_a_part_that_nobody_has_received_for_a_day_is_lost():
     assert mark_lost(after(90_000)) == 1
     run.refresh_from_db()
     assert (run.state, states(run)) == ("lost", ["succeeded", "lost"])
+
+
+def delivered(run, second, *states, instance=OLD, attempt=0):
+    """The reports of one delivery of the first part."""
+    return [
+        told(run, "0", state, second + n, received=second, instance=instance, attempt=attempt)
+        for n, state in enumerate(states)
+    ]
+
+
+def of_three_deliveries(run):
+    return [
+        *delivered(run, 1, S.STARTED),
+        *delivered(run, 10, S.STARTED, instance=NEW),
+        *delivered(run, 20, S.STARTED, S.SUCCEEDED),
+    ]
+
+
+def of_a_retry_that_came_twice(run):
+    return [
+        *delivered(run, 1, S.RETRYING),
+        *delivered(run, 10, S.STARTED, attempt=1),
+        *delivered(run, 20, S.STARTED, S.SUCCEEDED, attempt=1, instance=NEW),
+    ]
+
+
+def of_two_results(run):
+    return [*delivered(run, 1, S.STARTED, S.FAILED), *delivered(run, 20, S.STARTED, S.SUCCEEDED)]
+
+
+@pytest.mark.parametrize("make", [of_three_deliveries, of_a_retry_that_came_twice, of_two_results])
+def test_deliveries_of_a_part_end_as_the_last_one_whatever_order_they_are_told_in(make):
+    for order in itertools.permutations(range(4)):
+        run = a_canvas_run(n=1)
+        reports = make(run)
+        for index in (*order, *order):
+            record(reports[index])
+        run.refresh_from_db()
+        assert (run.state, states(run), run.finished_at) == ("succeeded", ["succeeded"], after(21)), order
+
+
+def test_a_run_is_over_when_a_part_is_lost_after_another_lost_one_has_turned_up():
+    run = a_canvas_run(n=2)
+    for one in delivered(run, 1, S.STARTED, S.LOST, S.SUCCEEDED):
+        record(one)
+    for state in (S.STARTED, S.LOST):
+        record(told(run, "1", state, 5, received=5))
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("lost", ["succeeded", "lost"])
+    record(told(run, "1", S.SUCCEEDED, 6, received=5))
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("succeeded", ["succeeded", "succeeded"])
+
+
+def test_the_result_of_an_earlier_delivery_ends_a_part_that_is_lost_and_nothing_told_again_opens_it():
+    run = a_canvas_run(n=1)
+    first, end = delivered(run, 1, S.STARTED, S.SUCCEEDED)
+    again, lost = delivered(run, 10, S.STARTED, S.LOST, instance=NEW)
+    for one in (first, again, lost, end, again, first, end):
+        record(one)
+    run.refresh_from_db()
+    assert (run.state, states(run)) == ("succeeded", ["succeeded"])
