@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import re
@@ -190,13 +191,18 @@ def _request(url: str, *, data: bytes | None = None, headers: Mapping[str, str] 
         url, data=data, headers={"User-Agent": f"schedulerui/{__version__}", **(headers or {})}
     )
     try:
-        with _opener.open(request, timeout=TIMEOUT) as answer:
-            answer.read(1024)
+        _opener.open(request, timeout=TIMEOUT).close()  # its body is not asked for: it could go on for ever
     except urllib.error.HTTPError as error:
         error.close()
         message = f"The server answered {error.code}."
         raise ChannelError(
             message
         ) from None  # the error's own text would hold the address, which may be a secret
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ChannelError(error_text(getattr(error, "reason", error))) from None
+    except (ValueError, http.client.HTTPException) as error:
+        # Such an error quotes the address or a header, and either may be a secret.
+        message = (
+            f"The address, a header or the server's answer is not that of HTTP ({type(error).__name__})."
+        )
+        raise ChannelError(message) from None

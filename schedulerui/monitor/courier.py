@@ -71,6 +71,10 @@ def send(now: datetime, *, limit: int = 5) -> int:
                 extra={"action": "alert_refused"},
             )
             notifications.refused(notification, error=str(error), now=now)
+        except Exception as error:
+            # As by a channel that the settings describe wrongly: without an end to its tries it would be tried for ever.
+            logger.exception("a message cannot be sent", extra={"action": "courier_error"})
+            notifications.refused(notification, error=f"It cannot be sent: {type(error).__name__}.", now=now)
         else:
             notifications.delivered(notification, now=now)
     return len(claimed)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -33,7 +35,7 @@ class Listener:
 
     def __init__(self):
         self.asked: list[tuple[str, str, bytes]] = []
-        self.status, self.location = 200, ""
+        self.status, self.location, self.n_announced = 200, "", 0
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,6 +45,8 @@ class Listener:
                 self.send_response(listener.status)
                 if listener.location:
                     self.send_header("Location", listener.location)
+                if listener.n_announced:
+                    self.send_header("Content-Length", str(listener.n_announced))
                 self.end_headers()
 
             do_GET = do_POST = answer  # noqa: N815 - the names that http.server looks for
@@ -195,6 +199,65 @@ def test_a_server_that_is_not_there_is_a_refusal(configured):
     with pytest.raises(channels.ChannelError) as refused:
         channels.deliver(a_message("chat"))
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "answer", [b"220 mail.example ESMTP\r\n", b"HTTP/1.1 one\r\n\r\n", b"", b"HTTP/1.1 200 " + b"x" * 70_000]
+)
+def test_what_is_no_answer_of_http_is_a_refusal(configured, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        configured(
+            ALERTS=[
+                {
+                    "type": "webhook",
+                    "name": "chat",
+                    "url": f"http://127.0.0.1:{server.getsockname()[1]}/secret",
+                }
+            ]
+        )
+
+        def say():
+            asking, _address = server.accept()
+            with asking, suppress(OSError):  # who asked may have heard enough
+                asking.recv(65_536)
+                asking.sendall(answer)
+
+        saying = threading.Thread(target=say, daemon=True)
+        saying.start()
+        with pytest.raises(channels.ChannelError) as refused:
+            channels.deliver(a_message("chat"))
+        saying.join(60)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_body_that_never_ends_is_not_waited_for(configured, listener):
+    listener.n_announced = 10**9
+    configured(ALERTS=[{"type": "webhook", "name": "chat", "url": listener.url}])
+    channels.deliver(a_message("chat"))
+    assert len(listener.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"type": "webhook", "url": "http://127.0.0.1:1/a secret"},
+        {"type": "webhook", "url": "http://127.0.0.1:1/", "headers": {"X-Key": "secret\n"}},
+        {"type": "webhook", "headers": "secret"},
+        {"type": "email"},
+    ],
+    ids=["address", "header", "no address", "nobody"],
+)
+def test_a_channel_that_the_settings_describe_wrongly_is_given_up_and_says_nothing_of_its_secrets(
+    configured, wrong
+):
+    configured(ALERTS=[{"name": "chat", **wrong}])
+    message = a_message("chat")
+    for days in range(len(notifications.WAITS) + 1):
+        assert courier.send(NOW + timedelta(days=days)) == 1
+    message.refresh_from_db()
+    assert message.state == "failed"
+    assert message.error
+    assert "secret" not in message.error
 
 
 def test_a_receiver_gets_the_signal_and_one_that_raises_is_a_refusal(configured):
