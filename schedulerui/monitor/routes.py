@@ -9,9 +9,11 @@ from celery import Celery
 from schedulerui.models import Run
 from schedulerui.operations.outages import Addressed
 
-RESTORING = ("redis", "rediss", "valkey", "sqs")
+RESTORING = ("redis", "rediss", "valkey", "sentinel", "sqs")
 """Transports that hand a dead worker's messages over again only after the visibility time-out."""
 VISIBILITY_DEFAULT = 3600.0
+SWEEP_DEFAULT = 10.0
+"""For both of kombu's settings that say together how often a worker looks in Redis for what a dead one held, in seconds."""
 
 
 def queue_of(run: Run, celery_app: Celery) -> str:
@@ -36,9 +38,14 @@ def queue_for(asked: Addressed, celery_app: Celery) -> str:
 
 
 def redelivery_of(celery_app: Celery) -> timedelta:
-    """Return after how long the broker hands over again what a dead worker had not acknowledged; zero: at once."""
+    """Return after how long at most the broker hands over again what a dead worker had not acknowledged; zero: at once."""
     url = str(celery_app.conf.broker_read_url or celery_app.conf.broker_url or "")
     if not url.startswith(RESTORING):
         return timedelta(0)
     options = celery_app.conf.broker_transport_options or {}
-    return timedelta(seconds=float(options.get("visibility_timeout") or VISIBILITY_DEFAULT))
+    visibility = float(options.get("visibility_timeout") or VISIBILITY_DEFAULT)
+    if url.startswith("sqs"):
+        return timedelta(seconds=visibility)
+    interval = float(options.get("unacked_restore_interval") or SWEEP_DEFAULT)
+    throttle = float(options.get("unacked_restore_throttle") or SWEEP_DEFAULT)
+    return timedelta(seconds=visibility + interval * throttle)

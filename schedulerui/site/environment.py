@@ -132,8 +132,14 @@ def transport_options(url: str) -> dict[str, object]:
     """Return the kombu options that the kind of broker needs for not losing messages."""
     scheme = urlsplit(url).scheme
     if scheme.startswith(("redis", "valkey", "sentinel")):
-        # Every 10 s look for messages of dead workers; kombu's own throttle would make that every 100 s.
-        return {"visibility_timeout": 3600, "unacked_restore_interval": 10, "unacked_restore_throttle": 1}
+        # Every 10 s look for messages of dead workers; kombu's own throttle would make that every 100 s. One that is killed
+        # while it looks would keep the others from it for 5 minutes.
+        return {
+            "visibility_timeout": 3600,
+            "unacked_restore_interval": 10,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 60,
+        }
     if scheme in {"amqp", "amqps", "pyamqp", "py-amqp"}:
         # Without it a publish to a full or dying RabbitMQ is lost in silence.
         return {"confirm_publish": True}

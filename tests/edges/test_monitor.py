@@ -12,7 +12,7 @@ from celery import Celery
 from django.db import OperationalError
 
 from schedulerui.models import Queue, Worker
-from schedulerui.monitor import depths, loop
+from schedulerui.monitor import depths, loop, routes
 from schedulerui.monitor.loop import Step
 from schedulerui.operations.workers import Heartbeat, heartbeat
 from schedulerui.testing import DULL_WEDNESDAY, FrozenClock
@@ -185,3 +185,20 @@ def test_a_worker_that_could_not_tell_during_an_outage_is_not_declared_dead(memo
         watch.shift(seconds=5)
         loop.round_of(steps, watch, vigil=vigil)
     assert Worker.objects.get().died_at is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "seconds"),
+    [
+        ("redis://h/0", {}, 3_700),
+        ("redis://h/0", {"visibility_timeout": 60, "unacked_restore_throttle": 1}, 70),
+        ("sentinel://h", {"unacked_restore_interval": 2, "unacked_restore_throttle": 3}, 3_606),
+        ("sqs://", {"visibility_timeout": 60}, 60),
+        ("amqp://h//", {}, 0),
+    ],
+)
+def test_a_message_of_a_dead_worker_is_awaited_until_the_others_have_looked_for_it(url, options, seconds):
+    app = Celery("routed", broker=url, set_as_current=False)
+    app.conf.broker_transport_options = options
+    assert routes.redelivery_of(app) == timedelta(seconds=seconds)
+    app.close()

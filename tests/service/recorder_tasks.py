@@ -66,6 +66,8 @@ if app.conf.broker_url.startswith("redis"):
         "visibility_timeout": float(os.environ.get("TEST_VISIBILITY", "3600")),
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
+        # A worker that is killed while it holds this lock holds it for 5 minutes by default, in which nothing is restored.
+        "unacked_mutex_expire": 5,
     }
 
 
