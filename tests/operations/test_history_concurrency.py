@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 from schedulerui.facts import RunState
 from schedulerui.models import Attempt, ScheduleState
 from schedulerui.operations.history import record
-from tests.operations.history_cases import ended, make_run, received, started
+from tests.operations.history_cases import NEW, OLD, ended, make_run, received, report, started
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,3 +59,25 @@ def test_a_delivery_told_by_two_processes_is_one_attempt():
         run.refresh_from_db()
         assert run.state == run.attempts.get().state
         assert run.started_at is not None
+
+
+def test_deliveries_that_are_told_by_several_processes_at_once_are_counted_in_their_order():
+    runs = [make_run() for _ in range(5)]
+    of_delivery = [
+        [
+            report(run, state, second + 2, received=second, started=second + 1, instance=instance)
+            for run in runs
+        ]
+        for second, state, instance in [
+            (1.0, RunState.STARTED, OLD),
+            (10.0, RunState.STARTED, NEW),
+            (20.0, RunState.FAILED, OLD),
+            (30.0, RunState.SUCCEEDED, NEW),
+        ]
+    ]
+    all_at_once(of_delivery)
+    for run in runs:
+        run.refresh_from_db()
+        assert (run.state, run.delivery) == ("succeeded", 4)
+        told = list(run.attempts.values_list("delivery", "state"))
+        assert told == [(1, "started"), (2, "started"), (3, "failed"), (4, "succeeded")]
