@@ -30,7 +30,9 @@ def find(rows: list[Attempt], report: Report) -> Attempt | None:
         return next(same, None)
     if report.delivery is not None:
         return next((row for row in rows if row.delivery == report.delivery), None)
-    return rows[-1] if rows else None
+    # A worker that has never had the message as its own, since it knows no such task, says nothing of what another one has.
+    mine = [row for row in rows if report.instance is None or row.worker_instance in {None, report.instance}]
+    return mine[-1] if mine else None
 
 
 def begin(run: Run, number: int, rows: list[Attempt], report: Report) -> Attempt:
@@ -111,8 +113,8 @@ def _place(told: list[Attempt], rows: list[Attempt], report: Report) -> int:
 
 def _is_later(row: Attempt, report: Report, *, is_lost: bool) -> bool:
     """Whether a known delivery came after the one that is told of."""
-    told_at = columns.received(report)
-    if told_at is None or row.received_at is None:
+    told_at = columns.received(report) or report.moment
+    if row.received_at is None:
         return False
     if row.worker_instance == report.instance:
         return row.received_at > told_at

@@ -192,3 +192,12 @@ def test_the_loss_of_a_delivery_is_written_of_it_when_its_number_has_changed_mea
     losses._hand_back(stale[-1], after(100))
     run.refresh_from_db()
     assert (run.state, run.delivery) == (S.SENT, 2)
+
+
+def test_that_one_worker_does_not_know_the_task_is_not_said_of_what_another_one_runs():
+    run = make_run()
+    unknown = report(run, S.REJECTED, 5.0, received=None, instance=NEW)
+    begun, end = deliver(run, 100.0, S.STARTED, S.SUCCEEDED)
+    tell(run, [begun, unknown, unknown, end])
+    assert (run.state, run.delivery) == (S.SUCCEEDED, 2)
+    assert attempts_of(run) == [(0, 1, "rejected"), (0, 2, "succeeded")]
