@@ -12,6 +12,7 @@ from schedulerui.error_text import storable
 from schedulerui.facts import Actor, RunState
 from schedulerui.models import Notification, Run, Schedule
 from schedulerui.operations import audit
+from schedulerui.operations.masking import masked
 
 LEASE = timedelta(seconds=60)
 """For how long a claimed message belongs to the monitor that claimed it."""
@@ -74,7 +75,7 @@ def give_up(notification: Notification, *, error: str) -> None:
 
 def refused(notification: Notification, *, error: str, now: datetime) -> None:
     """Note why the channel did not take the message, and when to try again, if at all."""
-    text = storable(error)[:500]
+    text = masked(storable(error))[:500]  # a receiver of the host's own may say anything
     if notification.tries > len(WAITS):
         give_up(notification, error=text)
         return

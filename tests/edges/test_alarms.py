@@ -282,6 +282,22 @@ def test_a_receiver_gets_the_signal_and_one_that_raises_is_a_refusal(configured)
         alert_changed.disconnect(fail)
 
 
+def test_a_receiver_that_raises_a_secret_does_not_have_it_shown(configured):
+    configured(ALERTS=[{"type": "signal", "name": "host"}])
+
+    def fail(sender, **_more):
+        raise RuntimeError("no way in with token=hunter2 at amqp://ana:hunter2@mq//")
+
+    message = a_message("host")
+    alert_changed.connect(fail)
+    try:
+        assert courier.send(NOW) == 1
+    finally:
+        alert_changed.disconnect(fail)
+    message.refresh_from_db()
+    assert message.error == "RuntimeError: no way in with token=*** at amqp://ana:***@mq//"
+
+
 @pytest.mark.parametrize(
     ("event", "path"), [("start", "/abc/start"), ("success", "/abc"), ("fail", "/abc/fail")]
 )
