@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from schedulerui.facts import DECIDED, FINISHED, RunState, Trigger
 from schedulerui.models import Attempt, Run, Schedule
+from schedulerui.operations.deliveries import DUPLICATE
 from schedulerui.operations.masking import masked
 from schedulerui.presenters.moments import duration, span, stamp
 from schedulerui.presenters.states import StateWord, state_of, trigger_word
@@ -190,7 +191,9 @@ class AttemptRow:
 
 
 def attempt_rows(attempts: Iterable[Attempt], *, with_values: bool) -> list[AttemptRow]:
-    """Return the lines of a run's attempts; what each raised, which may hold values, for those who may see them."""
+    """Return the lines of a run's attempts, which come in their order; what each raised, which may hold values, for those who may see them."""
+    rows = list(attempts)
+    newest = {row.attempt: row.delivery for row in rows if row.reason != DUPLICATE}
     return [
         AttemptRow(
             number=attempt.attempt + 1,
@@ -202,8 +205,16 @@ def attempt_rows(attempts: Iterable[Attempt], *, with_values: bool) -> list[Atte
             started_at=attempt.started_at,
             finished_at=attempt.finished_at,
             runtime=attempt.runtime,
-            reason=attempt.reason,
+            reason=attempt.reason or _untold(attempt, newest),
             exception=masked(attempt.exception[:EXCEPTION_SHOWN]) if with_values else "",
         )
-        for attempt in attempts
+        for attempt in rows
     ]
+
+
+def _untold(attempt: Attempt, newest: dict[int, int]) -> str:
+    """Say why an attempt still looks alive beside the next delivery of its message; empty when there is none."""
+    is_open = attempt.state in {RunState.RECEIVED, RunState.STARTED}
+    if not is_open or attempt.delivery >= newest.get(attempt.attempt, 0):
+        return ""
+    return _("Its end was not told. The message was delivered again.")

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from schedulerui.facts import FINISHED, RunState
 from schedulerui.models import Attempt, Run
+from schedulerui.operations.deliveries import DUPLICATE
 from tests.web.people import (
     HOSTILE,
     NOON,
@@ -172,6 +173,18 @@ def test_it_lists_attempts_with_their_workers(reader):
     assert "Retry in 1 s" in page
     assert "delivery 2" in page
     assert f"/workers/{instance}/" in page
+
+
+def test_it_says_why_a_delivery_still_looks_alive_beside_the_next_one(reader):
+    run = a_whole_run()
+    first = Attempt.objects.create(run=run, attempt=0, delivery=1, state="started")
+    dropped = Attempt.objects.create(run=run, attempt=0, delivery=2, state="ignored", reason=DUPLICATE)
+    said = "Its end was not told. The message was delivered again."
+    assert said not in text_of(reader.get(url_of(run)))
+    Attempt.objects.filter(pk=dropped.pk).update(state="succeeded", reason="")
+    assert text_of(reader.get(url_of(run))).count(said) == 1
+    Attempt.objects.filter(pk=first.pk).update(state="lost", reason="its worker is gone")
+    assert said not in text_of(reader.get(url_of(run)))
 
 
 def test_it_says_what_each_attempt_raised_to_those_who_may_see_values(reader, insider):
