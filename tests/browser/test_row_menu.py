@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from schedulerui import clock
 from schedulerui.models import Beat, Schedule, ScheduleState
+from schedulerui.presenters.frame import KEYS_COOKIE
 from tests.browser.accessibility import at_every_width
 from tests.browser.majors import UNDER_BOTH
 from tests.browser.test_pages import poll, rows, visit
@@ -57,6 +58,51 @@ def test_it_is_left_by_the_tab_key_and_leads_where_it_says(page, rows, visit):
     summary(page, rows["Fine"]).click()
     panel(page).get_by_role("link", name="Edit").click()
     expect(page).to_have_url(re.compile(rf"/schedules/{rows['Fine']}/edit/$"))
+
+
+@UNDER_BOTH
+def test_arrows_open_the_menu_and_walk_through_it_even_where_letters_are_no_keys(
+    page, rows, visit, live_server
+):
+    page.context.add_cookies([{"name": KEYS_COOKIE, "value": "off", "url": live_server.url}])
+    visit(page)("/schedules/?sort=name&q=Fine")
+    link = panel(page).get_by_role("link")
+    summary(page, rows["Fine"]).press("ArrowDown")
+    expect(link.first).to_be_focused()
+    for key, place in (
+        ("ArrowDown", 1),
+        ("End", 5),
+        ("ArrowDown", 0),
+        ("ArrowUp", 5),
+        ("ArrowUp", 4),
+        ("Home", 0),
+    ):
+        page.keyboard.press(key)
+        expect(link.nth(place)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(panel(page)).to_have_count(0)
+    expect(summary(page, rows["Fine"])).to_be_focused()
+    page.keyboard.press("End")
+    expect(panel(page)).to_have_count(0)
+    page.keyboard.press("ArrowUp")
+    expect(link.last).to_be_focused()
+
+
+def test_arrows_walk_past_what_a_menu_hides_and_leave_its_fields_alone(page, rows, visit):
+    visit(page)(f"/schedules/{rows['Fine']}/")
+    page.locator("#schedule-actions summary").press("ArrowDown")
+    expect(
+        page.locator("#schedule-actions .menu__panel").get_by_role("link", name="Skip a run…")
+    ).to_be_focused()
+    visit(page)("/schedules/")
+    page.get_by_text("Views", exact=True).press("ArrowDown")
+    expect(page.get_by_role("button", name="Save view")).to_be_focused()
+    name = page.get_by_label("Name of the view")
+    name.fill("ab")
+    for key in ("Home", "ArrowDown", "ArrowUp", "Home"):
+        name.press(key)
+    name.press_sequentially("x")
+    expect(name).to_have_value("xab")
 
 
 def test_a_row_is_paused_from_its_menu_and_the_focus_comes_back(page, rows, visit):

@@ -4,12 +4,12 @@
   const root = document.documentElement;
   const $ = (selector, from = document) => from.querySelector(selector);
   const $$ = (selector, from = document) => [...from.querySelectorAll(selector)];
-  const on = (kind, does, options) => document.addEventListener(kind, does, options);
-  const lang = root.lang || "en";
+  const on = (kinds, does, options) => kinds.split(" ").forEach((kind) => document.addEventListener(kind, does, options));
+  const focused = () => document.activeElement;
+  const { lang } = root;
   const status = $("[data-live-status]");
   /* What a newer request replaced, and what the page itself tells, is not for the console. */
-  const QUIET = ["htmx:afterRequest", "htmx:sendAbort"];
-  if (window.htmx) htmx.logger = (node, name, detail) => { if (QUIET.includes(name)) delete detail.error; };
+  if (window.htmx) htmx.logger = (node, name, detail) => { if (/:(afterRequest|sendAbort)$/.test(name)) delete detail.error; };
 
   /* Times: the words of presenters/moments.py, corrected by the server's clock. */
   const words = new Intl.RelativeTimeFormat(lang, { numeric: "always" });
@@ -23,18 +23,14 @@
   const relative = (at) => {
     const seconds = (at - Date.now() - skew) / 1000;
     const size = Math.floor(Math.abs(seconds));
-    const say = (per, unit) => words.format(Math.sign(seconds) * Math.floor(size / per), unit);
-    if (size === 0) return now;
-    if (size < 60) return say(1, "second");
-    if (size < 3600) return say(60, "minute");
-    return size < 172800 ? say(3600, "hour") : say(86400, "day");
+    const [per, unit] = size < 60 ? [1, "second"] : size < 3600 ? [60, "minute"] : size < 172800 ? [3600, "hour"] : [86400, "day"];
+    return size ? words.format(Math.sign(seconds) * Math.floor(size / per), unit) : now;
   };
   const clock = () => new Date(Date.now() + skew).toLocaleTimeString(lang, { hour12: false, timeZone });
   const tick = () => {
     for (const node of $$("[data-clock]")) node.textContent = `${clock()} ${timeZone}`;
     for (const node of $$("time.ago, time .ago")) {
-      const at = Date.parse(node.closest("time").dateTime);
-      const text = relative(at);
+      const text = relative(Date.parse(node.closest("time").dateTime));
       if (node.textContent !== text) node.textContent = text;
     }
   };
@@ -47,32 +43,29 @@
   const failing = new Set();
   let asking = 0;
   const parts = () => $$("[data-live]");
-  const pace = (node) => {
-    const every = (node.dataset.every || 5) * 1000;
-    return Math.max(every, Date.now() - active > IDLE && 60000) * (0.95 + Math.random() / 10);
-  };
+  const pace = ({ dataset: { every = 5 } }) => Math.max(every * 1000, Date.now() - active > IDLE && 60000) * (0.95 + Math.random() / 10);
   const wake = () => parts().forEach((node) => due.set(node.id, 0));
   const ask = (node) => node.dispatchEvent(new CustomEvent("schedulerui:poll"));
   const poll = () => {
     tick();
     if (paused || document.hidden || asking) return;
     for (const node of parts()) {
-      if (!due.has(node.id)) due.set(node.id, Date.now() + pace(node));
-      if (Date.now() < due.get(node.id)) continue;
+      const at = due.get(node.id);
+      if (Date.now() < at) continue;
       due.set(node.id, Date.now() + pace(node));
-      ask(node);
+      if (at !== undefined) ask(node);
     }
   };
   const say = (text) => {
-    if (!status) return;
     $("[data-live-text]", status).textContent = text;
     $("[data-retry]", status).hidden = !status.classList.toggle("live--bad", failing.size > 0);
   };
+  let last = clock();
   const updated = () => {
-    status.dataset.last = clock();
-    say(status.dataset.updated.replace("%s", status.dataset.last));
+    last = clock();
+    say(status.dataset.updated.replace("%s", last));
   };
-  if (status && parts().some((node) => node.id !== "beat")) {
+  if (parts().some((node) => node.id !== "beat")) {
     status.hidden = status.inert = false;
     updated();
     $("[data-retry]", status).onclick = () => parts().forEach(ask);
@@ -87,13 +80,11 @@
   }
   setInterval(poll, 1000);
   on("visibilitychange", () => { if (!document.hidden) { active = Date.now(); wake(); poll(); } });
-  for (const kind of ["pointermove", "keydown"]) {
-    on(kind, () => {
-      const was = active;
-      active = Date.now();
-      if (active - was > IDLE) wake();
-    }, { passive: true });
-  }
+  on("pointermove keydown", () => {
+    const was = active;
+    active = Date.now();
+    if (active - was > IDLE) wake();
+  }, { passive: true });
   on("schedulerui:wake", wake);
   /* While somebody's own request is under way nothing is drawn anew. */
   on("htmx:beforeRequest", ({ detail: { elt, target, xhr } }) => {
@@ -103,10 +94,9 @@
     xhr.addEventListener("loadend", () => { asking -= 1; target.ariaBusy = null; });
     for (const node of parts()) htmx.trigger(node, "htmx:abort");
   });
-  on("htmx:configRequest", ({ detail }) => {
-    if (detail.elt.matches("[data-filter]")) for (const [name, value] of [...detail.formData]) if (value === "") detail.formData.delete(name);
-    if (!detail.elt.matches("[data-live-have]")) return;
-    detail.formData.set("have", $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(","));
+  on("htmx:configRequest", ({ detail: { elt, formData } }) => {
+    if (elt.matches("[data-filter]")) for (const [name, value] of [...formData]) if (value === "") formData.delete(name);
+    if (elt.matches("[data-live-have]")) formData.set("have", $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(","));
   });
   /* Rows that are blocks lose their roles in some browsers. A row's link for more becomes a menu. */
   const menu = $("#row-menu");
@@ -114,7 +104,7 @@
     for (const row of [node, ...$$("tr", node)]) if (row.localName === "tr") row.setAttribute("role", "row");
     $$(":is(td, th):not([role])", node).forEach((cell) => cell.setAttribute("role", cell.scope ? "rowheader" : "cell"));
     for (const link of menu ? $$("td > [id^=more-]", node) : []) {
-      const had = link === document.activeElement;
+      const had = link === focused();
       link.outerHTML = menu.innerHTML.replaceAll("%pk", link.id.slice(5));
       if (had) document.getElementById(link.id).focus();
     }
@@ -124,20 +114,20 @@
   let left = -1;
   on("htmx:oobBeforeSwap", ({ detail }) => {
     if ($("details.menu[open]", detail.target)) detail.shouldSwap = false;
-    if (detail.target.contains(document.activeElement)) left = place(lines());
+    if (detail.target.contains(focused())) left = place(lines());
   });
-  on("htmx:load", ({ detail }) => {
-    dressRows(detail.elt);
-    if (detail.elt.matches?.("[data-v]")) detail.elt.classList.add("is-fresh");
+  on("htmx:load", ({ detail: { elt } }) => {
+    dressRows(elt);
+    if (elt.matches?.("[data-v]")) elt.classList.add("is-fresh");
     tick();
   });
-  on("htmx:afterRequest", ({ detail }) => {
-    const date = Date.parse(detail.xhr.getResponseHeader("Date"));
+  on("htmx:afterRequest", ({ detail: { elt, failed, xhr } }) => {
+    const date = Date.parse(xhr.getResponseHeader("Date"));
     if (date && Math.abs(date - Date.now() - skew) > 2000) skew = date - Date.now();
-    if (!status || !detail.elt.matches("[data-live]") || detail.failed || !detail.xhr.status) return;
+    if (!elt.matches("[data-live]") || failed || !xhr.status) return;
     /* What another part got does not hide that this one could not be had. */
-    const again = failing.delete(detail.elt.id);
-    if (!failing.size && (again || detail.elt.id !== "beat")) updated();
+    const again = failing.delete(elt.id);
+    if (!failing.size && (again || elt.id !== "beat")) updated();
   });
   on("schedulerui:beat", ({ detail }) => {
     const time = $("#beat time");
@@ -146,36 +136,39 @@
   });
 
   /* Failures: what is on the page stays, and a sentence says so. */
+  const filterField = () => $("[data-filter] :is([type=search], [type=text])");
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
-  const failure = ({ detail }) => {
-    const { xhr, elt } = detail;
+  const failure = ({ detail: { xhr, elt } }) => {
     if (xhr.status === 401) return;
     const code = xhr.status ? `HTTP ${xhr.status}` : $("#words").dataset.offline;
+    const why = status.dataset.failed.replace("%1", code).replace("%2", last);
+    const told = $(".refused p", parse(xhr.responseText))?.textContent;
+    const line = elt.matches("[data-filter]") && $("#unloaded");
     if (elt.matches("[data-live]")) {
       failing.add(elt.id);
-      say(status.dataset.failed.replace("%1", code).replace("%2", status.dataset.last || ""));
+      say(why);
       status.hidden = false;
-    } else {
-      notice({ kind: "fail", text: $(".refused p", parse(xhr.responseText))?.textContent || $("#words").dataset.failed.replace("%s", code) });
-    }
+    } else if (line) {
+      line.firstElementChild.textContent = `${told || ""} ${why}`;
+      line.lastElementChild.onclick = () => filterField().focus();
+      line.hidden = false;
+    } else notice({ kind: "fail", text: told || $("#words").dataset.failed.replace("%s", code) });
   };
-  for (const kind of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) on(kind, failure);
+  on("htmx:responseError htmx:sendError htmx:timeout", failure);
 
   const KINDS = { ok: "success", warn: "warning", fail: "error" };
   const dress = (node) => Object.assign($("[data-dismiss]", node), { hidden: false, onclick: () => node.remove() });
   const notice = ({ kind, text, href, link, undo, target }) => {
     const node = $("#notice-template").content.firstElementChild.cloneNode(true);
     node.classList.replace("notice--success", `notice--${KINDS[kind] || "info"}`);
-    $(".notice__text", node).textContent = text;
-    if (href) {
-      const anchor = Object.assign(document.createElement("a"), { href, textContent: link });
-      $(".notice__text", node).append(" ", anchor);
-    }
+    const words = $(".notice__text", node);
+    words.textContent = text;
+    if (href) words.append(" ", Object.assign(document.createElement("a"), { href, textContent: link }));
     const form = $("[data-undo]", node);
     if (undo) {
       form.action = undo;
       if (!$(target)) target = "";
-      if (target === "#schedule-actions") form.append(Object.assign(document.createElement("input"), { type: "hidden", name: "place", value: "page" }));
+      if (target === "#schedule-actions") form.innerHTML += '<input name="place" value="page" hidden>';
       if (target) for (const [name, value] of Object.entries({ post: undo, target, swap: "outerHTML" })) form.setAttribute(`hx-${name}`, value);
     } else form.remove();
     dress(node);
@@ -190,7 +183,7 @@
   on("schedulerui:notice", ({ detail }) => notice(detail));
 
   /* What stands in a block is copied where the browser lets a page do so. */
-  root.classList.toggle("copies", Boolean(navigator.clipboard));
+  root.classList.toggle("copies", !!navigator.clipboard);
   on("click", ({ target: { dataset } }) => {
     if (dataset?.copy) navigator.clipboard.writeText($(`#${dataset.copy}`).textContent).then(() => notice({ kind: "ok", text: dataset.done }), () => {});
   });
@@ -219,9 +212,9 @@
     event.preventDefault();
     htmx.ajax("GET", link.pathname + link.search, { source: link, target: slot, swap: "innerHTML" }).catch(() => {});
   });
-  on("htmx:beforeRequest", ({ detail }) => {
-    if (detail.target !== slot || slot.contains(detail.elt)) return;
-    opener = document.activeElement === document.body ? detail.elt : document.activeElement;
+  on("htmx:beforeRequest", ({ detail: { elt, target } }) => {
+    if (target !== slot || slot.contains(elt)) return;
+    opener = focused() === document.body ? elt : focused();
     /* A menu closes behind the dialog. */
     opener = opener.closest("details.menu")?.firstElementChild || opener;
   });
@@ -232,7 +225,7 @@
     dialog.removeAttribute("open");
     if (quick && quick === detail.requestConfig.elt) {
       htmx.process(dialog);
-      document.activeElement.blur();
+      focused().blur();
       return $("form", dialog).requestSubmit();
     }
     dialog.onclose = leave;
@@ -245,54 +238,63 @@
     $("[autofocus]", dialog)?.focus();
   });
 
-  /* Menus come into view, and close on Escape and elsewhere; a form with changes asks before it is left. */
+  /* Menus come into view, and close on Escape and elsewhere. */
   on("toggle", ({ target }) => { if (target.matches(".menu[open]")) target.lastElementChild.scrollIntoView({ block: "nearest" }); }, true);
   const closeMenus = (but) => $$("details.menu[open]").forEach((menu) => { if (menu !== but) menu.open = false; });
-  for (const kind of ["click", "focusin"]) on(kind, ({ target }) => closeMenus(target.closest("details.menu")));
+  on("click focusin", ({ target }) => closeMenus(target.closest("details.menu")));
+  const isTyping = (node) => node.closest("input:not([type=checkbox], [type=radio]), select, textarea");
   on("keydown", (event) => {
-    if (event.key === "Escape") {
-      if (event.target.closest("[data-filter]") && !event.defaultPrevented) event.target.blur();
-      const menu = $("details.menu[open]");
+    const { key, target } = event;
+    if (key === "Escape") {
+      if (target.closest("[data-filter]") && !event.defaultPrevented) target.blur();
+      const open = $("details.menu[open]");
       closeMenus();
-      if (menu) $("summary", menu).focus();
+      open?.firstElementChild.focus();
     }
+    /* Arrows open a menu and walk through it, round and round. */
+    const menu = target.closest("details.menu");
+    const keys = ["Home", "End", "ArrowUp", "ArrowDown"].slice(menu?.open ? 0 : 2);
+    if (!menu || !keys.includes(key) || isTyping(target)) return;
+    event.preventDefault();
+    menu.open = true;
+    const all = $$(":is(a, button)", menu).filter((node) => node.checkVisibility());
+    const at = all.indexOf(target);
+    all.at({ ArrowDown: (at + 1) % all.length, ArrowUp: Math.max(at, 0) - 1, End: -1 }[key] || 0)?.focus();
   });
 
   /* Keys, unless switched off: j and k walk over rows, the others press what the page has for them. */
   let going = 0;
   const lineOf = (node) => node.closest("tr, .line");
   const lines = () => $$("main tbody th a[href], main .line a.row-name").filter((node) => node.offsetParent);
-  const place = (all) => all.findIndex((node) => lineOf(node) === lineOf(document.activeElement));
+  const place = (all) => all.findIndex((node) => lineOf(node) === lineOf(focused()));
   const walk = (by) => {
     const all = lines(), at = place(all);
     all[at < 0 ? 0 : Math.min(Math.max(at + by, 0), all.length - 1)]?.focus();
   };
   const EACH_ROW = { e: "button.sw", r: ".button[id^=run-]", x: "tbody [name=id]" };
   const offered = (key) => {
-    const here = lineOf(document.activeElement);
+    const here = lineOf(focused());
     const all = $$(`${EACH_ROW[key] || `[data-key="${CSS.escape(key)}"]`}:not(:disabled)`);
-    return all.find((node) => here?.contains(node)) || (all.length === 1 ? all[0] : null);
+    return all.find((node) => here?.contains(node)) || (all.length === 1 && all[0]);
   };
   const KEYS = {
     "/": () => {
-      const field = $("[data-filter] :is([type=search], [type=text])");
-      field?.focus();
-      field?.select();
+      const field = filterField();
+      field?.focus(field.select());
       return field;
     },
     j: () => walk(1) || true,
     k: () => walk(-1) || true,
     g: () => { going = Date.now(); },
-    ".": () => { if (status && !status.hidden) $("button", status).click(); },
+    ".": () => { if (!status.hidden) $("button", status).click(); },
   };
   on("keydown", (event) => {
     const { key, target } = event;
-    const typing = target.closest("input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable], [role=combobox]");
-    if (!document.body.hasAttribute("data-keys") || typing || $("dialog[open]") || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!document.body.hasAttribute("data-keys") || isTyping(target) || $("dialog[open]") || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
     if (key.length !== 1 || (event.repeat && !"jk".includes(key))) return;
     const page = Date.now() - going < 1500 && $(`[data-go="${CSS.escape(key)}"]`);
     going = 0;
-    const node = page || (KEYS[key] ? null : offered(key));
+    const node = page || (!KEYS[key] && offered(key));
     if (node ? node.click() || true : KEYS[key]?.()) event.preventDefault();
   });
   for (const form of $$("form[data-guard]")) {
@@ -322,9 +324,9 @@
       const mine = ++asked;
       const url = `${box.dataset.complete}&q=${encodeURIComponent(input.value)}&at=${input.selectionStart}`;
       const answer = await fetch(url, { headers: { "HX-Request": "true" } }).catch(() => null);
-      if (!answer?.ok || mine !== asked || document.activeElement !== input) return;
+      if (!answer?.ok || mine !== asked || focused() !== input) return;
       list.replaceChildren(...parse(await answer.text()).body.children);
-      show(list.children.length > 0);
+      show(!!list.firstChild);
     };
     const choose = (option) => {
       input.value = option.dataset.text;
@@ -332,23 +334,24 @@
       input.focus();
       input.dispatchEvent(new Event("input", { bubbles: true }));
     };
-    input.addEventListener("input", () => { if (/\s$/.test(input.value)) show(false, ++asked); else ask(); });
-    input.addEventListener("blur", () => show(false));
-    list.addEventListener("pointerdown", (event) => {
+    input.oninput = () => { if (/\s$/.test(input.value)) show(false, ++asked); else ask(); };
+    input.onblur = () => show(false);
+    list.onpointerdown = (event) => {
       event.preventDefault();
       const option = event.target.closest("[role=option]");
       if (option) choose(option);
-    });
-    input.addEventListener("keydown", (event) => {
+    };
+    input.onkeydown = (event) => {
       const at = $("[aria-selected=true]", list);
       const step = { ArrowDown: at?.nextElementSibling || list.firstElementChild, ArrowUp: at?.previousElementSibling || list.lastElementChild }[event.key];
-      if (event.key === "ArrowDown" && list.hidden) ask();
-      else if (step && !list.hidden) mark(step);
-      else if (event.key === "Enter" && at && !list.hidden) choose(at);
-      else if (event.key === "Escape" && !list.hidden) show(false);
+      if (list.hidden && event.key !== "ArrowDown") return;
+      if (list.hidden) ask();
+      else if (step) mark(step);
+      else if (event.key === "Enter" && at) choose(at);
+      else if (event.key === "Escape") show(false);
       else return;
       event.preventDefault();
-    });
+    };
   }
 
   /* Rows that are ticked stay ticked when they are drawn anew; the bar says how many there are. */
@@ -361,9 +364,7 @@
     if (!bar) return;
     $("[data-n]", bar).textContent = bar.dataset.selected.replace("%n", $("[name=all]:checked", bar) ? $("[name=seen]", bar).value : ticked.size);
     const all = $("[data-pick-all]");
-    if (!all) return;
-    all.inert = false;
-    all.checked = boxes.length > 0 && ticked.size === boxes.length;
+    if (all) Object.assign(all, { inert: false, checked: boxes[0] && ticked.size === boxes.length });
   };
   on("change", ({ target }) => {
     const boxes = target.matches("[data-pick-all]") ? $$(PICK) : [target].filter((node) => node.matches(PICK));
@@ -372,13 +373,13 @@
   });
   on("htmx:afterSettle", ({ detail }) => {
     /* The row in focus went: the next has it. */
-    if (document.activeElement === document.body) (lines()[left] || lines()[left - 1])?.focus();
+    if (focused() === document.body) (lines()[left] || lines()[left - 1])?.focus();
     left = -1;
     if (detail.target.id === "results") {
       ticked.clear();
-      const query = $("[data-query]");
-      for (const field of $$("[data-save-view] [name=query]")) field.value = query ? query.dataset.query : "";
-      if ($("#id_q")) $("#id_q").ariaInvalid = Boolean($("#filter-problems .problem"));
+      last = clock();
+      for (const field of $$("[data-save-view] [name=query]")) field.value = $("[data-query]").dataset.query;
+      if ($("#id_q")) $("#id_q").ariaInvalid = !!$("#filter-problems .problem");
     }
     count();
   });
@@ -386,7 +387,7 @@
   for (const node of $$(`${PICK}:checked`)) ticked.add(node.id);
   count();
 
-  /* The form's preview and its check: what they find wrong is said at the field, of those outside the rule once it was left. */
+  /* What the form's preview and its check find wrong is said at the field; outside the rule, once it was left. */
   const touched = new Set();
   on("change", ({ target }) => {
     const field = target.closest("[data-guard] .field");
@@ -396,14 +397,14 @@
     const control = $("input, select, textarea", field);
     const place = $(".field__error", field);
     const said = $(`[data-invalid="${control.name}"]`, preview);
-    const ids = new Set((control.getAttribute("aria-describedby") || "").split(" ").filter(Boolean));
-    place.textContent = said ? said.textContent : "";
-    field.classList.toggle("field--bad", Boolean(said));
-    control.ariaInvalid = Boolean(said);
-    control.setAttribute("aria-describedby", [...ids.add(place.id)].join(" "));
+    const ids = control.getAttribute("aria-describedby") || "";
+    place.textContent = said?.textContent ?? "";
+    field.classList.toggle("field--bad", !!said);
+    control.ariaInvalid = !!said;
+    if (!ids.includes(place.id)) control.setAttribute("aria-describedby", `${ids} ${place.id}`);
   };
-  on("htmx:afterSwap", ({ detail }) => {
-    if (detail.target.id === "preview") $$(".when .field").forEach((field) => tell(field, detail.target));
-    if (detail.target.id === "invalid") touched.forEach((field) => tell(field, detail.target));
+  on("htmx:afterSwap", ({ detail: { target } }) => {
+    if (target.id === "preview") $$(".when .field").forEach((field) => tell(field, target));
+    if (target.id === "invalid") touched.forEach((field) => tell(field, target));
   });
 })();
