@@ -72,7 +72,7 @@ def addressed(task: str, canvas: Node, *, queue: str, is_keyed: bool) -> list[Ad
 
 def is_missing(task: str, known: Collection[str]) -> bool:
     """Return whether a task is not among those that are known; nobody can say so while none is, nor of Celery's own."""
-    return bool(known) and task not in known and not task.startswith(OWN)
+    return bool(known) and task not in known and not str(task).startswith(OWN)  # SQLite keeps bytes too
 
 
 def tasks_of(task: str, canvas: Node) -> list[str]:
@@ -156,7 +156,7 @@ def _groups(schedules: QuerySet[Schedule]) -> Iterator[tuple[list[Addressed], in
         n=Count("pk"), first=Min("pk"), since=Min("updated_at"), keys=Max(Concat("exchange", "routing_key"))
     ).order_by("task")
     for task, text, queue, n, first, since, keys in told[:GROUPS]:
-        yield addressed(task, _read(text), queue=queue, is_keyed=bool(keys)), n, first, since
+        yield addressed(str(task), _read(text), queue=str(queue), is_keyed=bool(keys)), n, first, since
 
 
 def _read(text: str) -> Node:

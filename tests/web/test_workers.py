@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from celery import Celery
+from django.db import connection
 from django.urls import reverse
 
 from schedulerui.models import Beat, Queue, Schedule, Worker
@@ -209,6 +210,17 @@ def test_it_flags_the_parts_of_a_canvas_at_the_queue_that_each_is_sent_to(reader
         "celery@mail": ("mail.send",),
         "celery@celery": ("app.fifth",),
     }
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="2026-11-22: other databases keep no bytes as text")
+def test_a_task_that_is_no_text_stands_beside_others(reader):
+    damaged = a_schedule("Damaged")
+    a_schedule("Gone", task="app.gone")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE schedulerui_schedule SET task = %s WHERE id = %s", [b"\xff", damaged.pk])
+    a_worker(tasks=["tests.add"], queues=["celery"])
+    assert lacks(reader) == {"celery@one": ("app.gone", r"b'\xff'")}
+    assert "app.gone" in text_of(reader.get("/"))
 
 
 def test_without_an_app_to_ask_no_worker_lacks_a_task(reader, settings):
