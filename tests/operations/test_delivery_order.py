@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schedulerui.facts import RunState, progress
+from schedulerui.models import Worker
 from schedulerui.operations import losses, starts
 from schedulerui.operations.history import record
 from schedulerui.operations.losses import mark_lost
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 S = RunState
 any_order = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -201,3 +202,59 @@ def test_that_one_worker_does_not_know_the_task_is_not_said_of_what_another_one_
     tell(run, [begun, unknown, unknown, end])
     assert (run.state, run.delivery) == (S.SUCCEEDED, 2)
     assert attempts_of(run) == [(0, 1, "rejected"), (0, 2, "succeeded")]
+
+
+LOSS = "the monitor looks after what was on workers that are gone"
+
+
+def in_order(run, steps, order):
+    for index in order:
+        if steps[index] is LOSS:
+            mark_lost(after(100))
+        else:
+            record(steps[index])
+    mark_lost(after(100))  # as it does every few seconds
+    run.refresh_from_db()
+
+
+@any_order
+@given(order=st.permutations(range(6)), again=st.lists(st.integers(0, 5), max_size=6))
+def test_a_message_that_was_handed_over_again_ends_the_same_whatever_is_told_first(make_worker, order, again):
+    Worker.objects.all().delete()
+    make_worker(instance=NEW, seen_at=after(90))
+    run = make_run()
+    again_delivered = deliver(run, 50.0, S.RECEIVED, S.STARTED, S.SUCCEEDED, instance=NEW)
+    steps = [*deliver(run, 1.0, S.RECEIVED), LOSS, LOSS, *again_delivered]
+    in_order(run, steps, (*order, *again))
+    assert (run.state, run.delivery, run.worker_instance) == (S.SUCCEEDED, 2, NEW)
+    assert attempts_of(run) == [(0, 1, "lost"), (0, 2, "succeeded")]
+
+
+@any_order
+@given(order=st.permutations(range(6)), again=st.lists(st.integers(0, 5), max_size=6))
+def test_a_result_that_comes_late_gives_way_to_that_of_the_next_delivery(make_worker, order, again):
+    Worker.objects.all().delete()
+    make_worker(instance=NEW, seen_at=after(90))
+    run = make_run()
+    late = deliver(run, 1.0, S.STARTED, S.SUCCEEDED)
+    next_one = deliver(run, 50.0, S.STARTED, S.FAILED, instance=NEW)
+    in_order(run, [*late, LOSS, LOSS, *next_one], (*order, *again))
+    assert (run.state, run.delivery) == (S.FAILED, 2)
+    assert attempts_of(run) == [(0, 1, "succeeded"), (0, 2, "failed")]
+
+
+@any_order
+@given(order=st.permutations(range(5)), again=st.lists(st.sampled_from([0, 1, 3, 4]), max_size=4))
+def test_a_dropped_duplicate_changes_no_end_whenever_it_is_dropped_or_told_of(order, again):
+    run = make_run()
+    steps = [
+        *(lambda one=one: record(one) for one in deliver(run, 1.0, S.STARTED, S.SUCCEEDED)),
+        lambda: starts.drop(report(run, S.IGNORED, 6.0, received=5.0, instance=NEW), reason=starts.DUPLICATE),
+        *(lambda one=one: record(one) for one in deliver(run, 5.0, S.RECEIVED, instance=NEW)),
+        *(lambda one=one: record(one) for one in deliver(run, 1.0, S.RECEIVED)),
+    ]
+    for index in (*order, *again):
+        steps[index]()
+    run.refresh_from_db()
+    assert run.state == S.SUCCEEDED
+    assert sorted(row[2] for row in attempts_of(run)) == ["ignored", "succeeded"]
