@@ -99,13 +99,13 @@
     if (elt.matches("[data-live-have]")) formData.set("have", $$("[data-v]").map((node) => `${node.id}:${node.dataset.v}`).join(","));
   });
   /* Rows that are blocks lose their roles in some browsers. A row's link for more becomes a menu. */
-  const menu = $("#row-menu");
+  const menu = $("#row-menu")?.innerHTML;
   const dressRows = (node) => {
     for (const row of [node, ...$$("tr", node)]) if (row.localName === "tr") row.setAttribute("role", "row");
     $$(":is(td, th):not([role])", node).forEach((cell) => cell.setAttribute("role", cell.scope ? "rowheader" : "cell"));
     for (const link of menu ? $$("td > [id^=more-]", node) : []) {
       const had = link === focused();
-      link.outerHTML = menu.innerHTML.replaceAll("%pk", link.id.slice(5));
+      link.outerHTML = menu.replaceAll("%pk", link.id.slice(5));
       if (had) document.getElementById(link.id).focus();
     }
   };
