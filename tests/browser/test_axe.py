@@ -106,7 +106,9 @@ def test_a_first_view_is_light_and_asks_nobody_else(page, rows, visit, live_serv
         # Asked again, with the same session: Chromium does not keep the body of everything that it took from its cache.
         weight = sum(len(gzip.compress(page.context.request.get(response.url).body())) for response in loaded)
         assert {response.url.startswith(live_server.url) for response in seen} == {True}
-        assert len(loaded) <= 5, [response.url for response in loaded]
+        # The tab's icon is asked for beside the page, when the browser finds the time: 0.3 KB that nothing waits for.
+        asked = [response.url for response in loaded if "favicon" not in response.url]
+        assert len(asked) <= 5, asked
         assert weight <= 45 * KB, (path, weight)
 
 
