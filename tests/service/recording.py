@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import sys
 import uuid
+import warnings
 from contextlib import contextmanager
 
 import dj_database_url
@@ -109,7 +110,10 @@ def app(environment):
     app.conf.task_default_queue = environment["TEST_QUEUE"]
     yield app
     app.close()
-    gc.collect()  # results of canvases let go of their channels while their server still answers
+    with warnings.catch_warnings():
+        # Celery and redis-py leave a connection in a cycle with its socket, and Python may let go of the socket first.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()  # results of canvases let go of their channels while their server still answers
 
 
 @pytest.fixture
