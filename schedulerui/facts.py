@@ -79,6 +79,9 @@ FINISHED: frozenset[RunState] = frozenset(
 )
 """States after which nothing more is expected."""
 
+RESULTS = FINISHED - {RunState.LOST}
+"""Ends that stand: ``lost`` gives way to each of them."""
+
 ACTIVE: frozenset[RunState] = frozenset(
     {RunState.PENDING, RunState.SENT, RunState.RECEIVED, RunState.STARTED, RunState.RETRYING}
 )

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.db.models import F
 
-from schedulerui.facts import FINISHED, MAX_DELIVERY, RunState, progress
+from schedulerui.facts import FINISHED, MAX_DELIVERY, RESULTS, RunState, progress
 from schedulerui.models import Attempt, Run
 from schedulerui.operations import columns
 from schedulerui.operations.outcomes import follow
@@ -64,7 +64,7 @@ def result_before(rows: list[Attempt], attempt: Attempt) -> Attempt | None:
             for row in reversed(rows)
             if row.attempt == attempt.attempt
             and row.delivery < attempt.delivery
-            and row.state in FINISHED - {RunState.LOST}
+            and row.state in RESULTS
             and row.reason != DUPLICATE
         ),
         None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from django.db import connection, transaction
 from django.db.models import F
 
-from schedulerui.facts import FINISHED, RANK, RunState, progress
+from schedulerui.facts import FINISHED, RANK, RESULTS, RunState, progress
 from schedulerui.models import Attempt, Run
 from schedulerui.operations import columns, deliveries, parts, usual
 from schedulerui.operations.deliveries import DUPLICATE
@@ -154,5 +154,5 @@ def _reached(place: Run | Attempt, report: Report) -> int:
 def _turns_up(run: Run, attempt: Attempt, report: Report) -> bool:
     """Whether the report is a result of an earlier delivery of an attempt that is lost, or handed back to the broker."""
     is_gone = run.progress % 100 in {RANK[RunState.LOST], RANK[RunState.LOST] - 1}
-    is_result = report.state in FINISHED and report.state is not RunState.LOST
-    return is_gone and is_result and run.attempt == attempt.attempt and run.delivery > attempt.delivery
+    is_earlier = run.attempt == attempt.attempt and run.delivery > attempt.delivery
+    return is_gone and is_earlier and report.state in RESULTS

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from schedulerui.canvas import entries, leaves, unreachable
-from schedulerui.facts import FINISHED, MAX_DELIVERY, RANK, WITH_WORKER, RunState, progress
+from schedulerui.facts import FINISHED, MAX_DELIVERY, RANK, RESULTS, WITH_WORKER, RunState, progress
 from schedulerui.models import Part, Run
 from schedulerui.operations import columns, part_totals
 from schedulerui.operations.outcomes import follow
@@ -207,7 +207,7 @@ def _which(part: Part, report: Report) -> tuple[int, int]:
 
 def _turns_up(part: Part, report: Report) -> bool:
     """Whether the report is a result and its part is lost: that is its end, also if an earlier delivery than the lost one tells it."""
-    return part.state == RunState.LOST and report.state in FINISHED - {RunState.LOST}
+    return part.state == RunState.LOST and report.state in RESULTS
 
 
 def _write(part: Part, changes: dict[str, Any]) -> None:
