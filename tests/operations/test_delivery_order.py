@@ -207,6 +207,13 @@ def test_that_one_worker_does_not_know_the_task_is_not_said_of_what_another_one_
 LOSS = "the monitor looks after what was on workers that are gone"
 
 
+def run_beside_a_living_worker(make_worker):
+    """A run, and of the two workers only the new one alive; each example begins anew."""
+    Worker.objects.all().delete()
+    make_worker(instance=NEW, seen_at=after(90))
+    return make_run()
+
+
 def in_order(run, steps, order):
     for index in order:
         if steps[index] is LOSS:
@@ -220,9 +227,7 @@ def in_order(run, steps, order):
 @any_order
 @given(order=st.permutations(range(6)), again=st.lists(st.integers(0, 5), max_size=6))
 def test_a_message_that_was_handed_over_again_ends_the_same_whatever_is_told_first(make_worker, order, again):
-    Worker.objects.all().delete()
-    make_worker(instance=NEW, seen_at=after(90))
-    run = make_run()
+    run = run_beside_a_living_worker(make_worker)
     again_delivered = deliver(run, 50.0, S.RECEIVED, S.STARTED, S.SUCCEEDED, instance=NEW)
     steps = [*deliver(run, 1.0, S.RECEIVED), LOSS, LOSS, *again_delivered]
     in_order(run, steps, (*order, *again))
@@ -233,9 +238,7 @@ def test_a_message_that_was_handed_over_again_ends_the_same_whatever_is_told_fir
 @any_order
 @given(order=st.permutations(range(6)), again=st.lists(st.integers(0, 5), max_size=6))
 def test_a_result_that_comes_late_gives_way_to_that_of_the_next_delivery(make_worker, order, again):
-    Worker.objects.all().delete()
-    make_worker(instance=NEW, seen_at=after(90))
-    run = make_run()
+    run = run_beside_a_living_worker(make_worker)
     late = deliver(run, 1.0, S.STARTED, S.SUCCEEDED)
     next_one = deliver(run, 50.0, S.STARTED, S.FAILED, instance=NEW)
     in_order(run, [*late, LOSS, LOSS, *next_one], (*order, *again))
